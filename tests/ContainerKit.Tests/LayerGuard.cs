@@ -21,7 +21,7 @@ internal sealed class LayerGuard
             "Sources",
             sources.Select(source => CSharpSyntaxTree.ParseText(source.Value, options, source.Key))
                 .Append(CSharpSyntaxTree.ParseText(ImplicitUsings, options, "")),
-            FrameworkReferences(),
+            Platform.References.Except([Platform.Product]),
             new CSharpCompilationOptions(OutputKind.DynamicallyLinkedLibrary, allowUnsafe: true));
     }
 
@@ -83,20 +83,6 @@ internal sealed class LayerGuard
             _ => null,
         };
         return type is { DeclaringSyntaxReferences.Length: > 0 } ? type : null;
-    }
-
-    private static IEnumerable<MetadataReference> FrameworkReferences() =>
-        Directory.GetFiles(Path.GetDirectoryName(typeof(object).Assembly.Location)!, "System*.dll")
-            .Append(typeof(object).Assembly.Location)
-            .Where(IsManaged)
-            .Distinct()
-            .Select(path => MetadataReference.CreateFromFile(path));
-
-    private static bool IsManaged(string path)
-    {
-        using var file = File.OpenRead(path);
-        using var image = new System.Reflection.PortableExecutable.PEReader(file);
-        return image.HasMetadata;
     }
 
     private const string ImplicitUsings = """
