@@ -1,1 +1,35 @@
-Console.WriteLine("Versus");
+using System.Runtime.Versioning;
+using Versus;
+
+[assembly: SupportedOSPlatform("linux")]
+
+if (Settings.Parse(args) is not { } settings)
+{
+    Console.Error.WriteLine(Settings.Usage);
+    return 2;
+}
+
+try
+{
+    HybridCgroups.Leave();
+    var verdicts = new Verdicts(judge: !settings.Quick);
+    using var workshop = new Workshop();
+    foreach (var part in settings.Parts)
+    {
+        await (part switch
+        {
+            "start" => StartToExit.RunAsync(settings, workshop, verdicts),
+            "steady" => SteadyState.RunAsync(settings, workshop, verdicts),
+            "memory" => Memory.RunAsync(settings, workshop, verdicts),
+            _ => QuickstartProcess.RunAsync(settings, verdicts),
+        });
+    }
+
+    Console.WriteLine(verdicts);
+    return verdicts.Missed == 0 ? 0 : 1;
+}
+catch (InvalidOperationException failure)
+{
+    Console.Error.WriteLine(failure.Message);
+    return 1;
+}

@@ -1,0 +1,72 @@
+using System.Globalization;
+
+namespace Versus;
+
+/// <summary>The temporary directory of a run: the compiled programs and the root they run in. Disposing it deletes it.</summary>
+internal sealed class Workshop : IDisposable
+{
+    private const UnixFileMode Open = UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute
+        | UnixFileMode.GroupRead | UnixFileMode.GroupExecute | UnixFileMode.OtherRead | UnixFileMode.OtherExecute;
+
+    /// <summary>Compiles the programs and makes the root.</summary>
+    public Workshop()
+    {
+        // The container's root is nobody on the host: it must be able to look up everything on the way to its root.
+        Path = Directory.CreateDirectory(Name($"versus-{Environment.ProcessId}"), Open).FullName;
+        foreach (var directory in (string[])["proc", "dev", "sys", "tmp", "run"])
+        {
+            Directory.CreateDirectory(System.IO.Path.Combine(Root, directory), Open);
+        }
+
+        Compile("true.c", True, "-static");
+        Compile("work.c", Work, "-static");
+        Compile("limit.c", Limit, "-static", "-nostdlib", "-ffreestanding", "-fno-stack-protector");
+        File.WriteAllBytes(System.IO.Path.Combine(Root, "data"), new byte[16 << 20]);
+    }
+
+    /// <summary>Where everything lies.</summary>
+    public string Path { get; }
+
+    /// <summary>The root file system of every contender.</summary>
+    public string Root => System.IO.Path.Combine(Path, "root");
+
+    /// <summary>The program that does nothing, as the host sees it.</summary>
+    public string True => System.IO.Path.Combine(Root, "true");
+
+    /// <summary>The program of the steady state, as the host sees it.</summary>
+    public string Work => System.IO.Path.Combine(Root, "work");
+
+    /// <summary>The limit's program.</summary>
+    public string Limit => System.IO.Path.Combine(Path, "limit");
+
+    /// <inheritdoc/>
+    public void Dispose() => Directory.Delete(Path, recursive: true);
+
+    /// <summary>Runs a command, and returns why it failed; null when it did not.</summary>
+    public string? Complaint(IReadOnlyList<string> command)
+    {
+        var path = System.IO.Path.Combine(Path, "complaint");
+        using var said = File.OpenHandle(path, FileMode.Create, FileAccess.Write);
+        try
+        {
+            return new Spawned(command, said, said).Run() is var code and not 0
+                ? string.Create(CultureInfo.InvariantCulture, $"exit code {code} {File.ReadAllText(path).ReplaceLineEndings(" ").Trim()}")
+                : null;
+        }
+        catch (IOException missing)
+        {
+            return missing.Message;
+        }
+    }
+
+    private void Compile(string source, string program, params string[] options)
+    {
+        source = System.IO.Path.Combine(AppContext.BaseDirectory, source);
+        if (Complaint(["gcc", "-O2", "-Wall", "-Wextra", "-Werror", .. options, "-o", program, source]) is { } complaint)
+        {
+            throw new InvalidOperationException($"gcc, which this benchmark needs, could not compile {source}: {complaint}");
+        }
+    }
+
+    private static string Name(string name) => System.IO.Path.Combine(System.IO.Path.GetTempPath(), name);
+}
