@@ -1,0 +1,3 @@
+using ContainerKit;
+
+Console.WriteLine(typeof(LinuxException).Assembly.GetName().Version);
