@@ -1,0 +1,71 @@
+using System.Collections.Concurrent;
+using ContainerKit.Launch;
+
+namespace ContainerKit;
+
+/// <summary>Starts containers, and ends those that still run when it is disposed. Thread-safe.</summary>
+public sealed class ContainerHost(ContainerHostOptions? options = null) : IAsyncDisposable
+{
+    private readonly ContainerHostOptions _options = options ?? new();
+    private readonly ConcurrentDictionary<LaunchedProcess, byte> _running = new();
+    private volatile bool _disposed;
+
+    /// <summary>The host behind the static methods of <see cref="Container"/>.</summary>
+    public static ContainerHost Default { get; } = new();
+
+    /// <summary>
+    /// Runs a program in a container until it ends; then nothing is left of the container. Cancelling kills it, waits
+    /// until it is gone, and throws.
+    /// </summary>
+    /// <exception cref="ArgumentException">The options cannot be what is meant; nothing was made.</exception>
+    /// <exception cref="LaunchException">A step of the start failed; everything was unmade.</exception>
+    /// <exception cref="LinuxException">A system call of this process failed; everything was unmade.</exception>
+    public async Task<ContainerResult> RunAsync(ContainerOptions options, CancellationToken cancellationToken = default)
+    {
+        ArgumentNullException.ThrowIfNull(options);
+        ObjectDisposedException.ThrowIf(_disposed, this);
+        cancellationToken.ThrowIfCancellationRequested();
+
+        using var streams = new StandardStreams(options);
+        var launched = ContainerPlan.Start(options, _options.Launcher, streams.OfProgram);
+        var output = streams.Started();
+        _running[launched] = 0;
+        using var timeout = new CancellationTokenSource(options.Timeout);
+        var (status, timedOut) = (default(WaitStatus), false);
+        try
+        {
+            await using (timeout.Token.UnsafeRegister(Kill, launched).ConfigureAwait(false))
+            await using (cancellationToken.UnsafeRegister(Kill, launched).ConfigureAwait(false))
+            {
+                if (_disposed)
+                {
+                    Kill(launched);
+                }
+
+                status = await launched.Ended.ConfigureAwait(false);
+                timedOut = timeout.IsCancellationRequested && status.Signal is Signal.SIGKILL;
+            }
+        }
+        finally
+        {
+            _running.TryRemove(launched, out _);
+            await streams.EndAsync(output).ConfigureAwait(false);
+        }
+
+        cancellationToken.ThrowIfCancellationRequested();
+        return new(options.Command[0], new(status, timedOut), streams.Output, streams.Error);
+    }
+
+    /// <summary>Kills what runs, and waits until it is gone.</summary>
+    public async ValueTask DisposeAsync()
+    {
+        _disposed = true;
+        foreach (var launched in _running.Keys)
+        {
+            Kill(launched);
+            await ((Task)launched.Ended).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+        }
+    }
+
+    private static void Kill(object? launched) => ((LaunchedProcess)launched!).Send(Signal.SIGKILL);
+}

@@ -1,0 +1,68 @@
+namespace ContainerKit;
+
+/// <summary>
+/// What a container is; a value to keep, share and vary with <c>with</c>. With nothing but a command it is strict: the
+/// host's programs read-only, no network, no capabilities, none of the host's files, sockets and processes.
+/// </summary>
+public sealed record ContainerOptions
+{
+    /// <summary>The program and its arguments. A program without a slash is looked up in the container's PATH.</summary>
+    public required IReadOnlyList<string> Command { get; init; }
+
+    /// <summary>The files below the mounts; the host's programs, read-only, unless said otherwise.</summary>
+    public RootFilesystem Root { get; init; } = RootFilesystem.HostSystem;
+
+    /// <summary>What is mounted over the root and over the private /proc, /sys, /dev, /tmp and /run, in order.</summary>
+    public IReadOnlyList<Mount> Mounts { get; init; } = [];
+
+    /// <summary>All the program has of an environment, beside a PATH and a HOME where these are not set.</summary>
+    public IReadOnlyDictionary<string, string> Environment { get; init; } = new Dictionary<string, string>();
+
+    /// <summary>The absolute path in the container where the program starts; <c>/</c> unless said otherwise.</summary>
+    public string WorkingDirectory { get; init; } = "/";
+
+    /// <summary>
+    /// Whom the program runs as in the container: <c>user</c> or <c>user:group</c>, each a number or a name of the
+    /// root's /etc/passwd and /etc/group; <c>0</c> unless said otherwise. A number is never looked up as a name.
+    /// </summary>
+    public string User { get; init; } = "0";
+
+    /// <summary>Further groups of the program, numbers or names; they need an id map with more than one group.</summary>
+    public IReadOnlyList<string> Groups { get; init; } = [];
+
+    /// <summary>Which ids of the host the container's are.</summary>
+    public IdMap IdMap { get; init; } = IdMap.SingleId;
+
+    /// <summary>The namespaces of its own. Without <see cref="NamespaceKinds.Network"/> it shares the host's network.</summary>
+    public NamespaceKinds Namespaces { get; init; } = NamespaceKinds.Default;
+
+    /// <summary>The host name, at most 64 bytes; <c>container</c> unless said otherwise.</summary>
+    public string HostName { get; init; } = "container";
+
+    /// <summary>
+    /// Whether PID 1 is a reaping init and the program its child, as programs expect it; true unless said otherwise.
+    /// Without it the program is PID 1: it must reap orphans, and signals it does not handle are lost.
+    /// </summary>
+    public bool Init { get; init; } = true;
+
+    /// <summary>How many processes and threads there may be, with the init; 1024 unless said otherwise, null for no limit.</summary>
+    public int? MaxProcesses { get; init; } = 1024;
+
+    /// <summary>Limits of each process; setrlimit(2).</summary>
+    public IReadOnlyDictionary<Resource, ResourceLimit> ResourceLimits { get; init; } = new Dictionary<Resource, ResourceLimit>();
+
+    /// <summary>The permissions that new files do not get; 022 in octal unless said otherwise.</summary>
+    public int Umask { get; init; } = 0x12;
+
+    /// <summary>How long the program may run before it is killed; no limit unless said otherwise.</summary>
+    public TimeSpan Timeout { get; init; } = System.Threading.Timeout.InfiniteTimeSpan;
+
+    /// <summary>What the program reads; nothing unless said otherwise.</summary>
+    public StandardStream StandardInput { get; init; } = StandardStream.Null;
+
+    /// <summary>Where its output goes; captured, up to 1 MiB, unless said otherwise.</summary>
+    public StandardStream StandardOutput { get; init; } = StandardStream.Capture(ByteSize.MiB(1));
+
+    /// <summary>Where its errors go; captured, up to 1 MiB, unless said otherwise.</summary>
+    public StandardStream StandardError { get; init; } = StandardStream.Capture(ByteSize.MiB(1));
+}

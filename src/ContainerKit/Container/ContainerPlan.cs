@@ -1,0 +1,144 @@
+using ContainerKit.Launch;
+using ContainerKit.Linux;
+using Microsoft.Win32.SafeHandles;
+
+namespace ContainerKit;
+
+/// <summary>Puts the features of a container in order: each adds its own steps to the plan of the launch.</summary>
+internal static class ContainerPlan
+{
+    private const string DefaultPath = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
+
+    /// <summary>Starts a container's launcher, with the descriptors that become 0, 1 and 2.</summary>
+    public static LaunchedProcess Start(ContainerOptions options, Launcher launcher, ReadOnlySpan<SafeFileHandle> standard)
+    {
+        OptionsCheck.Validate(options);
+        var user = UserLookup.Find(options);
+        return LaunchedProcess.Start(launcher, standard, (plan, control) => AddTo(plan, control, options, user));
+    }
+
+    /// <summary>What a start would do, as text.</summary>
+    public static string Print(ContainerOptions options)
+    {
+        OptionsCheck.Validate(options);
+        using var plan = new LaunchPlan();
+        AddTo(plan, Descriptor.Number(3), options, UserLookup.Find(options));
+        return plan.ToString();
+    }
+
+    private static void AddTo(LaunchPlan plan, Descriptor control, ContainerOptions options, ContainerUser user)
+    {
+        // A process cannot be born into a time namespace; it makes one, and joins it.
+        plan.Namespaces = (CloneFlags)(options.Namespaces & ~NamespaceKinds.Time);
+        plan.Init = options.Init;
+        plan.Begin();
+        AddNamespaces(plan, options, user);
+        var root = AddFiles(plan, options, user);
+        Confine(plan, options, user, root);
+        plan.End(control);
+
+        plan.Because($"the command '{options.Command[0]}'");
+        plan.Execute(control, Candidates(options), options.Command, Environment(options, user));
+    }
+
+    private static void AddNamespaces(LaunchPlan plan, ContainerOptions options, ContainerUser user)
+    {
+        plan.Because(options.IdMap);
+        options.IdMap.AddTo(plan, user.User, user.Group);
+        if (options.Namespaces.HasFlag(NamespaceKinds.Uts))
+        {
+            plan.Because("the host name");
+            plan.Inside.SetHostName(options.HostName);
+        }
+
+        if (options.Namespaces.HasFlag(NamespaceKinds.Network))
+        {
+            plan.Because("the loopback interface");
+            plan.Inside.LoopbackUp();
+        }
+
+        if (options.Namespaces.HasFlag(NamespaceKinds.Time))
+        {
+            plan.Because("the time namespace");
+            plan.Root.Unshare(CloneFlags.CLONE_NEWTIME);
+            plan.Root.Join(
+                plan.Root.Open(Descriptor.WorkingDirectory, "/proc/self/ns/time_for_children", OpenFlags.O_RDONLY),
+                CloneFlags.CLONE_NEWTIME);
+        }
+    }
+
+    private static Descriptor AddFiles(LaunchPlan plan, ContainerOptions options, ContainerUser user)
+    {
+        plan.Because(options.Root);
+        var identity = new ContainerIdentity(user.User, user.Group, options.HostName);
+        var root = options.Root.AddTo(plan, identity);
+        plan.Root.Attach(root, Descriptor.WorkingDirectory, "/");
+        plan.Root.ChangeDirectory(root);
+        plan.Root.PivotHere();
+        options.Root.Fill(plan, root, identity);
+
+        plan.Because("the private /proc, /sys, /dev, /tmp and /run");
+        SystemMounts.AddTo(plan, root);
+        foreach (var mount in options.Mounts)
+        {
+            plan.Because(mount);
+            mount.AddTo(plan, root);
+        }
+
+        plan.Because(options.Root);
+        options.Root.Seal(plan, root);
+        return root;
+    }
+
+    private static void Confine(LaunchPlan plan, ContainerOptions options, ContainerUser user, Descriptor root)
+    {
+        var confined = plan.Confined;
+        plan.Because("the security floor");
+        SecurityFloor.Limit(confined, options.MaxProcesses);
+        plan.Because("the resource limits");
+        foreach (var (resource, limit) in options.ResourceLimits)
+        {
+            confined.SetLimit(resource, limit.Soft, limit.Hard);
+        }
+
+        plan.Because("the security floor");
+        SecurityFloor.DropBoundingSet(confined);
+        if (options.IdMap.HasOtherIds)
+        {
+            plan.Because($"the user '{options.User}'");
+            confined.SetGroups(user.Groups);
+            confined.SetIds(user.User, user.Group);
+        }
+
+        plan.Because("the security floor");
+        SecurityFloor.DropPrivileges(confined);
+        plan.Because($"the working directory '{options.WorkingDirectory}'");
+        confined.ChangeDirectory(confined.OpenInRoot(root, options.WorkingDirectory, OpenFlags.O_PATH));
+        confined.SetUmask((uint)options.Umask);
+    }
+
+    private static IReadOnlyList<string> Candidates(ContainerOptions options)
+    {
+        var program = options.Command[0];
+        return program.Contains('/', StringComparison.Ordinal)
+            ? [program]
+            : [.. (options.Environment.GetValueOrDefault("PATH") ?? DefaultPath)
+                .Split(':', StringSplitOptions.RemoveEmptyEntries).DefaultIfEmpty("/").Select(directory => $"{directory}/{program}")];
+    }
+
+    private static List<string> Environment(ContainerOptions options, ContainerUser user)
+    {
+        var environment = options.Environment.Select(variable => $"{variable.Key}={variable.Value}").ToList();
+        AddDefault("PATH", DefaultPath);
+        AddDefault("HOME", user.Home);
+        return environment;
+
+        void AddDefault(string name, string value)
+        {
+            if (!options.Environment.ContainsKey(name))
+            {
+                environment.Add($"{name}={value}");
+            }
+        }
+    }
+}

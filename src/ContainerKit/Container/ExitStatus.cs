@@ -1,0 +1,28 @@
+using ContainerKit.Launch;
+
+namespace ContainerKit;
+
+/// <summary>How a program ended: it exited with a code, or a signal killed it.</summary>
+public readonly record struct ExitStatus
+{
+    internal ExitStatus(WaitStatus status, bool timedOut) =>
+        (Signal, ExitCode, TimedOut) = (status.Signal == 0 ? null : status.Signal, status.Signal == 0 ? status.ExitCode : null, timedOut);
+
+    /// <summary>The code it exited with; null when a signal killed it.</summary>
+    public int? ExitCode { get; }
+
+    /// <summary>The signal that killed it; null when it exited.</summary>
+    public Signal? Signal { get; }
+
+    /// <summary>Whether it was killed because it ran longer than its timeout.</summary>
+    public bool TimedOut { get; }
+
+    /// <summary>Whether it exited with the code 0.</summary>
+    public bool IsSuccess => ExitCode == 0;
+
+    /// <summary>Says it as a sentence's end: <c>exited with code 3</c>, <c>was killed by SIGKILL</c>.</summary>
+    public override string ToString() =>
+        TimedOut ? "ran longer than its timeout and was killed"
+        : ExitCode is { } code ? $"exited with code {code}"
+        : $"was killed by {Signal}";
+}

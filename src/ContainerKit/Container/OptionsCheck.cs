@@ -1,0 +1,82 @@
+using System.Buffers;
+using System.Text;
+
+namespace ContainerKit;
+
+/// <summary>Complains about options that cannot be meant, before anything is made.</summary>
+internal static class OptionsCheck
+{
+    private const NamespaceKinds Needed = NamespaceKinds.User | NamespaceKinds.Mount | NamespaceKinds.Pid;
+
+    private static readonly SearchValues<char> HostNameCharacters =
+        SearchValues.Create("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789.-_");
+
+    /// <summary>Throws an <see cref="ArgumentException"/> that names the option and what it may be.</summary>
+    public static void Validate(ContainerOptions options)
+    {
+        Check(options.Command is [{ Length: > 0 }, ..], "Command must name a program.");
+        Check(!options.Command.Any(HasNul), "Command holds a NUL character, which ends a text for the kernel.");
+        foreach (var (name, value) in options.Environment)
+        {
+            Check(name.Length > 0 && !name.Contains('=', StringComparison.Ordinal) && !HasNul(name),
+                $"The environment variable '{Shown(name)}' must have a name without '=' and NUL.");
+            Check(!HasNul(value), $"The environment variable '{name}' holds a NUL character, which ends a text for the kernel.");
+        }
+
+        Check(options.WorkingDirectory.StartsWith('/') && !HasNul(options.WorkingDirectory),
+            $"WorkingDirectory must be an absolute path in the container, not '{Shown(options.WorkingDirectory)}'.");
+        Check(options.HostName is { Length: > 0 and <= 64 } && !options.HostName.AsSpan().ContainsAnyExcept(HostNameCharacters),
+            $"HostName has 1 to 64 letters, digits, dots, hyphens and underscores, unlike '{Shown(options.HostName)}'.");
+        Check(options.Umask is >= 0 and <= 0x1FF, "Umask is a number up to 777 in octal.");
+        Check(options.Timeout == Timeout.InfiniteTimeSpan || (options.Timeout > TimeSpan.Zero && options.Timeout.TotalDays <= 40),
+            "Timeout must be positive and at most 40 days, or Timeout.InfiniteTimeSpan.");
+        CheckNamespaces(options);
+        CheckLimits(options);
+        CheckStreams(options);
+        options.Root.Validate();
+        foreach (var mount in options.Mounts)
+        {
+            mount.Validate();
+        }
+    }
+
+    private static void CheckNamespaces(ContainerOptions options)
+    {
+        Check((options.Namespaces & ~NamespaceKinds.All) == 0, $"Namespaces holds an unknown kind: {options.Namespaces}.");
+        Check(options.Namespaces.HasFlag(Needed),
+            "A container needs user, mount and pid namespaces of its own: without the last, its end could leave processes behind.");
+        Check(options.Namespaces.HasFlag(NamespaceKinds.Uts) || options.HostName == "container",
+            "HostName needs a UTS namespace; without one the host's name stays.");
+    }
+
+    private static void CheckLimits(ContainerOptions options)
+    {
+        Check(options.MaxProcesses is null or >= 2, "MaxProcesses must be at least 2, for the init and the program, or null for no limit.");
+        foreach (var (resource, limit) in options.ResourceLimits)
+        {
+            Check(Enum.IsDefined(resource), $"ResourceLimits holds an unknown resource: {resource}.");
+            Check(limit.Soft <= limit.Hard, $"The soft limit of {resource} must not exceed the hard one.");
+            Check(resource is not Resource.RLIMIT_NPROC, "RLIMIT_NPROC is set by MaxProcesses.");
+        }
+    }
+
+    private static void CheckStreams(ContainerOptions options)
+    {
+        Check(options.StandardInput is StandardStream.NullStream or StandardStream.InheritedStream,
+            "StandardInput can be Null or Inherit; to capture or forward is for output.");
+    }
+
+    private static void Check(bool holds, string complaint)
+    {
+        if (!holds)
+        {
+            throw new ArgumentException(complaint);
+        }
+    }
+
+    private static bool HasNul(string text) => text.Contains('\0', StringComparison.Ordinal);
+
+    /// <summary>A text that can be shown in a message: its first characters, without control characters.</summary>
+    private static string Shown(string text) =>
+        string.Concat((text.Length > 80 ? text[..80] + "…" : text).EnumerateRunes().Select(rune => Rune.IsControl(rune) ? "␀" : rune.ToString()));
+}

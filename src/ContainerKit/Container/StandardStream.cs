@@ -1,0 +1,49 @@
+namespace ContainerKit;
+
+/// <summary>What stands behind standard input, output or error of a program.</summary>
+public abstract record StandardStream
+{
+    private protected StandardStream()
+    {
+    }
+
+    /// <summary>Nothing: /dev/null.</summary>
+    public static StandardStream Null { get; } = new NullStream();
+
+    /// <summary>
+    /// This process's own descriptor. A terminal passed on so lets the program do to it what an open descriptor can,
+    /// but not push input into it: the program is in a session of its own.
+    /// </summary>
+    public static StandardStream Inherit { get; } = new InheritedStream();
+
+    /// <summary>Output is kept, up to a limit; what comes after is read and dropped, and the result says so.</summary>
+    public static StandardStream Capture(ByteSize limit) =>
+        limit.Bytes is >= 0 and <= int.MaxValue
+            ? new CapturedStream(limit)
+            : throw new ArgumentOutOfRangeException(nameof(limit), limit, "Up to 2 GiB can be captured; forward longer output with To.");
+
+    /// <summary>Output is written to a stream as it comes; the stream stays the caller's, and is not closed.</summary>
+    public static StandardStream To(Stream destination)
+    {
+        ArgumentNullException.ThrowIfNull(destination);
+        return destination.CanWrite
+            ? new ForwardedStream(destination)
+            : throw new ArgumentException("Output can only be forwarded to a stream that can be written.", nameof(destination));
+    }
+
+    internal sealed record NullStream : StandardStream
+    {
+        /// <inheritdoc/>
+        public override string ToString() => "StandardStream.Null";
+    }
+
+    internal sealed record InheritedStream : StandardStream
+    {
+        /// <inheritdoc/>
+        public override string ToString() => "StandardStream.Inherit";
+    }
+
+    internal sealed record CapturedStream(ByteSize Limit) : StandardStream;
+
+    internal sealed record ForwardedStream(Stream Destination) : StandardStream;
+}

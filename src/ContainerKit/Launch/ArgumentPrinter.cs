@@ -1,0 +1,59 @@
+using System.Globalization;
+using ContainerKit.Linux;
+
+namespace ContainerKit.Launch;
+
+/// <summary>Writes an argument as strace would; null when it is not worth showing.</summary>
+internal delegate string? ArgumentPrinter(PlanData data, Argument argument);
+
+/// <summary>How the arguments of calls print.</summary>
+internal static class ArgumentPrinters
+{
+    public static readonly ArgumentPrinter
+        Hidden = (_, _) => null,
+        Number = (data, argument) => argument.IsResult ? Result(argument) : Decimal(argument.Value),
+        Hexadecimal = (_, argument) => string.Create(CultureInfo.InvariantCulture, $"0x{argument.Value:x}"),
+        Octal = (_, argument) => "0" + Convert.ToString(argument.Value, 8),
+        Descriptor = (data, argument) =>
+            argument.IsResult ? Result(argument) : argument.Value == Launch.Descriptor.WorkingDirectory.Value ? "AT_FDCWD" : Decimal(argument.Value),
+        Text = (data, argument) => argument.Value == 0 ? "NULL" : $"\"{Escape(data.TextAt(argument.Value))}\"",
+        Data = (data, argument) => $"\"{Escape(data.TextAt(argument.Value))}\"",
+        Texts = (data, argument) => $"[{string.Join(", ", data.TextsAt(argument.Value).Select(text => $"\"{Escape(text)}\""))}]",
+        Ids = (data, argument) => argument.Value == 0 ? "[]" : "[…]",
+        Set = (data, argument) => data.Word(argument.Value, 0) == 0 ? "[]" : "~[]",
+        TwoResults = (_, argument) => $"[{Result(argument)}, {Result(argument with { Value = argument.Value + sizeof(int) })}]",
+        Limit = (data, argument) => $"{LimitValue(data.Word(argument.Value, 0))}:{LimitValue(data.Word(argument.Value, 1))}",
+        CapabilitySets = (data, argument) => data.Word(argument.Value, 0) == 0 ? "{}" : "{…}",
+        OpenHow = (data, argument) => $"{Names((OpenFlags)data.Word(argument.Value, 0))}, {Names((ResolveFlags)data.Word(argument.Value, 2))}",
+        MountAttributes = (data, argument) => Attributes(data, argument.Value),
+        CloneArguments = (data, argument) => Names((CloneFlags)data.Word(argument.Value, 0));
+
+    /// <summary>Prints a set of flags by the kernel's names.</summary>
+    public static ArgumentPrinter Flags<T>()
+        where T : struct, Enum => (_, argument) => argument.Value == 0 ? "0" : Names((T)Enum.ToObject(typeof(T), argument.Value));
+
+    /// <summary>Prints a value by the kernel's name.</summary>
+    public static ArgumentPrinter Value<T>()
+        where T : struct, Enum => (_, argument) => Enum.ToObject(typeof(T), argument.Value).ToString()!;
+
+    /// <summary>Prints a result by its number in the plan: <c>$1</c>.</summary>
+    public static string Result(Argument argument) => "$" + Decimal(PlanData.ResultNumber(argument.Value));
+
+    private static string Names<T>(T flags)
+        where T : struct, Enum => flags.ToString().Replace(", ", " | ", StringComparison.Ordinal);
+
+    private static string Attributes(PlanData data, long address)
+    {
+        const ulong MS_PRIVATE = 1 << 18;
+        var set = Names((MountAttributes)data.Word(address, 0));
+        return data.Word(address, 2) == MS_PRIVATE ? $"{set}, MS_PRIVATE" : set;
+    }
+
+    private static string LimitValue(ulong value) => value == ulong.MaxValue ? "unlimited" : value.ToString(CultureInfo.InvariantCulture);
+
+    private static string Decimal(long value) => value.ToString(CultureInfo.InvariantCulture);
+
+    private static string Escape(string text) =>
+        text.Replace("\\", "\\\\", StringComparison.Ordinal).Replace("\n", "\\n", StringComparison.Ordinal)
+            .Replace("\"", "\\\"", StringComparison.Ordinal);
+}

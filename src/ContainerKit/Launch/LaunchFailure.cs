@@ -1,0 +1,46 @@
+namespace ContainerKit.Launch;
+
+/// <summary>Makes a failed step an exception that says what to do.</summary>
+internal static class LaunchFailure
+{
+    /// <summary>The exception for a failure that the launcher reported.</summary>
+    public static LaunchException Describe(LaunchPlan plan, Failure failure)
+    {
+        if (plan.Find(failure.Step) is not var (step, text))
+        {
+            return new("mapping the plan", "the launcher", "mmap", failure.Errno,
+                "The launcher found no memory for its plan; raise RLIMIT_AS or the memory limit of this process.");
+        }
+
+        var errno = failure.Errno is Errno.None ? Errno.EIO : failure.Errno;
+        return new(text, $"{step.Cause}", step.Call.Name, errno, Hint(step, errno));
+    }
+
+    /// <summary>The exception for a supervisor that ended without a word.</summary>
+    public static LaunchException SupervisorGone() =>
+        new("supervise", "the launcher", "supervise", Errno.ESRCH,
+            "The container's supervisor was killed from outside, and its container with it.");
+
+    private static string? Hint(Step step, Errno errno) => (step.Call.Name, errno) switch
+    {
+        ("execve", Errno.ENOENT) =>
+            "The container has no such program, or the program's interpreter (its #! line, or its ELF loader) is missing there.",
+        ("execve", Errno.EACCES) => "The file is not executable, or lies in a directory that the container's user cannot enter.",
+        ("execve", Errno.ENOEXEC) => "The file has no format the kernel can run: a script needs a #! line, a binary this architecture.",
+        ("execve", Errno.E2BIG) => "Arguments and environment exceed the kernel's limit (ARG_MAX; 128 KiB for a single one).",
+        ("clone3", Errno.EPERM) =>
+            "This user may not make user namespaces: see kernel.unprivileged_userns_clone and "
+            + "kernel.apparmor_restrict_unprivileged_userns in sysctl, or a seccomp filter around this process.",
+        ("clone3", Errno.ENOSPC) => "The limit of namespaces is reached: see user.max_*_namespaces in sysctl, here and in every parent.",
+        ("clone3", Errno.EAGAIN) => "A limit of processes is reached: RLIMIT_NPROC, the pids controller, or kernel.pid_max.",
+        ("prlimit64", Errno.EPERM) => "Only CAP_SYS_RESOURCE raises a limit above this process's own hard limit.",
+        ("mkdirat" or "mknodat" or "move_mount" or "openat2", Errno.ENOENT) =>
+            "The root has no such directory or file to mount on and is read-only: make it there, or give the root a copy-on-write layer.",
+        ("move_mount" or "openat2", Errno.ELOOP) or ("move_mount", Errno.EINVAL) =>
+            "The place to mount on is a symbolic link, or leads through one that cannot be trusted.",
+        ("move_mount", Errno.ENOTDIR) => "A directory can only be mounted on a directory, and a file on a file.",
+        ("fsmount", Errno.EPERM) =>
+            "The host's own /proc or /sys is partly covered by other mounts, as in a container; such a host may not mount a fresh one.",
+        _ => null,
+    };
+}

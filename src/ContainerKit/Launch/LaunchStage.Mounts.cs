@@ -1,0 +1,64 @@
+using ContainerKit.Linux;
+
+namespace ContainerKit.Launch;
+
+internal sealed partial class LaunchStage
+{
+    /// <summary>open_tree(2) of a copy, which is attached nowhere yet.</summary>
+    public Descriptor CloneTree(Descriptor directory, string path, OpenTreeFlags flags = default) =>
+        Keep(ref Add(
+            Call.open_tree, directory, Data.Add(path),
+            (long)(flags | OpenTreeFlags.OPEN_TREE_CLONE | OpenTreeFlags.OPEN_TREE_CLOEXEC)));
+
+    /// <summary>mount_setattr(2): adds attributes, and cuts off the propagation of later mounts.</summary>
+    public void SetMountAttributes(Descriptor tree, MountAttributes attributes, bool recursive = false)
+    {
+        const ulong MS_PRIVATE = 1 << 18;
+        var flags = SetAttributesFlags.AT_EMPTY_PATH | (recursive ? SetAttributesFlags.AT_RECURSIVE : 0);
+        var change = Data.Add(new MountAttributesChange((ulong)attributes, 0, MS_PRIVATE, 0));
+        Add(Call.mount_setattr, tree, Data.Add(""), (long)flags, change, 32);
+    }
+
+    /// <summary>move_mount(2) to a path below a directory; the last component is not followed.</summary>
+    public void Attach(Descriptor tree, Descriptor directory, string path) =>
+        Add(Call.move_mount, tree, Data.Add(""), directory, Data.Add(path), (long)MoveMountFlags.MOVE_MOUNT_F_EMPTY_PATH);
+
+    /// <summary>move_mount(2) to a path that may not be there.</summary>
+    public void AttachIfThere(Descriptor tree, Descriptor directory, string path)
+    {
+        Attach(tree, directory, path);
+        Steps[^1].Tolerate(Errno.ENOENT);
+    }
+
+    /// <summary>move_mount(2) onto an open directory or file.</summary>
+    public void Attach(Descriptor tree, Descriptor target) =>
+        Add(Call.move_mount, tree, Data.Add(""), target, Data.Add(""),
+            (long)(MoveMountFlags.MOVE_MOUNT_F_EMPTY_PATH | MoveMountFlags.MOVE_MOUNT_T_EMPTY_PATH));
+
+    /// <summary>A new file system that is attached nowhere yet: fsopen(2), fsconfig(2), fsmount(2).</summary>
+    public Descriptor MakeFileSystem(
+        string type, MountAttributes attributes, params ReadOnlySpan<(string Key, string? Value)> options)
+    {
+        var context = Keep(ref Add(Call.fsopen, Data.Add(type), (long)FsOpenFlags.FSOPEN_CLOEXEC));
+        foreach (var (key, value) in options)
+        {
+            var command = value is null ? FsConfigCommand.FSCONFIG_SET_FLAG : FsConfigCommand.FSCONFIG_SET_STRING;
+            Add(Call.fsconfig, context, (long)command, Data.Add(key), value is null ? 0 : Data.Add(value));
+        }
+
+        Add(Call.fsconfig, context, (long)FsConfigCommand.FSCONFIG_CMD_CREATE);
+        var mount = Keep(ref Add(Call.fsmount, context, (long)FsMountFlags.FSMOUNT_CLOEXEC, (long)attributes));
+        Close(context);
+        return mount;
+    }
+
+    /// <summary>pivot_root(2) to the working directory, and umount2(2) of what was the root.</summary>
+    public void PivotHere()
+    {
+        Add(Call.pivot_root, Data.Add("."), Data.Add("."));
+        Add(Call.umount2, Data.Add("."), (long)UnmountFlags.MNT_DETACH);
+    }
+
+    /// <summary>How mount_setattr(2) changes a mount; struct mount_attr.</summary>
+    internal readonly record struct MountAttributesChange(ulong Set, ulong Clear, ulong Propagation, ulong UserNamespace);
+}

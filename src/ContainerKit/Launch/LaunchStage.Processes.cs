@@ -1,0 +1,145 @@
+using System.Runtime.InteropServices;
+using System.Text;
+using ContainerKit.Linux;
+
+namespace ContainerKit.Launch;
+
+internal sealed partial class LaunchStage
+{
+    /// <summary>clone3(2) with a pidfd: the child goes on at the next step, the parent where the plan says.</summary>
+    public Descriptor Fork(CloneFlags flags)
+    {
+        const ulong SIGCHLD = (ulong)Signal.SIGCHLD;
+        var pidfd = Data.NewResult();
+        var arguments = new CloneArguments { Flags = (ulong)(flags | CloneFlags.CLONE_PIDFD), Pidfd = (ulong)pidfd, ExitSignal = SIGCHLD };
+        Add(Call.clone3, Data.Add(arguments), 88);
+        return Descriptor.ResultAt(pidfd);
+    }
+
+    /// <summary>Keeps the last step's result as digits, over the end of the text that ends before an address.</summary>
+    public void KeepDigits(long end)
+    {
+        ref var step = ref Steps[^1];
+        step.Store = end - (int)StoreAs.Digits;
+        step.StoreAs = StoreAs.Digits;
+    }
+
+    /// <summary>Keeps the last step's result, for others to use.</summary>
+    public Descriptor KeepResult() => Keep(ref Steps[^1]);
+
+    /// <summary>getpid(2).</summary>
+    public void GetProcessId() => Add(Call.getpid);
+
+    /// <summary>socketpair(2): two ends of a stream, close-on-exec.</summary>
+    public (Descriptor First, Descriptor Second) SocketPair()
+    {
+        var ends = Data.NewResult(2);
+        const SocketKind kind = SocketKind.SOCK_STREAM | SocketKind.SOCK_CLOEXEC;
+        Add(Call.socketpair, (long)AddressFamily.AF_UNIX, (long)kind, 0, new Argument(ends, false));
+        return (Descriptor.ResultAt(ends), Descriptor.ResultAt(ends + sizeof(int)));
+    }
+
+    /// <summary>recvfrom(2) that succeeds while the other end is open, and fails when it is closed.</summary>
+    public void CheckPeerLives(Descriptor socket)
+    {
+        ref var step = ref Add(Call.recvfrom, socket, Data.Reserve(1), 1, (long)MessageFlags.MSG_DONTWAIT);
+        step.Tolerate(Errno.EAGAIN);
+        step.Least = 1;
+    }
+
+    /// <summary>prctl(2).</summary>
+    public void Prctl(PrctlOption option, long value) => Add(Call.prctl, (long)option, value);
+
+    /// <summary>prctl(2) that drops a capability from the bounding set.</summary>
+    public void DropFromBoundingSet(int capability) => Prctl(PrctlOption.PR_CAPBSET_DROP, capability);
+
+    /// <summary>capset(2): no capability is effective, permitted or inheritable.</summary>
+    public void ClearCapabilities()
+    {
+        const ulong _LINUX_CAPABILITY_VERSION_3 = 0x20080522; // and the process 0, which is this one
+        Add(Call.capset, Data.Add(_LINUX_CAPABILITY_VERSION_3), Data.Reserve(24));
+    }
+
+    /// <summary>setgroups(2).</summary>
+    public void SetGroups(ReadOnlySpan<uint> groups) =>
+        Add(Call.setgroups, groups.Length, groups.IsEmpty ? 0 : Data.Add(MemoryMarshal.AsBytes(groups)));
+
+    /// <summary>setresgid(2), then setresuid(2).</summary>
+    public void SetIds(uint user, uint group)
+    {
+        Add(Call.setresgid, group, group, group);
+        Add(Call.setresuid, user, user, user);
+    }
+
+    /// <summary>setsid(2).</summary>
+    public void NewSession() => Add(Call.setsid);
+
+    /// <summary>umask(2).</summary>
+    public void SetUmask(uint mask) => Add(Call.umask, mask);
+
+    /// <summary>prlimit64(2) of this process.</summary>
+    public void SetLimit(Resource resource, ulong soft, ulong hard) =>
+        Add(Call.prlimit64, 0, (long)resource, Data.Add(new Limit(soft, hard)));
+
+    /// <summary>sethostname(2).</summary>
+    public void SetHostName(string name) => Add(Call.sethostname, Data.Add(name), Encoding.UTF8.GetByteCount(name));
+
+    /// <summary>keyctl(2): a session keyring of one's own.</summary>
+    public void NewSessionKeyring() => Add(Call.keyctl, (long)KeyctlOperation.KEYCTL_JOIN_SESSION_KEYRING, 0);
+
+    /// <summary>Brings the loopback interface up; netdevice(7).</summary>
+    public void LoopbackUp()
+    {
+        const int SIOCSIFFLAGS = 0x8914;
+        Span<byte> request = stackalloc byte[40]; // struct ifreq: a name of 16 bytes, then the flags
+        request.Clear();
+        "lo"u8.CopyTo(request);
+        request[16] = 1; // IFF_UP
+        var socket = Keep(ref Add(Call.socket, (long)AddressFamily.AF_INET, (long)(SocketKind.SOCK_DGRAM | SocketKind.SOCK_CLOEXEC), 0));
+        Add(Call.ioctl, socket, SIOCSIFFLAGS, Data.Add(request));
+        Close(socket);
+    }
+
+    /// <summary>rt_sigprocmask(2): no signal is blocked.</summary>
+    public void UnblockSignals() =>
+        Add(Call.rt_sigprocmask, (long)SignalMaskHow.SIG_SETMASK, Data.Add(0UL), 0, sizeof(ulong));
+
+    /// <summary>unshare(2).</summary>
+    public void Unshare(CloneFlags flags) => Add(Call.unshare, (long)flags);
+
+    /// <summary>setns(2).</summary>
+    public void Join(Descriptor @namespace, CloneFlags kind) => Add(Call.setns, @namespace, (long)kind);
+
+    /// <summary>
+    /// execve(2), for each path in turn; only the last may say that there is no such program, or that it may not be run.
+    /// </summary>
+    public void Execute(IReadOnlyList<string> paths, IReadOnlyCollection<string> arguments, IReadOnlyCollection<string> environment)
+    {
+        var (argumentList, environmentList) = (Data.Add(arguments), Data.Add(environment));
+        for (var i = 0; i < paths.Count; i++)
+        {
+            ref var step = ref Add(Call.execve, Data.Add(paths[i]), argumentList, environmentList);
+            if (i < paths.Count - 1)
+            {
+                step.Tolerate(Errno.ENOENT);
+                step.Tolerate(Errno.ENOTDIR);
+                step.Tolerate(Errno.EACCES);
+            }
+        }
+    }
+
+    /// <summary>The role of the launcher that stays outside.</summary>
+    public void Supervise(Descriptor control, Descriptor pidfd) => Add(Call.supervise, control, pidfd);
+
+    /// <summary>The role of PID 1 beside the program.</summary>
+    public void Init(Descriptor control, Descriptor program) => Add(Call.init, control, program);
+
+    /// <summary>A soft and a hard limit; struct rlimit64.</summary>
+    internal readonly record struct Limit(ulong Soft, ulong Hard);
+
+    /// <summary>What clone3(2) makes; struct clone_args.</summary>
+    internal struct CloneArguments
+    {
+        public ulong Flags, Pidfd, ChildTid, ParentTid, ExitSignal, Stack, StackSize, Tls, SetTid, SetTidSize, Cgroup;
+    }
+}

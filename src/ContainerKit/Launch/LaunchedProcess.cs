@@ -1,0 +1,187 @@
+using System.Runtime.InteropServices;
+using ContainerKit.Linux;
+using Microsoft.Win32.SafeHandles;
+
+namespace ContainerKit.Launch;
+
+/// <summary>
+/// A launch under way: the launcher that stays outside as supervisor, and the two channels to it. It cleans up after
+/// itself when the supervisor ends; ending the host ends it.
+/// </summary>
+internal sealed class LaunchedProcess
+{
+    private readonly LaunchPlan _plan;
+    private readonly SafeFileHandle _control, _setup, _launcher;
+    private readonly TaskCompletionSource _started = new(TaskCreationOptions.RunContinuationsAsynchronously);
+    private readonly TaskCompletionSource<WaitStatus> _ended = new(TaskCreationOptions.RunContinuationsAsynchronously);
+    private EventLoop.Watch _controlWatch, _setupWatch;
+    private WaitStatus? _program, _init;
+    private LaunchException? _failure;
+    private bool _setupEnded;
+
+    private LaunchedProcess(LaunchPlan plan, SafeFileHandle control, SafeFileHandle setup, SafeFileHandle launcher, int processId) =>
+        (_plan, _control, _setup, _launcher, SupervisorId) = (plan, control, setup, launcher, processId);
+
+    /// <summary>The process id of the launcher.</summary>
+    public int SupervisorId { get; }
+
+    /// <summary>The process id of the program in the host's pid namespace; 0 before it started.</summary>
+    public int ProgramId { get; private set; }
+
+    /// <summary>Completes when exec happened, or fails with the step that failed.</summary>
+    public Task Started => _started.Task;
+
+    /// <summary>Completes when the container is gone, with how its program ended.</summary>
+    public Task<WaitStatus> Ended => _ended.Task;
+
+    /// <summary>Starts a launcher on a plan, whose steps <paramref name="add"/> adds with the control channel at hand.</summary>
+    public static LaunchedProcess Start(
+        Launcher launcher, ReadOnlySpan<SafeFileHandle> standard, Action<LaunchPlan, Descriptor> add)
+    {
+        var plan = new LaunchPlan();
+        SafeFileHandle? control = null, setup = null;
+        try
+        {
+            (control, var far) = Syscall.SocketPair();
+            using var farControl = Above2(far);
+            (setup, var write) = Syscall.Pipe();
+            using var farSetup = Above2(write);
+            using var memory = Above2(Syscall.MemfdCreate("plan", MemfdFlags.MFD_CLOEXEC));
+            add(plan, Descriptor.Number(Number(farControl)));
+            Syscall.WriteWhole(memory, plan.Encode(RuntimeInformation.ProcessArchitecture));
+
+            ReadOnlySpan<string> arguments = ["containerkit", $"{Number(memory)}", $"{Number(farSetup)}"];
+            var processId = Syscall.Spawn(launcher.ExecutablePath(), arguments, standard, [memory, farSetup, farControl]);
+            var launched = new LaunchedProcess(plan, control, setup, Syscall.PidfdOpen(processId), processId);
+            launched.Watch();
+            return launched;
+        }
+        catch
+        {
+            control?.Dispose();
+            setup?.Dispose();
+            plan.Dispose();
+            throw;
+        }
+    }
+
+    /// <summary>Sends a signal to PID 1; an init passes it on to the program. Harmless when the container is gone.</summary>
+    public void Send(Signal signal)
+    {
+        lock (_started)
+        {
+            if (!_control.IsClosed)
+            {
+                Syscall.Send(_control, MemoryMarshal.AsBytes([(int)signal]));
+            }
+        }
+    }
+
+    /// <summary>A descriptor that a standard stream's number cannot hide; the argument is disposed if it was copied.</summary>
+    private static SafeFileHandle Above2(SafeFileHandle handle)
+    {
+        if (handle.DangerousGetHandle() > 2)
+        {
+            return handle;
+        }
+
+        using (handle)
+        {
+            return Syscall.Duplicate(handle, 3);
+        }
+    }
+
+    private static int Number(SafeFileHandle handle) => (int)handle.DangerousGetHandle();
+
+    private void Watch()
+    {
+        lock (_started)
+        {
+            _setupWatch = EventLoop.Add(_setup, OnSetup);
+            _controlWatch = EventLoop.Add(_control, OnControl);
+        }
+    }
+
+    /// <summary>The end of the setup channel says that exec happened, unless a failure came first.</summary>
+    private void OnSetup()
+    {
+        Span<byte> bytes = stackalloc byte[16];
+        while (!_setupEnded && Syscall.Read(_setup, bytes) is { } length)
+        {
+            if (length > 0)
+            {
+                _failure ??= LaunchFailure.Describe(_plan, MemoryMarshal.Read<Failure>(bytes));
+                continue;
+            }
+
+            _setupEnded = true;
+            _setupWatch.Dispose();
+            _setup.Dispose();
+            if (_failure is null && ProgramId != 0)
+            {
+                _started.TrySetResult();
+            }
+        }
+    }
+
+    private void OnControl()
+    {
+        Span<byte> bytes = stackalloc byte[8];
+        while (Syscall.Receive(_control, bytes) is var (length, sender))
+        {
+            if (length == 0)
+            {
+                OnEnd();
+                return;
+            }
+
+            var message = MemoryMarshal.Read<Message>(bytes);
+            switch (message.Kind)
+            {
+                case MessageKind.Started:
+                    ProgramId = sender;
+                    break;
+                case MessageKind.ProgramExited:
+                    _program = new(message.Status);
+                    break;
+                default:
+                    _init = new(message.Status);
+                    break;
+            }
+        }
+    }
+
+    private void OnEnd()
+    {
+        lock (_started)
+        {
+            OnSetup();
+            _controlWatch.Dispose();
+            _setupWatch.Dispose();
+            _control.Dispose();
+            _setup.Dispose();
+        }
+
+        Syscall.Reap(_launcher);
+        _launcher.Dispose();
+        _plan.Dispose();
+        var failure = _failure ?? (_init is null ? LaunchFailure.SupervisorGone() : null);
+        if (failure is not null)
+        {
+            _ended.TrySetException(failure);
+        }
+        else
+        {
+            _ended.TrySetResult(_program ?? _init!.Value);
+        }
+
+        if (ProgramId != 0 && failure is null)
+        {
+            _started.TrySetResult();
+        }
+        else if (_started.TrySetException(failure ?? LaunchFailure.SupervisorGone()))
+        {
+            _ = _started.Task.Exception; // nobody need wait for the start alone
+        }
+    }
+}

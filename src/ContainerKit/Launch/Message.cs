@@ -1,0 +1,20 @@
+namespace ContainerKit.Launch;
+
+/// <summary>What the launcher's roles tell the host over the control channel; struct message of launcher.c.</summary>
+internal readonly record struct Message(MessageKind Kind, int Status);
+
+/// <summary>The kinds of message.</summary>
+internal enum MessageKind
+{
+    /// <summary>The sender is about to become the program.</summary>
+    Started = 1,
+
+    /// <summary>The program below an init ended, with the status wait4(2) gave.</summary>
+    ProgramExited = 2,
+
+    /// <summary>PID 1 ended, and with it everything in its pid namespace.</summary>
+    InitExited = 3,
+}
+
+/// <summary>Why a step failed, as it comes over the setup channel; struct failure of launcher.c.</summary>
+internal readonly record struct Failure(int Step, Errno Errno, long Result);

@@ -1,0 +1,152 @@
+using System.Buffers;
+using System.Runtime.CompilerServices;
+using System.Runtime.InteropServices;
+using System.Text;
+
+namespace ContainerKit.Launch;
+
+/// <summary>
+/// What the steps of a plan point to: texts, structures and lists, at the addresses they will have in the launcher.
+/// It begins with the offset of the first step, which the encoder fills in.
+/// </summary>
+internal sealed class PlanData : IDisposable
+{
+    /// <summary>Where launcher.c maps the plan.</summary>
+    public const long PlanAddress = 0x10000000;
+
+    private const int ResultsSize = 0x10000;
+    private const long ResultsAddress = PlanAddress - ResultsSize;
+    private byte[] _buffer = ArrayPool<byte>.Shared.Rent(16 * 1024);
+    private int _results;
+
+    public PlanData() => Reserve(sizeof(long));
+
+    /// <summary>How many bytes there are.</summary>
+    public int Length { get; private set; }
+
+    /// <summary>All of it.</summary>
+    public ReadOnlySpan<byte> Content => _buffer.AsSpan(0, Length);
+
+    /// <summary>The number under which a result prints: 1 for the first.</summary>
+    public static int ResultNumber(long address) => (int)(address - ResultsAddress) / sizeof(int);
+
+    /// <summary>A place for the next result, or for several in a row.</summary>
+    public long NewResult(int count = 1)
+    {
+        var first = _results + 1;
+        _results += count;
+        return _results < ResultsSize / sizeof(int)
+            ? ResultsAddress + (sizeof(int) * first)
+            : throw new ArgumentException("The container has more mounts and files than one plan can hold; use fewer.");
+    }
+
+    /// <summary>Adds zeros and gives the address of the first, a multiple of eight.</summary>
+    public long Reserve(int length)
+    {
+        var start = checked((Length + 7) & ~7);
+        Grow(checked(start + length));
+        _buffer.AsSpan(Length, start + length - Length).Clear();
+        Length = start + length;
+        return PlanAddress + start;
+    }
+
+    /// <summary>Adds bytes, and a zero that ends them where they are printed.</summary>
+    public long Add(ReadOnlySpan<byte> bytes)
+    {
+        Grow(checked(Length + bytes.Length + 1));
+        var start = Length;
+        bytes.CopyTo(_buffer.AsSpan(start));
+        Length += bytes.Length;
+        _buffer[Length++] = 0;
+        return PlanAddress + start;
+    }
+
+    /// <summary>Adds a structure, aligned.</summary>
+    public long Add<T>(T structure)
+        where T : unmanaged
+    {
+        var address = Reserve(Unsafe.SizeOf<T>());
+        MemoryMarshal.Write(_buffer.AsSpan((int)(address - PlanAddress)), structure);
+        return address;
+    }
+
+    /// <summary>Adds a text, zero-terminated.</summary>
+    public long Add(string text)
+    {
+        if (text.Contains('\0', StringComparison.Ordinal))
+        {
+            throw new ArgumentException($"A text for the kernel cannot hold a NUL character: '{text.Replace('\0', '␀')}'.");
+        }
+
+        Grow(checked(Length + Encoding.UTF8.GetMaxByteCount(text.Length) + 1));
+        var start = Length;
+        Length += Encoding.UTF8.GetBytes(text, _buffer.AsSpan(Length));
+        _buffer[Length++] = 0;
+        return PlanAddress + start;
+    }
+
+    /// <summary>Adds texts and, zero-terminated, the list of their addresses, as execve(2) wants it.</summary>
+    public long Add(IReadOnlyCollection<string> texts)
+    {
+        var list = Reserve(sizeof(long) * (texts.Count + 1));
+        var offset = (int)(list - PlanAddress);
+        foreach (var text in texts)
+        {
+            var address = Add(text);
+            MemoryMarshal.Write(_buffer.AsSpan(offset), address);
+            offset += sizeof(long);
+        }
+
+        return list;
+    }
+
+    /// <summary>The text at an address.</summary>
+    public string TextAt(long address)
+    {
+        var text = From(address);
+        return Encoding.UTF8.GetString(text[..text.IndexOf((byte)0)]);
+    }
+
+    /// <summary>The texts whose addresses are listed at an address.</summary>
+    public IEnumerable<string> TextsAt(long address)
+    {
+        for (var i = 0; Word(address, i) is var text and not 0; i++)
+        {
+            yield return TextAt((long)text);
+        }
+    }
+
+    /// <summary>The eight bytes at a place in a structure.</summary>
+    public ulong Word(long address, int index) => MemoryMarshal.Read<ulong>(From(address)[(sizeof(ulong) * index)..]);
+
+    /// <summary>Adds steps as launcher.c reads them, and names the first.</summary>
+    public void AddSteps(ReadOnlySpan<EncodedStep> steps)
+    {
+        var address = Reserve(steps.Length * Unsafe.SizeOf<EncodedStep>());
+        MemoryMarshal.AsBytes(steps).CopyTo(_buffer.AsSpan((int)(address - PlanAddress)));
+        MemoryMarshal.Write(_buffer, address - PlanAddress);
+    }
+
+    /// <inheritdoc/>
+    public void Dispose()
+    {
+        ArrayPool<byte>.Shared.Return(_buffer);
+        _buffer = [];
+        Length = 0;
+    }
+
+    private ReadOnlySpan<byte> From(long address) => Content[(int)(address - PlanAddress)..];
+
+    private void Grow(int needed)
+    {
+        if (needed <= _buffer.Length)
+        {
+            return;
+        }
+
+        var larger = ArrayPool<byte>.Shared.Rent(Math.Max(needed, (int)Math.Min(2L * _buffer.Length, Array.MaxLength)));
+        Content.CopyTo(larger);
+        ArrayPool<byte>.Shared.Return(_buffer);
+        _buffer = larger;
+    }
+}

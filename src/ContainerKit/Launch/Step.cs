@@ -1,0 +1,112 @@
+using System.Runtime.CompilerServices;
+using System.Runtime.InteropServices;
+
+namespace ContainerKit.Launch;
+
+/// <summary>One system call of a plan.</summary>
+internal struct Step
+{
+    /// <summary>The call.</summary>
+    public Call Call;
+
+    /// <summary>The feature that asked for it.</summary>
+    public object? Cause;
+
+    /// <summary>Its arguments.</summary>
+    public StepArguments Arguments;
+
+    /// <summary>Where its result goes.</summary>
+    public long Store;
+
+    /// <summary>How its result is written there.</summary>
+    public StoreAs StoreAs;
+
+    /// <summary>Up to four errnos that are no failure, a byte each.</summary>
+    public uint Tolerated;
+
+    /// <summary>The least result that counts as success.</summary>
+    public int Least;
+
+    /// <summary>The step at which the parent goes on after a fork, from the plan's first; 0 when there is no fork.</summary>
+    public int Fork;
+
+    /// <summary>Names an errno that is no failure.</summary>
+    public void Tolerate(Errno errno) => Tolerated = (Tolerated << 8) | (byte)errno;
+
+    /// <summary>The step as launcher.c reads it.</summary>
+    public readonly EncodedStep Encode(Architecture architecture)
+    {
+        var encoded = new EncodedStep
+        {
+            Call = Call.Number.On(architecture),
+            StoreAs = StoreAs,
+            Tolerated = Tolerated,
+            Least = Least,
+            Fork = (uint)Fork,
+            Store = Store,
+        };
+        for (var i = 0; i < 6; i++)
+        {
+            encoded.Arguments[i] = Arguments[i].Value;
+            encoded.Load |= Arguments[i].IsResult ? (byte)(1 << i) : (byte)0;
+        }
+
+        return encoded;
+    }
+
+    /// <summary>The step as strace would print it.</summary>
+    public readonly string Print(PlanData data)
+    {
+        var arguments = new List<string>();
+        for (var i = 0; i < Call.Arguments.Length; i++)
+        {
+            if (Call.Arguments[i](data, Arguments[i]) is { } text)
+            {
+                arguments.Add(text);
+            }
+        }
+
+        var result = StoreAs switch
+        {
+            StoreAs.Number => $"{ArgumentPrinters.Result(new(Store, true))} = ",
+            StoreAs.Digits => "digits = ",
+            _ => "",
+        };
+        return $"{result}{Call.Name}({string.Join(", ", arguments)})";
+    }
+}
+
+/// <summary>The six arguments of a step.</summary>
+[InlineArray(6)]
+internal struct StepArguments
+{
+    private Argument _first;
+}
+
+/// <summary>What becomes of a result.</summary>
+internal enum StoreAs : byte
+{
+    Nothing = 0,
+    Number = 4,
+    Digits = 10,
+}
+
+/// <summary>A step in launcher.c's layout; struct step.</summary>
+internal struct EncodedStep
+{
+    public ushort Call;
+    public byte Load;
+    public StoreAs StoreAs;
+    public uint Tolerated;
+    public int Least;
+    public uint Fork;
+    public long Store;
+    public EncodedArguments Arguments;
+}
+
+/// <summary>The six arguments of an encoded step.</summary>
+[InlineArray(6)]
+internal struct EncodedArguments
+{
+    private long _first;
+}

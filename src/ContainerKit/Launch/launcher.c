@@ -1,0 +1,244 @@
+/*
+ * The launcher: runs the system calls that C# wrote down, in a process where no managed code can run.
+ *
+ * It is freestanding and single-threaded, and decides nothing. The plan is mapped at a fixed address, so every pointer
+ * in it is a number the host knows. Four roles: run a plan, supervise PID 1, be PID 1 (init); resident comes later.
+ * Started as: launcher PLAN SETUP, the numbers of two inherited descriptors. Build with ./build-launcher.
+ */
+
+typedef unsigned char u8;
+typedef unsigned short u16;
+typedef unsigned int u32;
+typedef unsigned long u64;
+
+#define PLAN_ADDRESS 0x10000000UL
+#define RESULTS_ADDRESS (PLAN_ADDRESS - RESULTS_SIZE) /* zeros at first; no descriptor of a plan's is 0 */
+#define RESULTS_SIZE 0x10000UL
+#define LAST_ERRNO 4095
+
+enum { AT_PLAN = 1, AT_SETUP = 2 };                                 /* arguments */
+enum { STORE_NOTHING = 0, STORE_NUMBER = 4, STORE_DIGITS = 10 };    /* what becomes of a result */
+enum { ROLE_SUPERVISE = 0xfff0, ROLE_INIT = 0xfff1 };               /* numbers that no system call has */
+enum { MESSAGE_PROGRAM_EXITED = 2, MESSAGE_INIT_EXITED = 3 };
+
+/* One system call. The host's encoder writes the same layout; a test compares the two. */
+struct step {
+    u16 call;
+    u8 load;          /* bit i: argument i is the address of a 4-byte result, and that result is meant */
+    u8 store_as;
+    u8 tolerated[4];  /* errnos that are no failure */
+    int least;        /* a smaller result is a failure */
+    u32 fork;         /* after a result above 0 (we are the parent) go on at this step; 0: at the next */
+    u64 store;        /* where the result goes */
+    u64 argument[6];
+};
+
+struct plan {
+    u64 first_step; /* offset */
+};
+
+struct failure {
+    u32 step;
+    int error; /* 0: the result was too small */
+    long result;
+};
+
+struct message {
+    u32 kind;
+    int status; /* as wait4 gives it */
+};
+
+struct pollfd {
+    int fd;
+    short events, revents;
+};
+
+#if defined(__x86_64__)
+
+enum { SYS_read = 0, SYS_write = 1, SYS_lseek = 8, SYS_mmap = 9, SYS_wait4 = 61, SYS_kill = 62,
+       SYS_rt_sigtimedwait = 128, SYS_exit_group = 231, SYS_ppoll = 271, SYS_pidfd_send_signal = 424 };
+
+static long call6(long number, long a, long b, long c, long d, long e, long f)
+{
+    register long r10 __asm__("r10") = d, r8 __asm__("r8") = e, r9 __asm__("r9") = f;
+    long result;
+    __asm__ volatile("syscall" : "=a"(result) : "0"(number), "D"(a), "S"(b), "d"(c), "r"(r10), "r"(r8), "r"(r9)
+                     : "rcx", "r11", "memory");
+    return result;
+}
+
+__asm__(".globl _start\n_start:\n\txor %ebp, %ebp\n\tmov %rsp, %rdi\n\tand $-16, %rsp\n\tcall launch\n");
+
+#elif defined(__aarch64__)
+
+enum { SYS_read = 63, SYS_write = 64, SYS_lseek = 62, SYS_mmap = 222, SYS_wait4 = 260, SYS_kill = 129,
+       SYS_rt_sigtimedwait = 137, SYS_exit_group = 94, SYS_ppoll = 73, SYS_pidfd_send_signal = 424 };
+
+static long call6(long number, long a, long b, long c, long d, long e, long f)
+{
+    register long x8 __asm__("x8") = number, x0 __asm__("x0") = a, x1 __asm__("x1") = b, x2 __asm__("x2") = c,
+                  x3 __asm__("x3") = d, x4 __asm__("x4") = e, x5 __asm__("x5") = f;
+    __asm__ volatile("svc 0" : "+r"(x0) : "r"(x8), "r"(x1), "r"(x2), "r"(x3), "r"(x4), "r"(x5) : "memory");
+    return x0;
+}
+
+__asm__(".globl _start\n_start:\n\tmov x29, #0\n\tmov x30, #0\n\tmov x0, sp\n\tbl launch\n");
+
+#else
+#error "x86_64 or aarch64"
+#endif
+
+#define CALL(name, a, b, c, d, e, f) call6(SYS_##name, (long)(a), (long)(b), (long)(c), (long)(d), (long)(e), (long)(f))
+
+static int setup;
+
+__attribute__((noreturn)) static void leave(int status)
+{
+    for (;;)
+        CALL(exit_group, status, 0, 0, 0, 0, 0);
+}
+
+__attribute__((noreturn)) static void fail(u32 step, long result)
+{
+    struct failure failure = {step, result < 0 ? (int)-result : 0, result};
+    CALL(write, setup, &failure, sizeof failure, 0, 0, 0);
+    leave(125);
+}
+
+static void report(int control, u32 kind, int status)
+{
+    struct message message = {kind, status};
+    CALL(write, control, &message, sizeof message, 0, 0, 0);
+}
+
+/* Waits for PID 1, passes signals on to it, and kills it when the host is gone. */
+__attribute__((noreturn)) static void supervise(int control, int pidfd)
+{
+    enum { POLLIN = 1, SIGKILL = 9 };
+    for (;;) {
+        struct pollfd polled[2] = {{control, POLLIN, 0}, {pidfd, POLLIN, 0}};
+        if (CALL(ppoll, polled, 2, 0, 0, 0, 0) < 0)
+            continue;
+        if (polled[1].revents) {
+            int status = 0;
+            CALL(wait4, -1, &status, 0, 0, 0, 0);
+            report(control, MESSAGE_INIT_EXITED, status);
+            leave(0);
+        }
+        if (polled[0].revents) {
+            int signal;
+            if (CALL(read, control, &signal, sizeof signal, 0, 0, 0) != sizeof signal) {
+                signal = SIGKILL;
+                control = -1; /* poll passes over it from now on */
+            }
+            CALL(pidfd_send_signal, pidfd, signal, 0, 0, 0, 0);
+        }
+    }
+}
+
+/* PID 1 beside the program: reaps orphans, forwards signals, reports how the program ended. All signals are blocked. */
+__attribute__((noreturn)) static void init(int control, int program)
+{
+    enum { SIGCHLD = 17, WNOHANG = 1 };
+    u64 all = ~0UL;
+    for (;;) {
+        long signal = CALL(rt_sigtimedwait, &all, 0, 0, sizeof all, 0, 0);
+        if (signal != SIGCHLD) {
+            if (signal > 0)
+                CALL(kill, program, signal, 0, 0, 0, 0);
+            continue;
+        }
+        int status = 0;
+        long child;
+        while ((child = CALL(wait4, -1, &status, WNOHANG, 0, 0, 0)) > 0) {
+            if (child == program) {
+                report(control, MESSAGE_PROGRAM_EXITED, status);
+                leave(0); /* the kernel kills whatever is left in the namespace */
+            }
+        }
+    }
+}
+
+/* Puts the arguments in place; no when one of them is a result that never came. */
+static int load(const struct step *step, long argument[6])
+{
+    for (int i = 0; i < 6; i++) {
+        argument[i] = (long)step->argument[i];
+        if (step->load & (1 << i)) {
+            argument[i] = *(const int *)step->argument[i];
+            if (argument[i] <= 0)
+                return 0;
+        }
+    }
+    return 1;
+}
+
+/* Digits are written over the end of a text that is there already: "/proc//////////maps", "500000000". */
+static void store(const struct step *step, long result)
+{
+    if (step->store_as == STORE_NUMBER)
+        *(int *)step->store = (int)result;
+    if (step->store_as == STORE_DIGITS)
+        for (u8 *digit = (u8 *)step->store + STORE_DIGITS; result > 0; result /= 10)
+            *--digit = (u8)('0' + result % 10);
+}
+
+static int tolerated(const struct step *step, long result)
+{
+    for (int i = 0; i < 4; i++)
+        if (step->tolerated[i] && step->tolerated[i] == -result)
+            return 1;
+    return 0;
+}
+
+__attribute__((noreturn)) static void run(const struct step *steps)
+{
+    for (const struct step *step = steps;;) {
+        long a[6], result = 0;
+        if (load(step, a)) {
+            if (step->call == ROLE_SUPERVISE)
+                supervise((int)a[0], (int)a[1]);
+            if (step->call == ROLE_INIT)
+                init((int)a[0], (int)a[1]);
+            result = call6(step->call, a[0], a[1], a[2], a[3], a[4], a[5]);
+            int failed = result < 0 && result >= -LAST_ERRNO;
+            if (failed ? !tolerated(step, result) : result < step->least)
+                fail((u32)(step - steps), result);
+            if (!failed)
+                store(step, result);
+        }
+        step = step->fork && result > 0 ? steps + step->fork : step + 1;
+    }
+}
+
+/* Maps memory, private and at that address; anonymous when there is no file. */
+static long map(u64 address, u64 size, int file)
+{
+    enum { READ_WRITE = 3, PRIVATE = 0x02, ANONYMOUS = 0x20, FIXED_NOREPLACE = 0x100000, ENOMEM = 12 };
+    long mapped = CALL(mmap, address, size, READ_WRITE, PRIVATE | FIXED_NOREPLACE | (file < 0 ? ANONYMOUS : 0), file, 0);
+    return mapped < 0 || mapped == (long)address ? mapped : -ENOMEM;
+}
+
+static int number(const char *text)
+{
+    int value = 0;
+    while (*text >= '0' && *text <= '9')
+        value = 10 * value + (*text++ - '0');
+    return value;
+}
+
+__attribute__((noreturn, used)) void launch(char **stack)
+{
+    enum { SEEK_END = 2, NO_STEP = ~0 };
+    char **arguments = stack + 1;
+    if ((long)stack[0] != 3)
+        leave(125);
+    int plan = number(arguments[AT_PLAN]);
+    setup = number(arguments[AT_SETUP]);
+    long size = CALL(lseek, plan, 0, SEEK_END, 0, 0, 0), mapped = map(RESULTS_ADDRESS, RESULTS_SIZE, -1);
+    if (mapped > 0)
+        mapped = map(PLAN_ADDRESS, (u64)size, plan);
+    if (mapped < 0)
+        fail((u32)NO_STEP, mapped);
+    run((const struct step *)(PLAN_ADDRESS + ((const struct plan *)PLAN_ADDRESS)->first_step));
+}

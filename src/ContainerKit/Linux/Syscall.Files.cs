@@ -1,0 +1,138 @@
+using System.Runtime.InteropServices;
+using Microsoft.Win32.SafeHandles;
+
+namespace ContainerKit.Linux;
+
+internal static unsafe partial class Syscall
+{
+    /// <summary>Makes a file that lives in memory; memfd_create(2).</summary>
+    public static SafeFileHandle MemfdCreate(string name, MemfdFlags flags) =>
+        Handle(MemfdCreate(name, (uint)flags), "memfd_create", name);
+
+    /// <summary>Forbids changes of a memory file; fcntl(2).</summary>
+    public static void AddSeals(SafeFileHandle file, Seals seals)
+    {
+        const int F_ADD_SEALS = 1033;
+        Check(Fcntl(file, F_ADD_SEALS, (int)seals), "fcntl");
+    }
+
+    /// <summary>Copies a descriptor to a number of at least <paramref name="least"/>; fcntl(2).</summary>
+    public static SafeFileHandle Duplicate(SafeFileHandle file, int least)
+    {
+        const int F_DUPFD_CLOEXEC = 1030;
+        return Handle(Fcntl(file, F_DUPFD_CLOEXEC, least), "fcntl");
+    }
+
+    /// <summary>Opens a file of the host, close-on-exec; open(2).</summary>
+    public static SafeFileHandle Open(string path, OpenFlags flags) =>
+        Handle(Open(path, (int)(flags | OpenFlags.O_CLOEXEC), 0), "open", path);
+
+    /// <summary>Makes a file of the host that must not be there yet, close-on-exec; open(2).</summary>
+    public static SafeFileHandle Create(string path, uint mode)
+    {
+        const OpenFlags flags = OpenFlags.O_CREAT | OpenFlags.O_EXCL | OpenFlags.O_WRONLY | OpenFlags.O_CLOEXEC;
+        return Handle(Open(path, (int)flags, mode), "open", path);
+    }
+
+    /// <summary>Opens a path that cannot lead out of <paramref name="root"/>, whatever its links say; openat2(2).</summary>
+    public static SafeFileHandle OpenInRoot(SafeFileHandle root, string path, OpenFlags flags)
+    {
+        var how = new OpenHow((ulong)(flags | OpenFlags.O_CLOEXEC), 0,
+            (ulong)(ResolveFlags.RESOLVE_IN_ROOT | ResolveFlags.RESOLVE_NO_MAGICLINKS));
+        return Handle(OpenAt2(SyscallNumber.openat2.Here, root, path, &how, sizeof(OpenHow)), "openat2", path);
+    }
+
+    /// <summary>Makes a pipe, close-on-exec; the end that is read does not block. pipe2(2).</summary>
+    public static (SafeFileHandle Read, SafeFileHandle Write) Pipe()
+    {
+        var ends = stackalloc int[2];
+        Check(Pipe2(ends, (int)OpenFlags.O_CLOEXEC), "pipe2");
+        var (read, write) = (new SafeFileHandle(ends[0], ownsHandle: true), new SafeFileHandle(ends[1], ownsHandle: true));
+        const int F_SETFL = 4;
+        Check(Fcntl(read, F_SETFL, (int)OpenFlags.O_NONBLOCK), "fcntl");
+        return (read, write);
+    }
+
+    /// <summary>Sets the permissions of an open file, of a pipe, too; fchmod(2).</summary>
+    public static void ChangeMode(SafeFileHandle file, uint mode) => Check(Fchmod(file, mode), "fchmod");
+
+    /// <summary>What a file is; fstat(2).</summary>
+    public static FileStatus Status(SafeFileHandle file)
+    {
+        // statx has one layout everywhere, struct stat has not.
+        const int AT_EMPTY_PATH = 0x1000;
+        const uint STATX_BASIC_STATS = 0x7ff;
+        var status = new FileStatus();
+        Check(StatX(file, "", AT_EMPTY_PATH, STATX_BASIC_STATS, &status), "statx");
+        return status;
+    }
+
+    /// <summary>Reads what is there; null when a descriptor that does not block has nothing yet. read(2).</summary>
+    public static int? Read(SafeFileHandle file, Span<byte> buffer)
+    {
+        fixed (byte* start = buffer)
+        {
+            var count = Read(file, start, (nuint)buffer.Length);
+            return count >= 0 ? (int)count : LastError is Errno.EAGAIN ? null : throw Failed("read");
+        }
+    }
+
+    /// <summary>Writes all of a buffer to a file, from its start on; pwrite(2).</summary>
+    public static void WriteWhole(SafeFileHandle file, ReadOnlySpan<byte> content)
+    {
+        for (nint done = 0; done < content.Length;)
+        {
+            fixed (byte* start = content[(int)done..])
+            {
+                done += Check(Pwrite(file, start, (nuint)(content.Length - done), done), "pwrite");
+            }
+        }
+    }
+
+    [LibraryImport("libc", EntryPoint = "memfd_create", SetLastError = true, StringMarshalling = StringMarshalling.Utf8)]
+    private static partial int MemfdCreate(string name, uint flags);
+
+    [LibraryImport("libc", EntryPoint = "fcntl", SetLastError = true)]
+    private static partial int Fcntl(SafeFileHandle file, int command, int argument);
+
+    [LibraryImport("libc", EntryPoint = "open", SetLastError = true, StringMarshalling = StringMarshalling.Utf8)]
+    private static partial int Open(string path, int flags, uint mode);
+
+    [LibraryImport("libc", EntryPoint = "syscall", SetLastError = true, StringMarshalling = StringMarshalling.Utf8)]
+    private static partial nint OpenAt2(nint number, SafeFileHandle directory, string path, OpenHow* how, nint size);
+
+    [LibraryImport("libc", EntryPoint = "pipe2", SetLastError = true)]
+    private static partial int Pipe2(int* ends, int flags);
+
+    [LibraryImport("libc", EntryPoint = "fchmod", SetLastError = true)]
+    private static partial int Fchmod(SafeFileHandle file, uint mode);
+
+    [LibraryImport("libc", EntryPoint = "statx", SetLastError = true, StringMarshalling = StringMarshalling.Utf8)]
+    private static partial int StatX(SafeFileHandle directory, string path, int flags, uint mask, FileStatus* status);
+
+    [LibraryImport("libc", EntryPoint = "read", SetLastError = true)]
+    private static partial nint Read(SafeFileHandle file, byte* buffer, nuint count);
+
+    [LibraryImport("libc", EntryPoint = "pwrite", SetLastError = true)]
+    private static partial nint Pwrite(SafeFileHandle file, byte* buffer, nuint count, nint offset);
+}
+
+/// <summary>How openat2(2) opens.</summary>
+internal readonly record struct OpenHow(ulong Flags, ulong Mode, ulong Resolve);
+
+/// <summary>What a file is; struct statx.</summary>
+[StructLayout(LayoutKind.Explicit, Size = 256)]
+internal struct FileStatus
+{
+    [FieldOffset(20)]
+    public uint Owner;
+
+    [FieldOffset(24)]
+    public uint Group;
+
+    [FieldOffset(28)]
+    public ushort Mode;
+
+    [FieldOffset(40)]
+    public ulong Size;
+}

@@ -1,0 +1,100 @@
+using System.Runtime.InteropServices;
+using Microsoft.Win32.SafeHandles;
+
+namespace ContainerKit.Linux;
+
+internal static unsafe partial class Syscall
+{
+    /// <summary>
+    /// Makes two connected sockets that keep messages apart, close-on-exec; what the first receives comes with the
+    /// sender's credentials. socketpair(2), unix(7).
+    /// </summary>
+    public static (SafeFileHandle First, SafeFileHandle Second) SocketPair()
+    {
+        var ends = stackalloc int[2];
+        const int kind = (int)(SocketKind.SOCK_SEQPACKET | SocketKind.SOCK_CLOEXEC);
+        Check(SocketPair((int)AddressFamily.AF_UNIX, kind, 0, ends), "socketpair");
+        var (first, second) = (new SafeFileHandle(ends[0], ownsHandle: true), new SafeFileHandle(ends[1], ownsHandle: true));
+        const int SOL_SOCKET = 1, SO_PASSCRED = 16;
+        var on = 1;
+        Check(SetSocketOption(first, SOL_SOCKET, SO_PASSCRED, &on, sizeof(int)), "setsockopt");
+        return (first, second);
+    }
+
+    /// <summary>Sends one message without waiting; false when nobody can receive it any more. send(2).</summary>
+    public static bool Send(SafeFileHandle socket, ReadOnlySpan<byte> message)
+    {
+        fixed (byte* start = message)
+        {
+            var sent = Send(socket, start, (nuint)message.Length, (int)(MessageFlags.MSG_DONTWAIT | MessageFlags.MSG_NOSIGNAL));
+            return sent >= 0 || (LastError is Errno.EPIPE or Errno.ECONNRESET ? false : throw Failed("send"));
+        }
+    }
+
+    /// <summary>
+    /// Takes one message and the process id of its sender as this process sees it, without waiting: null when there is
+    /// none yet, a length of 0 when the other end is closed. recvmsg(2).
+    /// </summary>
+    public static (int Length, int Sender)? Receive(SafeFileHandle socket, Span<byte> message)
+    {
+        const int controlLength = 64, SOL_SOCKET = 1, SCM_CREDENTIALS = 2;
+        var control = stackalloc byte[controlLength];
+        fixed (byte* start = message)
+        {
+            var vector = new IoVector(start, (nuint)message.Length);
+            var header = new MessageHeader { Vectors = &vector, VectorCount = 1, Control = control, ControlLength = controlLength };
+            var length = ReceiveMessage(socket, &header, (int)(MessageFlags.MSG_DONTWAIT | MessageFlags.MSG_CMSG_CLOEXEC));
+            if (length < 0)
+            {
+                return LastError switch
+                {
+                    Errno.EAGAIN => null,
+                    Errno.ECONNRESET => (0, 0), // closed with messages of ours unread
+                    _ => throw Failed("recvmsg"),
+                };
+            }
+
+            var attached = (ControlHeader*)control;
+            var named = header.ControlLength >= (nuint)(sizeof(ControlHeader) + sizeof(Credentials))
+                && attached->Level == SOL_SOCKET && attached->Type == SCM_CREDENTIALS;
+            return ((int)length, named ? ((Credentials*)(attached + 1))->ProcessId : 0);
+        }
+    }
+
+    [LibraryImport("libc", EntryPoint = "socketpair", SetLastError = true)]
+    private static partial int SocketPair(int family, int kind, int protocol, int* ends);
+
+    [LibraryImport("libc", EntryPoint = "setsockopt", SetLastError = true)]
+    private static partial int SetSocketOption(SafeFileHandle socket, int level, int option, int* value, uint length);
+
+    [LibraryImport("libc", EntryPoint = "send", SetLastError = true)]
+    private static partial nint Send(SafeFileHandle socket, byte* buffer, nuint length, int flags);
+
+    [LibraryImport("libc", EntryPoint = "recvmsg", SetLastError = true)]
+    private static partial nint ReceiveMessage(SafeFileHandle socket, MessageHeader* header, int flags);
+}
+
+/// <summary>One buffer of several; struct iovec.</summary>
+internal unsafe readonly struct IoVector(byte* start, nuint length)
+{
+    public readonly byte* Start = start;
+    public readonly nuint Length = length;
+}
+
+/// <summary>A message with what is attached to it; struct msghdr.</summary>
+internal unsafe struct MessageHeader
+{
+    public void* Name;
+    public uint NameLength;
+    public IoVector* Vectors;
+    public nuint VectorCount;
+    public void* Control;
+    public nuint ControlLength;
+    public int Flags;
+}
+
+/// <summary>What goes before an attachment; struct cmsghdr.</summary>
+internal readonly record struct ControlHeader(nuint Length, int Level, int Type);
+
+/// <summary>Who sent a message; struct ucred.</summary>
+internal readonly record struct Credentials(int ProcessId, uint UserId, uint GroupId);

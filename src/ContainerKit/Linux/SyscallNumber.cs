@@ -1,0 +1,36 @@
+using System.Runtime.InteropServices;
+
+namespace ContainerKit.Linux;
+
+/// <summary>The numbers of a system call; calls that came after the tables were joined have one for all.</summary>
+internal readonly record struct SyscallNumber(ushort X64, ushort Arm64)
+{
+    public static readonly SyscallNumber
+        read = new(0, 63), write = new(1, 64), close = new(3, 57), ioctl = new(16, 29), socket = new(41, 198),
+        recvfrom = new(45, 207), socketpair = new(53, 199), kill = new(62, 129), fchdir = new(81, 50),
+        umask = new(95, 166), setsid = new(112, 157), setgroups = new(116, 159), setresuid = new(117, 147),
+        setresgid = new(119, 149), rt_sigprocmask = new(14, 135), pivot_root = new(155, 41), prctl = new(157, 167),
+        sethostname = new(170, 161), umount2 = new(166, 39), execve = new(59, 221), capset = new(126, 91),
+        chdir = new(80, 49), getpid = new(39, 172), keyctl = new(250, 219), openat = new(257, 56),
+        mkdirat = new(258, 34), mknodat = new(259, 33), symlinkat = new(266, 36), fchmodat = new(268, 53),
+        unshare = new(272, 97), setns = new(308, 268), dup3 = new(292, 24), prlimit64 = new(302, 261),
+        pidfd_send_signal = new(424), open_tree = new(428), move_mount = new(429), fsopen = new(430),
+        fsconfig = new(431), fsmount = new(432), pidfd_open = new(434), clone3 = new(435), close_range = new(436),
+        openat2 = new(437), mount_setattr = new(442);
+
+    private SyscallNumber(ushort number)
+        : this(number, number)
+    {
+    }
+
+    /// <summary>The number on this machine.</summary>
+    public ushort Here => On(RuntimeInformation.ProcessArchitecture);
+
+    /// <summary>The number on an architecture.</summary>
+    public ushort On(Architecture architecture) => architecture switch
+    {
+        Architecture.X64 => X64,
+        Architecture.Arm64 => Arm64,
+        _ => throw new PlatformNotSupportedException($"ContainerKit runs on x64 and arm64, not on {architecture}."),
+    };
+}

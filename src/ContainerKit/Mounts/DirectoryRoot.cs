@@ -1,0 +1,50 @@
+using ContainerKit.Launch;
+using ContainerKit.Linux;
+using Microsoft.Win32.SafeHandles;
+
+namespace ContainerKit;
+
+/// <summary>A directory of the host, read-only or below a layer of changes.</summary>
+internal sealed record DirectoryRoot(string Path, CopyOnWrite? Changes) : RootFilesystem
+{
+    /// <inheritdoc/>
+    public override string ToString() =>
+        Changes is null ? $"RootFilesystem.Directory(\"{Path}\")" : $"RootFilesystem.Directory(\"{Path}\", {Changes})";
+
+    internal override bool IsWritable => Changes is not null;
+
+    internal override void Validate()
+    {
+        if (!System.IO.Path.IsPathRooted(Path))
+        {
+            throw new ArgumentException($"The root '{Path}' must be an absolute path.");
+        }
+
+        Changes?.Validate();
+    }
+
+    internal override SafeFileHandle? OpenForLookup() => Syscall.Open(Path, OpenFlags.O_PATH);
+
+    internal override Descriptor AddTo(LaunchPlan plan, ContainerIdentity identity) =>
+        Changes is null ? CloneReadOnly(plan, Path) : Changes.AddTo(plan, Path);
+
+    internal override void Fill(LaunchPlan plan, Descriptor root, ContainerIdentity identity)
+    {
+        if (Changes is not null)
+        {
+            foreach (var name in EmptyRoot.SystemDirectories)
+            {
+                plan.Pivoted.MakeDirectory(root, name, 0x1ED, mayExist: true); // 0755
+            }
+        }
+    }
+
+    /// <summary>A read-only copy of a tree of the host, with what is mounted below it.</summary>
+    internal static Descriptor CloneReadOnly(LaunchPlan plan, string path)
+    {
+        var tree = plan.Inside.CloneTree(Descriptor.WorkingDirectory, path, OpenTreeFlags.AT_RECURSIVE);
+        plan.Inside.SetMountAttributes(
+            tree, MountAttributes.MOUNT_ATTR_RDONLY | MountAttributes.MOUNT_ATTR_NOSUID | MountAttributes.MOUNT_ATTR_NODEV, recursive: true);
+        return tree;
+    }
+}

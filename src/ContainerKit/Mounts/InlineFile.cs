@@ -1,0 +1,37 @@
+using System.Text;
+using ContainerKit.Launch;
+using ContainerKit.Linux;
+
+namespace ContainerKit;
+
+/// <summary>A read-only file with a given content, which is never on the host's file systems.</summary>
+public sealed record InlineFile : Mount
+{
+    /// <summary>Shows <paramref name="content"/> as a file at <paramref name="target"/>.</summary>
+    public InlineFile(string target, ReadOnlyMemory<byte> content)
+        : base(target) => Content = content;
+
+    /// <summary>Shows a text, in UTF-8, as a file at <paramref name="target"/>.</summary>
+    public InlineFile(string target, string content)
+        : this(target, Encoding.UTF8.GetBytes(content))
+    {
+    }
+
+    /// <summary>What the file holds.</summary>
+    public ReadOnlyMemory<byte> Content { get; init; }
+
+    /// <summary>Its permissions; 0444 in octal unless said otherwise.</summary>
+    public int Mode { get; init; } = 0x124;
+
+    internal override void AddTo(LaunchPlan plan, Descriptor root)
+    {
+        // Trees can be cloned only from what is attached; what is on top of the old root goes with it.
+        var memory = new TmpfsMount(Target) { Size = new(Content.Length + 8192) }.Make(plan.Root);
+        plan.Root.Attach(memory, Descriptor.WorkingDirectory, "/");
+        plan.Root.MakeFile(memory, "content", (uint)Mode, Content.Span);
+        var file = plan.Root.CloneTree(memory, "content");
+        plan.Root.SetMountAttributes(
+            file, MountAttributes.MOUNT_ATTR_RDONLY | MountAttributes.MOUNT_ATTR_NOSUID | MountAttributes.MOUNT_ATTR_NODEV);
+        plan.Pivoted.Attach(file, MountPoint.Make(plan.Pivoted, root, Target, isDirectory: false));
+    }
+}

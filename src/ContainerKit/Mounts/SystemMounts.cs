@@ -1,0 +1,99 @@
+using ContainerKit.Launch;
+using ContainerKit.Linux;
+
+namespace ContainerKit;
+
+/// <summary>What every container has of its own: /proc, /sys, /dev, /tmp and /run, with what is masked in them.</summary>
+internal static class SystemMounts
+{
+    private static readonly string[] Devices = ["null", "zero", "full", "random", "urandom", "tty"];
+
+    // Of the machine, not of the container, and writable or telling. The lists follow what runc and crun agree on.
+    private static readonly string[] MaskedFiles = Existing(
+        "/proc/kcore", "/proc/keys", "/proc/latency_stats", "/proc/timer_list", "/proc/timer_stats", "/proc/sched_debug", "/proc/interrupts");
+
+    private static readonly string[] MaskedDirectories = Existing(
+        "/proc/acpi", "/proc/asound", "/proc/scsi", "/sys/firmware", "/sys/devices/virtual/powercap");
+
+    private static readonly string[] ReadOnlyPaths = Existing(
+        "/proc/bus", "/proc/fs", "/proc/irq", "/proc/sys", "/proc/sysrq-trigger");
+
+    /// <summary>Adds the steps. The targets are entered by name below the root and never through a link.</summary>
+    public static void AddTo(LaunchPlan plan, Descriptor root)
+    {
+        const MountAttributes inert = MountAttributes.MOUNT_ATTR_NOSUID | MountAttributes.MOUNT_ATTR_NODEV | MountAttributes.MOUNT_ATTR_NOEXEC;
+
+        // The kernel lets a container have them only while it sees the host's, hence before the pivot.
+        var proc = plan.Inside.MakeFileSystem("proc", inert);
+        var sys = plan.Namespaces.HasFlag(CloneFlags.CLONE_NEWNET)
+            ? plan.Inside.MakeFileSystem("sysfs", inert | MountAttributes.MOUNT_ATTR_RDONLY)
+            : DirectoryRoot.CloneReadOnly(plan, "/sys");
+        plan.Pivoted.Attach(proc, root, "proc");
+        plan.Pivoted.Attach(sys, root, "sys");
+        var dev = AddDevices(plan, root);
+        plan.Pivoted.Attach(new TmpfsMount("/tmp") { Size = ByteSize.MiB(256) }.Make(plan.Root), root, "tmp");
+        plan.Pivoted.Attach(new TmpfsMount("/run") { Mode = 0x1ED }.Make(plan.Root), root, "run");
+
+        foreach (var path in MaskedFiles)
+        {
+            plan.Pivoted.AttachIfThere(plan.Pivoted.CloneTree(dev, "null"), In(path, proc, sys), Below(path));
+        }
+
+        foreach (var path in MaskedDirectories)
+        {
+            plan.Pivoted.AttachIfThere(plan.Pivoted.CloneTree(dev, "empty"), In(path, proc, sys), Below(path));
+        }
+
+        foreach (var path in ReadOnlyPaths)
+        {
+            var tree = plan.Pivoted.CloneTree(proc, Below(path));
+            plan.Pivoted.SetMountAttributes(tree, inert | MountAttributes.MOUNT_ATTR_RDONLY);
+            plan.Pivoted.Attach(tree, proc, Below(path));
+        }
+    }
+
+    private static Descriptor AddDevices(LaunchPlan plan, Descriptor root)
+    {
+        var stage = plan.Pivoted;
+        const MountAttributes quiet = MountAttributes.MOUNT_ATTR_NOSUID | MountAttributes.MOUNT_ATTR_NOEXEC;
+        var dev = plan.Root.MakeFileSystem("tmpfs", quiet, ("mode", "0755"), ("size", "64k"));
+        stage.Attach(dev, root, "dev");
+        foreach (var name in Devices)
+        {
+            stage.MakeFile(dev, name, 0x1B6); // 0666
+            stage.Attach(plan.Inside.CloneTree(Descriptor.WorkingDirectory, $"/dev/{name}"), dev, name);
+        }
+
+        foreach (var (name, target) in new[]
+        {
+            ("fd", "/proc/self/fd"), ("stdin", "/proc/self/fd/0"), ("stdout", "/proc/self/fd/1"), ("stderr", "/proc/self/fd/2"),
+            ("ptmx", "pts/ptmx"),
+        })
+        {
+            stage.MakeLink(target, dev, name);
+        }
+
+        foreach (var name in new[] { "pts", "shm", "mqueue", "empty" })
+        {
+            stage.MakeDirectory(dev, name, 0x1ED); // 0755
+        }
+
+        stage.SetMountAttributes(dev, quiet | MountAttributes.MOUNT_ATTR_RDONLY);
+        stage.Attach(plan.Root.MakeFileSystem("devpts", quiet, ("newinstance", null), ("ptmxmode", "0666"), ("mode", "0620")), dev, "pts");
+        stage.Attach(new TmpfsMount("/dev/shm").Make(plan.Root, MountAttributes.MOUNT_ATTR_NOEXEC), dev, "shm");
+        if (plan.Namespaces.HasFlag(CloneFlags.CLONE_NEWIPC))
+        {
+            stage.Attach(plan.Root.MakeFileSystem("mqueue", quiet | MountAttributes.MOUNT_ATTR_NODEV), dev, "mqueue");
+        }
+
+        return dev;
+    }
+
+    private static string[] Existing(params string[] paths) => [.. paths.Where(Path.Exists)];
+
+    private static Descriptor In(string path, Descriptor proc, Descriptor sys) =>
+        path.StartsWith("/proc/", StringComparison.Ordinal) ? proc : sys;
+
+    /// <summary>The path below /proc or /sys.</summary>
+    private static string Below(string path) => path[(path.IndexOf('/', 1) + 1)..];
+}

@@ -1,0 +1,67 @@
+using System.Globalization;
+using ContainerKit.Launch;
+using ContainerKit.Linux;
+
+namespace ContainerKit;
+
+/// <summary>Which ids of the host stand behind the container's users and groups; user_namespaces(7).</summary>
+public abstract record IdMap
+{
+    private protected IdMap()
+    {
+    }
+
+    /// <summary>
+    /// The default: the container has one user and one group. For an ordinary user they are that user's own on the
+    /// host; for root they are ids from 500,000,001 to 504,194,304 that nobody else has while the container lives.
+    /// </summary>
+    public static IdMap SingleId { get; } = new SingleIdMap(null, null);
+
+    /// <summary>
+    /// The container's ids are the host's: all of them for root, its own for an ordinary user. As root this is for code
+    /// that is trusted with the host's files.
+    /// </summary>
+    public static IdMap Identity { get; } = new IdentityIdMap();
+
+    /// <summary>The container has one user and one group, which are these on the host; only root can choose others than its own.</summary>
+    public static IdMap SingleIdAs(int hostUser, int hostGroup)
+    {
+        ArgumentOutOfRangeException.ThrowIfNegative(hostUser);
+        ArgumentOutOfRangeException.ThrowIfNegative(hostGroup);
+        return new SingleIdMap((uint)hostUser, (uint)hostGroup);
+    }
+
+    /// <summary>Whether the container has ids beside those of its user.</summary>
+    internal abstract bool HasOtherIds { get; }
+
+    /// <summary>Whether RLIMIT_NPROC binds that user: the kernel exempts the host's root.</summary>
+    internal abstract bool LimitsProcesses(uint user);
+
+    /// <summary>Complains about a user that the map does not have, or cannot have.</summary>
+    internal virtual void Validate(uint user, uint group, bool hasGroups, bool limitsProcesses)
+    {
+        if (hasGroups && !HasOtherIds)
+        {
+            throw new ArgumentException($"Groups needs a map with more than one group, unlike {this}; only root has one: IdMap.Identity.");
+        }
+
+        if (limitsProcesses && !LimitsProcesses(user))
+        {
+            throw new ArgumentException(
+                $"With {this} the program is the host's root, whom no limit of processes binds: "
+                + "set MaxProcesses to null, or choose another User or IdMap.");
+        }
+    }
+
+    /// <summary>Writes the maps while the child waits, and takes on an identity in it that may set the container up.</summary>
+    internal abstract void AddTo(LaunchPlan plan, uint user, uint group);
+
+    /// <summary>Whether this process may map ids of others.</summary>
+    private protected static bool IsPrivileged => Syscall.EffectiveUser == 0;
+
+    private protected static string Line(uint inside, uint outside, uint count) =>
+        string.Create(CultureInfo.InvariantCulture, $"{inside} {outside} {count}");
+
+    private protected static void WriteMap(LaunchPlan plan, string file, string line) =>
+        plan.Sync.WriteFile(plan.ChildDirectory, file, line);
+}

@@ -1,0 +1,43 @@
+using ContainerKit.Launch;
+using ContainerKit.Linux;
+
+namespace ContainerKit;
+
+/// <summary>Every id is the same inside; an ordinary user has only its own to map.</summary>
+internal sealed record IdentityIdMap : IdMap
+{
+    internal override bool HasOtherIds => IsPrivileged;
+
+    /// <inheritdoc/>
+    public override string ToString() => "IdMap.Identity";
+
+    internal override bool LimitsProcesses(uint user) => user != 0;
+
+    internal override void Validate(uint user, uint group, bool hasGroups, bool limitsProcesses)
+    {
+        base.Validate(user, group, hasGroups, limitsProcesses);
+        if (!IsPrivileged && (user, group) != (Syscall.EffectiveUser, Syscall.EffectiveGroup))
+        {
+            throw new ArgumentException(
+                $"With {this} an ordinary user can only be itself: set User to "
+                + $"\"{Syscall.EffectiveUser}:{Syscall.EffectiveGroup}\", or use IdMap.SingleId.");
+        }
+    }
+
+    internal override void AddTo(LaunchPlan plan, uint user, uint group)
+    {
+        if (IsPrivileged)
+        {
+            WriteMap(plan, "uid_map", Line(0, 0, uint.MaxValue));
+            WriteMap(plan, "gid_map", Line(0, 0, uint.MaxValue));
+            plan.Root.SetGroups([]);
+            plan.Root.SetIds(0, 0);
+            return;
+        }
+
+        WriteMap(plan, "uid_map", Line(Syscall.EffectiveUser, Syscall.EffectiveUser, 1));
+        WriteMap(plan, "setgroups", "deny");
+        WriteMap(plan, "gid_map", Line(Syscall.EffectiveGroup, Syscall.EffectiveGroup, 1));
+        plan.Root.SetIds(Syscall.EffectiveUser, Syscall.EffectiveGroup);
+    }
+}

@@ -1,0 +1,64 @@
+using System.Text;
+using ContainerKit.Launch;
+using ContainerKit.Linux;
+
+namespace ContainerKit;
+
+/// <summary>One user and one group; without ids of the host given, they are made from the supervisor's process id.</summary>
+internal sealed record SingleIdMap(uint? HostUser, uint? HostGroup) : IdMap
+{
+    /// <summary>With a process id of up to seven digits over its end: in the range that systemd keeps for containers.</summary>
+    private const uint FirstOwnId = 500_000_000;
+
+    internal override bool HasOtherIds => false;
+
+    /// <inheritdoc/>
+    public override string ToString() => HostUser is null ? "IdMap.SingleId" : $"IdMap.SingleIdAs({HostUser}, {HostGroup})";
+
+    internal override bool LimitsProcesses(uint user) => HostUser != 0;
+
+    internal override void Validate(uint user, uint group, bool hasGroups, bool limitsProcesses)
+    {
+        base.Validate(user, group, hasGroups, limitsProcesses);
+        if (!IsPrivileged && (HostUser ?? Syscall.EffectiveUser, HostGroup ?? Syscall.EffectiveGroup) != (Syscall.EffectiveUser, Syscall.EffectiveGroup))
+        {
+            throw new ArgumentException($"Only root can map ids of others, as {this} does; use IdMap.SingleId.");
+        }
+    }
+
+    internal override void AddTo(LaunchPlan plan, uint user, uint group)
+    {
+        if (IsPrivileged && HostUser is null)
+        {
+            WriteOwnId(plan, "uid_map", user);
+            WriteOwnId(plan, "gid_map", group);
+        }
+        else
+        {
+            WriteMap(plan, "uid_map", Line(user, HostUser ?? Syscall.EffectiveUser, 1));
+            if (!IsPrivileged)
+            {
+                WriteMap(plan, "setgroups", "deny"); // or the kernel refuses an ordinary user's gid_map
+            }
+
+            WriteMap(plan, "gid_map", Line(group, HostGroup ?? Syscall.EffectiveGroup, 1));
+        }
+
+        if (IsPrivileged)
+        {
+            plan.Root.SetGroups([]);
+        }
+
+        plan.Root.SetIds(user, group);
+    }
+
+    /// <summary>Maps an id that is unique while the supervisor lives: its process id, over the zeros of the first.</summary>
+    private static void WriteOwnId(LaunchPlan plan, string file, uint inside)
+    {
+        var line = Line(inside, FirstOwnId, 1);
+        var text = plan.Data.Add(line);
+        plan.Outside.GetProcessId();
+        plan.Outside.KeepDigits(text + line.LastIndexOf(' '));
+        plan.Sync.WriteFile(plan.ChildDirectory, file, text, Encoding.UTF8.GetByteCount(line));
+    }
+}

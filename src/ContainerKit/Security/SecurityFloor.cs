@@ -1,0 +1,41 @@
+using System.Globalization;
+using ContainerKit.Launch;
+using ContainerKit.Linux;
+
+namespace ContainerKit;
+
+/// <summary>What no container's program has: capabilities, a way to new ones, the host's keys, room for endless processes.</summary>
+internal static class SecurityFloor
+{
+    private static readonly int LastCapability =
+        int.Parse(File.ReadAllText("/proc/sys/kernel/cap_last_cap"), CultureInfo.InvariantCulture);
+
+    /// <summary>Adds the steps that limit what a program can use up of the host.</summary>
+    public static void Limit(LaunchStage confined, int? maxProcesses)
+    {
+        confined.SetLimit(Resource.RLIMIT_CORE, 0, 0); // a core may be piped to a program of the host
+        if (maxProcesses is { } most)
+        {
+            // Counted by the kernel within the user namespace since 5.14.
+            confined.SetLimit(Resource.RLIMIT_NPROC, (ulong)most, (ulong)most);
+        }
+    }
+
+    /// <summary>Adds the steps that close the way to capabilities through exec; they need the privilege of the container's root.</summary>
+    public static void DropBoundingSet(LaunchStage confined)
+    {
+        for (var capability = 0; capability <= LastCapability; capability++)
+        {
+            confined.DropFromBoundingSet(capability);
+        }
+    }
+
+    /// <summary>Adds the steps that leave no privilege and no key of the host.</summary>
+    public static void DropPrivileges(LaunchStage confined)
+    {
+        confined.NewSessionKeyring();
+        confined.Prctl(PrctlOption.PR_CAP_AMBIENT, (long)AmbientCommand.PR_CAP_AMBIENT_CLEAR_ALL);
+        confined.ClearCapabilities();
+        confined.Prctl(PrctlOption.PR_SET_NO_NEW_PRIVS, 1);
+    }
+}
