@@ -26,7 +26,7 @@ internal static class ContainerPlan
         return plan.ToString();
     }
 
-    private static void AddTo(LaunchPlan plan, Descriptor control, ContainerOptions options, ContainerUser user)
+    public static void AddTo(LaunchPlan plan, Descriptor control, ContainerOptions options, ContainerUser user)
     {
         // A process cannot be born into a time namespace; it makes one, and joins it.
         plan.Namespaces = (CloneFlags)(options.Namespaces & ~NamespaceKinds.Time);
@@ -72,9 +72,7 @@ internal static class ContainerPlan
         plan.Because(options.Root);
         var identity = new ContainerIdentity(user.User, user.Group, options.HostName);
         var root = options.Root.AddTo(plan, identity);
-        plan.Root.Attach(root, Descriptor.WorkingDirectory, "/");
-        plan.Root.ChangeDirectory(root);
-        plan.Root.PivotHere();
+        plan.Pivoted.Pivot(root);
         options.Root.Fill(plan, root, identity);
 
         plan.Because("the private /proc, /sys, /dev, /tmp and /run");

@@ -47,7 +47,7 @@ internal sealed class LaunchPlan : IDisposable
     /// <summary>In the child as the container's root, with every capability in there: its file systems are made.</summary>
     public LaunchStage Root { get; }
 
-    /// <summary>The same, when the container's root is in place and nothing of the host is in sight: they are attached.</summary>
+    /// <summary>The same, from the pivot to the container's root on: nothing of the host is in sight, and they are attached.</summary>
     public LaunchStage Pivoted { get; }
 
     /// <summary>In the child: what it may no longer do. With an init, the init is confined too.</summary>

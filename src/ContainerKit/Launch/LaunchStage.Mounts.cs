@@ -52,11 +52,20 @@ internal sealed partial class LaunchStage
         return mount;
     }
 
-    /// <summary>pivot_root(2) to the working directory, and umount2(2) of what was the root.</summary>
-    public void PivotHere()
+    /// <summary>Attaches a tree in the old root, out of the way: it goes when the old root goes.</summary>
+    public void AttachAside(Descriptor tree) => Attach(tree, Descriptor.WorkingDirectory, "/proc");
+
+    /// <summary>Makes a tree the root and the working directory, and takes away what was the root; pivot_root(2).</summary>
+    public void Pivot(Descriptor root)
     {
+        Attach(root, Descriptor.WorkingDirectory, "/");
+        ChangeDirectory(root);
         Add(Call.pivot_root, Data.Add("."), Data.Add("."));
         Add(Call.umount2, Data.Add("."), (long)UnmountFlags.MNT_DETACH);
+
+        // Were anything of the old root still mounted over the new one, ".." would lead into it.
+        var how = new OpenHow((ulong)(OpenFlags.O_PATH | OpenFlags.O_CLOEXEC), 0, (ulong)ResolveFlags.RESOLVE_NO_XDEV);
+        Add(Call.openat2, Descriptor.WorkingDirectory, Data.Add(".."), Data.Add(how), 24);
     }
 
     /// <summary>How mount_setattr(2) changes a mount; struct mount_attr.</summary>

@@ -59,11 +59,11 @@ internal static unsafe partial class Syscall
     /// <summary>What a file is; fstat(2).</summary>
     public static FileStatus Status(SafeFileHandle file)
     {
-        // statx has one layout everywhere, struct stat has not.
+        // statx has one layout everywhere, struct stat has not; musl before 1.2.5 does not export it.
         const int AT_EMPTY_PATH = 0x1000;
         const uint STATX_BASIC_STATS = 0x7ff;
         var status = new FileStatus();
-        Check(StatX(file, "", AT_EMPTY_PATH, STATX_BASIC_STATS, &status), "statx");
+        Check(StatX(SyscallNumber.statx.Here, file, "", AT_EMPTY_PATH, STATX_BASIC_STATS, &status), "statx");
         return status;
     }
 
@@ -107,8 +107,9 @@ internal static unsafe partial class Syscall
     [LibraryImport("libc", EntryPoint = "fchmod", SetLastError = true)]
     private static partial int Fchmod(SafeFileHandle file, uint mode);
 
-    [LibraryImport("libc", EntryPoint = "statx", SetLastError = true, StringMarshalling = StringMarshalling.Utf8)]
-    private static partial int StatX(SafeFileHandle directory, string path, int flags, uint mask, FileStatus* status);
+    [LibraryImport("libc", EntryPoint = "syscall", SetLastError = true, StringMarshalling = StringMarshalling.Utf8)]
+    private static partial nint StatX(
+        nint number, SafeFileHandle directory, string path, int flags, uint mask, FileStatus* status);
 
     [LibraryImport("libc", EntryPoint = "read", SetLastError = true)]
     private static partial nint Read(SafeFileHandle file, byte* buffer, nuint count);

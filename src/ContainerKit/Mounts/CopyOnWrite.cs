@@ -37,7 +37,7 @@ public sealed record CopyOnWrite
 
     /// <summary>
     /// Adds the steps that lay it over a directory. Overlayfs takes its layers by path, so they are put under short
-    /// names below the working directory, which becomes a tmpfs on top of the old root.
+    /// names below the working directory, in a tmpfs that goes with the old root.
     /// </summary>
     internal Descriptor AddTo(LaunchPlan plan, string lower)
     {
@@ -45,7 +45,7 @@ public sealed record CopyOnWrite
         var stage = plan.Root;
         var layers = stage.MakeFileSystem(
             "tmpfs", MountAttributes.None, ("mode", "0755"), ("size", Size.Bytes.ToString(CultureInfo.InvariantCulture)));
-        stage.Attach(layers, Descriptor.WorkingDirectory, "/");
+        stage.AttachAside(layers);
         stage.MakeDirectory(layers, "lower", 0x1ED);
         stage.Attach(lowerTree, layers, "lower");
         stage.MakeDirectory(layers, "changes", 0x1ED);

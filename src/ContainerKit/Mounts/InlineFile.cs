@@ -25,9 +25,9 @@ public sealed record InlineFile : Mount
 
     internal override void AddTo(LaunchPlan plan, Descriptor root)
     {
-        // Trees can be cloned only from what is attached; what is on top of the old root goes with it.
+        // Trees can be cloned only from what is attached.
         var memory = new TmpfsMount(Target) { Size = new(Content.Length + 8192) }.Make(plan.Root);
-        plan.Root.Attach(memory, Descriptor.WorkingDirectory, "/");
+        plan.Root.AttachAside(memory);
         plan.Root.MakeFile(memory, "content", (uint)Mode, Content.Span);
         var file = plan.Root.CloneTree(memory, "content");
         plan.Root.SetMountAttributes(
