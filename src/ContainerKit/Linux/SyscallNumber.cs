@@ -7,7 +7,7 @@ internal readonly record struct SyscallNumber(ushort X64, ushort Arm64)
 {
     public static readonly SyscallNumber
         read = new(0, 63), write = new(1, 64), close = new(3, 57), ioctl = new(16, 29), socket = new(41, 198),
-        recvfrom = new(45, 207), socketpair = new(53, 199), kill = new(62, 129), fchdir = new(81, 50),
+        recvfrom = new(45, 207), socketpair = new(53, 199), sendmsg = new(46, 211), recvmsg = new(47, 212), kill = new(62, 129), fchdir = new(81, 50),
         umask = new(95, 166), setsid = new(112, 157), setgroups = new(116, 159), setresuid = new(117, 147),
         setresgid = new(119, 149), rt_sigprocmask = new(14, 135), pivot_root = new(155, 41), prctl = new(157, 167),
         sethostname = new(170, 161), umount2 = new(166, 39), execve = new(59, 221), capset = new(126, 91),
