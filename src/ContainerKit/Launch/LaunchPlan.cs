@@ -152,7 +152,7 @@ internal sealed class LaunchPlan : IDisposable
     {
         foreach (var stage in AllStages)
         {
-            if (number < stage.Count)
+            if ((uint)number < (uint)stage.Count)
             {
                 return (stage.Steps[number], stage.Steps[number].Print(Data));
             }
