@@ -1,3 +1,6 @@
+using System.IO.Pipelines;
+using ContainerKit;
+
 namespace Versus;
 
 /// <summary>ContainerKit, doing the same work through its public API.</summary>
@@ -6,17 +9,61 @@ internal static class Ours
     public const string InitOff = "ContainerKit, init off";
     public const string InitOn = "ContainerKit, init on";
 
-    /// <summary>Nobody yet: the containers do not exist.</summary>
-    public static Task<IReadOnlyList<Contender>> ContendersAsync(Workshop workshop) =>
-        Task.FromResult<IReadOnlyList<Contender>>([]);
+    /// <summary>We, with output that goes nowhere as that of the peers, and once as a caller gets it unasked.</summary>
+    public static IEnumerable<Contender> Contenders(Workshop workshop)
+    {
+        yield return new(InitOff, () => RunAsync(workshop, init: false));
+        yield return new(InitOn, () => RunAsync(workshop, init: true));
+        yield return new($"{InitOn}, output captured", async () => (await Container.RunAsync(Captured(workshop, ["/true"]))).EnsureSuccess());
+    }
 
     /// <summary>Runs the program that does nothing.</summary>
-    public static Task RunAsync(Workshop workshop, bool init) => throw new NotSupportedException();
+    public static async ValueTask RunAsync(Workshop workshop, bool init) =>
+        (await Container.RunAsync(Silent(workshop, ["/true"]) with { Init = init })).EnsureSuccess();
+
+    /// <summary>The plan of a run.</summary>
+    public static string Explain(Workshop workshop, bool init) => Container.Explain(Silent(workshop, ["/true"]) with { Init = init });
 
     /// <summary>What a command writes in a container.</summary>
-    public static Task<string> OutputAsync(Workshop workshop, IReadOnlyList<string> command, bool copyOnWrite) =>
-        throw new NotSupportedException();
+    public static async Task<string> OutputAsync(Workshop workshop, IReadOnlyList<string> command, bool copyOnWrite)
+    {
+        var options = Captured(workshop, command);
+        if (copyOnWrite)
+        {
+            options = options with
+            {
+                Root = RootFilesystem.Directory(workshop.Root, CopyOnWrite.In(workshop.Changes)),
+                IdMap = IdMap.SingleIdAs(Workshop.ContainerUser, Workshop.ContainerUser),
+            };
+        }
+
+        return (await Container.RunAsync(options)).EnsureSuccess().StandardOutput;
+    }
 
     /// <summary>Starts a container that lives until it is disposed.</summary>
-    public static Task<IAsyncDisposable> StartPausedAsync(Workshop workshop) => throw new NotSupportedException();
+    public static async Task<IAsyncDisposable> StartPausedAsync(Workshop workshop)
+    {
+        var pipe = new Pipe();
+        var cancellation = new CancellationTokenSource();
+        var running = Container.RunAsync(
+            Silent(workshop, ["/work", "pause"]) with { StandardOutput = StandardStream.To(pipe.Writer.AsStream()) }, cancellation.Token);
+        await await Task.WhenAny(running, pipe.Reader.ReadAsync().AsTask());
+        return new Paused(running, cancellation);
+    }
+
+    private static ContainerOptions Captured(Workshop workshop, IReadOnlyList<string> command) =>
+        new() { Command = command, Root = RootFilesystem.Directory(workshop.Root) };
+
+    private static ContainerOptions Silent(Workshop workshop, IReadOnlyList<string> command) =>
+        Captured(workshop, command) with { StandardOutput = StandardStream.Null, StandardError = StandardStream.Null };
+
+    private sealed class Paused(Task running, CancellationTokenSource cancellation) : IAsyncDisposable
+    {
+        public async ValueTask DisposeAsync()
+        {
+            await cancellation.CancelAsync();
+            await running.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+            cancellation.Dispose();
+        }
+    }
 }

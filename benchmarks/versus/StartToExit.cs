@@ -6,7 +6,8 @@ internal static class StartToExit
     /// <summary>Measures, prints, and judges.</summary>
     public static async Task RunAsync(Settings settings, Workshop workshop, Verdicts verdicts)
     {
-        Contender[] contenders = [.. await Ours.ContendersAsync(workshop), .. Peers.Find(workshop)];
+        Limit.Check(workshop);
+        Contender[] contenders = [.. Ours.Contenders(workshop), .. Peers.Find(workshop)];
         var rounds = await Rounds.RunAsync(contenders, settings.Quick ? 2 : 60, settings.Rounds, settings.Each);
         Print(rounds);
         foreach (var (ours, theirs, bound) in Bounds.Where(bound => rounds.Names.Contains(bound.Theirs)))

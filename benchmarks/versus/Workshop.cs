@@ -5,6 +5,9 @@ namespace Versus;
 /// <summary>The temporary directory of a run: the compiled programs and the root they run in. Disposing it deletes it.</summary>
 internal sealed class Workshop : IDisposable
 {
+    /// <summary>Whom the container's root is on the host where a directory must belong to it.</summary>
+    public const int ContainerUser = 100_000;
+
     private const UnixFileMode Open = UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute
         | UnixFileMode.GroupRead | UnixFileMode.GroupExecute | UnixFileMode.OtherRead | UnixFileMode.OtherExecute;
 
@@ -18,9 +21,11 @@ internal sealed class Workshop : IDisposable
             Directory.CreateDirectory(System.IO.Path.Combine(Root, directory), Open);
         }
 
+        Directory.CreateDirectory(Changes, Open);
+        Must("chown", $"{ContainerUser}:{ContainerUser}", Changes);
         Compile("true.c", True, "-static");
         Compile("work.c", Work, "-static");
-        Compile("limit.c", Limit, "-static", "-nostdlib", "-ffreestanding", "-fno-stack-protector");
+        Compile("limit.c", Limit, ["-static", "-nostdlib", "-ffreestanding", "-fno-stack-protector", .. Versus.Limit.Defines]);
         File.WriteAllBytes(System.IO.Path.Combine(Root, "data"), new byte[16 << 20]);
     }
 
@@ -29,6 +34,9 @@ internal sealed class Workshop : IDisposable
 
     /// <summary>The root file system of every contender.</summary>
     public string Root => System.IO.Path.Combine(Path, "root");
+
+    /// <summary>Where a container's changes to the root go: on the same disk.</summary>
+    public string Changes => System.IO.Path.Combine(Path, "changes");
 
     /// <summary>The program that does nothing, as the host sees it.</summary>
     public string True => System.IO.Path.Combine(Root, "true");
@@ -62,9 +70,14 @@ internal sealed class Workshop : IDisposable
     private void Compile(string source, string program, params string[] options)
     {
         source = System.IO.Path.Combine(AppContext.BaseDirectory, source);
-        if (Complaint(["gcc", "-O2", "-Wall", "-Wextra", "-Werror", .. options, "-o", program, source]) is { } complaint)
+        Must(["gcc", "-O2", "-Wall", "-Wextra", "-Werror", .. options, "-o", program, source]);
+    }
+
+    private void Must(params string[] command)
+    {
+        if (Complaint(command) is { } complaint)
         {
-            throw new InvalidOperationException($"gcc, which this benchmark needs, could not compile {source}: {complaint}");
+            throw new InvalidOperationException($"This benchmark needs '{string.Join(' ', command)}', which failed: {complaint}");
         }
     }
 

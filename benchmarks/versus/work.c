@@ -103,19 +103,18 @@ static void files(int rounds)
     char name[32], moved[32];
     struct stat status;
     must(mkdir("files", 0755), "mkdir");
-    must(chdir("files"), "chdir");
     long start = now();
     for (int i = 0; i < rounds; i++) {
-        stream("large", O_RDWR | O_CREAT | O_TRUNC, 256);
-        stream("large", O_RDONLY, 256);
+        stream("files/large", O_RDWR | O_CREAT | O_TRUNC, 256);
+        stream("files/large", O_RDONLY, 256);
     }
     start = part("large", start);
     for (int i = 0; i < rounds; i++)
-        stream("../data", O_RDONLY, 256);
+        stream("data", O_RDONLY, 256);
     start = part("image", start);
     for (int i = 0; i < 50 * rounds; i++) {
-        snprintf(name, sizeof name, "small-%d", i);
-        snprintf(moved, sizeof moved, "moved-%d", i);
+        snprintf(name, sizeof name, "files/small-%d", i);
+        snprintf(moved, sizeof moved, "files/moved-%d", i);
         int file = must(open(name, O_RDWR | O_CREAT | O_EXCL, 0644), name);
         must(write(file, buffer, 4096), "write");
         close(file);
@@ -127,8 +126,7 @@ static void files(int rounds)
         must(unlink(moved), "unlink");
     }
     part("small", start);
-    must(unlink("large"), "unlink");
-    must(chdir(".."), "chdir");
+    must(unlink("files/large"), "unlink");
     must(rmdir("files"), "rmdir");
 }
 
@@ -188,7 +186,7 @@ int main(int count, char **arguments)
     else if (strcmp(what, "loopback") == 0)
         loopback(rounds);
     else if (strcmp(what, "pause") == 0)
-        pause();
+        return write(1, "paused\n", 7) == 7 ? pause() : 1;
     else
         errx(2, "usage: work cpu|calls|files|loopback|pause [rounds [directory]]");
     return 0;
