@@ -17,6 +17,7 @@ public static class Container
     public static string Explain(ContainerOptions options)
     {
         ArgumentNullException.ThrowIfNull(options);
+        OptionsCheck.Validate(options);
         return ContainerPlan.Print(options);
     }
 }

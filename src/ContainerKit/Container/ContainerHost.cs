@@ -26,8 +26,11 @@ public sealed class ContainerHost(ContainerHostOptions? options = null) : IAsync
         ObjectDisposedException.ThrowIf(_disposed, this);
         cancellationToken.ThrowIfCancellationRequested();
 
+        OptionsCheck.Validate(options);
+        var (root, held) = options.Root.Open();
+        using var rootHeld = held;
         using var streams = new StandardStreams(options);
-        var launched = ContainerPlan.Start(options, _options.Launcher, streams.OfProgram);
+        var launched = ContainerPlan.Start(options with { Root = root }, _options.Launcher, streams.OfProgram);
         var output = streams.Started();
         _running[launched] = 0;
         using var timeout = new CancellationTokenSource(options.Timeout);

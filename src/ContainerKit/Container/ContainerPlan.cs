@@ -12,7 +12,6 @@ internal static class ContainerPlan
     /// <summary>Starts a container's launcher, with the descriptors that become 0, 1 and 2.</summary>
     public static LaunchedProcess Start(ContainerOptions options, Launcher launcher, ReadOnlySpan<SafeFileHandle> standard)
     {
-        OptionsCheck.Validate(options);
         var user = UserLookup.Find(options);
         return LaunchedProcess.Start(launcher, standard, (plan, control) => AddTo(plan, control, options, user));
     }
@@ -20,13 +19,12 @@ internal static class ContainerPlan
     /// <summary>What a start would do, as text.</summary>
     public static string Print(ContainerOptions options)
     {
-        OptionsCheck.Validate(options);
         using var plan = new LaunchPlan();
         AddTo(plan, Descriptor.Number(3), options, UserLookup.Find(options));
         return plan.ToString();
     }
 
-    public static void AddTo(LaunchPlan plan, Descriptor control, ContainerOptions options, ContainerUser user)
+    private static void AddTo(LaunchPlan plan, Descriptor control, ContainerOptions options, ContainerUser user)
     {
         // A process cannot be born into a time namespace; it makes one, and joins it.
         plan.Namespaces = (CloneFlags)(options.Namespaces & ~NamespaceKinds.Time);

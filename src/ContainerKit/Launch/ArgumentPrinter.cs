@@ -36,8 +36,11 @@ internal static class ArgumentPrinters
     public static ArgumentPrinter Value<T>()
         where T : struct, Enum => (_, argument) => Enum.ToObject(typeof(T), argument.Value).ToString()!;
 
-    /// <summary>Prints a result by its number in the plan: <c>$1</c>.</summary>
-    public static string Result(Argument argument) => "$" + Decimal(PlanData.ResultNumber(argument.Value));
+    /// <summary>Prints a result by its number in the plan, <c>$1</c>, or by its place in a structure: <c>[+640]</c>.</summary>
+    public static string Result(Argument argument) =>
+        PlanData.ResultNumber(argument.Value) is { } number
+            ? "$" + Decimal(number)
+            : string.Create(CultureInfo.InvariantCulture, $"[+{argument.Value - PlanData.PlanAddress}]");
 
     private static string Names<T>(T flags)
         where T : struct, Enum => flags.ToString().Replace(", ", " | ", StringComparison.Ordinal);

@@ -18,6 +18,8 @@ internal sealed record Call(string Name, SyscallNumber Number, params ArgumentPr
         socketpair = new("socketpair", SyscallNumber.socketpair,
             ArgumentPrinters.Value<AddressFamily>(), ArgumentPrinters.Flags<SocketKind>(), Number1, ArgumentPrinters.TwoResults),
         recvfrom = new("recvfrom", SyscallNumber.recvfrom, Descriptor, Hidden, Number1, ArgumentPrinters.Flags<MessageFlags>()),
+        sendmsg = new("sendmsg", SyscallNumber.sendmsg, Descriptor, Hidden, ArgumentPrinters.Flags<MessageFlags>()),
+        recvmsg = new("recvmsg", SyscallNumber.recvmsg, Descriptor, Hidden, ArgumentPrinters.Flags<MessageFlags>()),
         fchdir = new("fchdir", SyscallNumber.fchdir, Descriptor),
         umask = new("umask", SyscallNumber.umask, Octal),
         setsid = new("setsid", SyscallNumber.setsid),

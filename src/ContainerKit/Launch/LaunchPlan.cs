@@ -2,6 +2,7 @@ using System.Buffers;
 using System.Runtime.InteropServices;
 using System.Text;
 using ContainerKit.Linux;
+using Microsoft.Win32.SafeHandles;
 
 namespace ContainerKit.Launch;
 
@@ -19,6 +20,7 @@ internal sealed class LaunchPlan : IDisposable
     private readonly LaunchStage _init;
     private (Descriptor First, Descriptor Second) _sync;
     private long _childPath;
+    private HandOver? _handOver;
 
     public LaunchPlan()
     {
@@ -65,6 +67,15 @@ internal sealed class LaunchPlan : IDisposable
     /// <summary>The child's directory of /proc, for steps of <see cref="Sync"/>.</summary>
     public Descriptor ChildDirectory { get; private set; }
 
+    /// <summary>Whether the container's ids are others than the host's, and the launcher may map them in mounts, too.</summary>
+    public bool MapsIds { get; set; }
+
+    /// <summary>A descriptor that the supervisor holds while it lives, such as a lock.</summary>
+    public SafeFileHandle? Lease { get; set; }
+
+    /// <summary>What <see cref="Sync"/> hands over to the child.</summary>
+    public HandOver HandOver => _handOver ??= new(Data);
+
     /// <summary>Names the feature whose steps are added from now on; a failed step names it.</summary>
     public void Because(object cause)
     {
@@ -90,12 +101,25 @@ internal sealed class LaunchPlan : IDisposable
         Because(Frame);
         var pidfd = Outside.Fork(Namespaces);
         Outside.KeepDigits(_childPath + ChildPath.Length);
-        Inside.ReadByte(_sync.Second);
-        Sync.Write(_sync.First, Data.Add("\n"u8), 1);
+        if (_handOver is null)
+        {
+            Inside.ReadByte(_sync.Second);
+            Sync.Write(_sync.First, Data.Add("\n"u8), 1);
+        }
+        else
+        {
+            _handOver.Complete(Sync, _sync.First, Inside, _sync.Second);
+        }
+
         Sync.Duplicate(pidfd, 0);
         Sync.Duplicate(control, 1);
         Sync.Duplicate(_sync.First, 2); // closed with the supervisor: whoever asks for the signal too late sees that
-        Sync.CloseFrom(3);
+        if (Lease is not null)
+        {
+            Sync.Duplicate(Descriptor.Number((int)Lease.DangerousGetHandle()), 3);
+        }
+
+        Sync.CloseFrom(Lease is null ? 3 : 4);
         Sync.Supervise(Descriptor.Number(1), Descriptor.Number(0));
 
         Confined.Prctl(PrctlOption.PR_SET_DUMPABLE, 0);

@@ -19,6 +19,21 @@ internal sealed partial class LaunchStage
         Add(Call.mount_setattr, tree, Data.Add(""), (long)flags, change, 32);
     }
 
+    /// <summary>
+    /// mount_setattr(2): the ids of a tree's files are those of the child's user namespace. Where the file system or the
+    /// kernel cannot, they stay ids that the container does not have.
+    /// </summary>
+    public void MapIdsIfPossible(Descriptor tree, Descriptor childDirectory)
+    {
+        const int userNamespaceField = 24;
+        var change = Data.Add(new MountAttributesChange((ulong)MountAttributes.MOUNT_ATTR_IDMAP, 0, 0, 0));
+        Add(Call.openat, childDirectory, Data.Add("ns/user"), (long)OpenFlags.O_CLOEXEC);
+        KeepResultAt(change + userNamespaceField);
+        ref var step = ref Add(Call.mount_setattr, tree, Data.Add(""), (long)SetAttributesFlags.AT_EMPTY_PATH, change, 32);
+        step.Tolerate(Errno.EINVAL);
+        step.Tolerate(Errno.EPERM);
+    }
+
     /// <summary>move_mount(2) to a path below a directory; the last component is not followed.</summary>
     public void Attach(Descriptor tree, Descriptor directory, string path) =>
         Add(Call.move_mount, tree, Data.Add(""), directory, Data.Add(path), (long)MoveMountFlags.MOVE_MOUNT_F_EMPTY_PATH);

@@ -27,6 +27,21 @@ internal sealed partial class LaunchStage
     /// <summary>Keeps the last step's result, for others to use.</summary>
     public Descriptor KeepResult() => Keep(ref Steps[^1]);
 
+    /// <summary>Keeps the last step's result at an address, such as that of a structure's field.</summary>
+    public Descriptor KeepResultAt(long address)
+    {
+        ref var step = ref Steps[^1];
+        (step.Store, step.StoreAs) = (address, StoreAs.Number);
+        return Descriptor.ResultAt(address);
+    }
+
+    /// <summary>sendmsg(2) of at least one byte.</summary>
+    public void Send(Descriptor socket, long message) => Add(Call.sendmsg, socket, message, 0).Least = 1;
+
+    /// <summary>recvmsg(2) of at least one byte: waits, and fails when the other end is closed.</summary>
+    public void Receive(Descriptor socket, long message) =>
+        Add(Call.recvmsg, socket, message, (long)MessageFlags.MSG_CMSG_CLOEXEC).Least = 1;
+
     /// <summary>getpid(2).</summary>
     public void GetProcessId() => Add(Call.getpid);
 

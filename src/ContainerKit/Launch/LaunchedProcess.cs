@@ -51,7 +51,10 @@ internal sealed class LaunchedProcess
             Syscall.WriteWhole(memory, plan.Encode(RuntimeInformation.ProcessArchitecture));
 
             ReadOnlySpan<string> arguments = ["containerkit", $"{Number(memory)}", $"{Number(farSetup)}"];
-            var processId = Syscall.Spawn(launcher.ExecutablePath(), arguments, standard, [memory, farSetup, farControl]);
+            ReadOnlySpan<SafeFileHandle> inherited = plan.Lease is { } lease
+                ? [memory, farSetup, farControl, lease]
+                : [memory, farSetup, farControl];
+            var processId = Syscall.Spawn(launcher.ExecutablePath(), arguments, standard, inherited);
             var launched = new LaunchedProcess(plan, control, setup, Syscall.PidfdOpen(processId), processId);
             launched.Watch();
             return launched;

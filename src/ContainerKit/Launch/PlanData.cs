@@ -27,8 +27,9 @@ internal sealed class PlanData : IDisposable
     /// <summary>All of it.</summary>
     public ReadOnlySpan<byte> Content => _buffer.AsSpan(0, Length);
 
-    /// <summary>The number under which a result prints: 1 for the first.</summary>
-    public static int ResultNumber(long address) => (int)(address - ResultsAddress) / sizeof(int);
+    /// <summary>The number under which a result prints: 1 for the first; null for one that lies elsewhere.</summary>
+    public static int? ResultNumber(long address) =>
+        address < PlanAddress ? (int)(address - ResultsAddress) / sizeof(int) : null;
 
     /// <summary>A place for the next result, or for several in a row.</summary>
     public long NewResult(int count = 1)
@@ -66,9 +67,13 @@ internal sealed class PlanData : IDisposable
         where T : unmanaged
     {
         var address = Reserve(Unsafe.SizeOf<T>());
-        MemoryMarshal.Write(_buffer.AsSpan((int)(address - PlanAddress)), structure);
+        Write(address, structure);
         return address;
     }
+
+    /// <summary>Writes a structure over what is at an address.</summary>
+    public void Write<T>(long address, T structure)
+        where T : unmanaged => MemoryMarshal.Write(_buffer.AsSpan((int)(address - PlanAddress)), structure);
 
     /// <summary>Adds a text, zero-terminated.</summary>
     public long Add(string text)

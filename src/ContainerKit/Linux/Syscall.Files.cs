@@ -34,6 +34,22 @@ internal static unsafe partial class Syscall
         return Handle(Open(path, (int)flags, mode), "open", path);
     }
 
+    /// <summary>Makes a directory of the host that must not be there yet; mkdir(2).</summary>
+    public static void MakeDirectory(string path, uint mode) => Check(Mkdir(path, mode), "mkdir", path);
+
+    /// <summary>
+    /// Locks a whole file for this open file description and its copies, so that the lock ends with the last of them;
+    /// false when another has it. fcntl(2).
+    /// </summary>
+    public static bool TryLock(SafeFileHandle file)
+    {
+        const int F_OFD_SETLK = 37;
+        const short F_WRLCK = 1;
+        var wanted = new FileLock { Type = F_WRLCK };
+        return Lock(file, F_OFD_SETLK, &wanted) >= 0
+            || (LastError is Errno.EAGAIN or Errno.EACCES ? false : throw Failed("fcntl"));
+    }
+
     /// <summary>Opens a path that cannot lead out of <paramref name="root"/>, whatever its links say; openat2(2).</summary>
     public static SafeFileHandle OpenInRoot(SafeFileHandle root, string path, OpenFlags flags)
     {
@@ -55,6 +71,9 @@ internal static unsafe partial class Syscall
 
     /// <summary>Sets the permissions of an open file, of a pipe, too; fchmod(2).</summary>
     public static void ChangeMode(SafeFileHandle file, uint mode) => Check(Fchmod(file, mode), "fchmod");
+
+    /// <summary>Sets the permissions of a file of the host; chmod(2).</summary>
+    public static void ChangeMode(string path, uint mode) => Check(Chmod(path, mode), "chmod", path);
 
     /// <summary>What a file is; fstat(2).</summary>
     public static FileStatus Status(SafeFileHandle file)
@@ -94,6 +113,15 @@ internal static unsafe partial class Syscall
 
     [LibraryImport("libc", EntryPoint = "fcntl", SetLastError = true)]
     private static partial int Fcntl(SafeFileHandle file, int command, int argument);
+
+    [LibraryImport("libc", EntryPoint = "fcntl", SetLastError = true)]
+    private static partial int Lock(SafeFileHandle file, int command, FileLock* wanted);
+
+    [LibraryImport("libc", EntryPoint = "chmod", SetLastError = true, StringMarshalling = StringMarshalling.Utf8)]
+    private static partial int Chmod(string path, uint mode);
+
+    [LibraryImport("libc", EntryPoint = "mkdir", SetLastError = true, StringMarshalling = StringMarshalling.Utf8)]
+    private static partial int Mkdir(string path, uint mode);
 
     [LibraryImport("libc", EntryPoint = "open", SetLastError = true, StringMarshalling = StringMarshalling.Utf8)]
     private static partial int Open(string path, int flags, uint mode);
@@ -136,4 +164,12 @@ internal struct FileStatus
 
     [FieldOffset(40)]
     public ulong Size;
+}
+
+/// <summary>A lock of a range of a file; struct flock.</summary>
+internal struct FileLock
+{
+    public short Type, Whence;
+    public long Start, Length;
+    public int ProcessId;
 }

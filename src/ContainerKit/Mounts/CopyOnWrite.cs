@@ -1,6 +1,7 @@
 using System.Globalization;
 using ContainerKit.Launch;
 using ContainerKit.Linux;
+using Microsoft.Win32.SafeHandles;
 
 namespace ContainerKit;
 
@@ -9,7 +10,7 @@ public sealed record CopyOnWrite
 {
     private CopyOnWrite(string? directory) => KeptIn = directory;
 
-    /// <summary>Into memory, gone with the container.</summary>
+    /// <summary>Into memory, gone with the container; before Linux 6.6 into the temporary directory, which must be on a disk.</summary>
     public static CopyOnWrite Temporary { get; } = new((string?)null);
 
     /// <summary>
@@ -24,6 +25,9 @@ public sealed record CopyOnWrite
     /// <summary>How much a layer in memory may hold; 256 MiB unless said otherwise.</summary>
     public ByteSize Size { get; init; } = ByteSize.MiB(256);
 
+    /// <summary>A lock that the supervisor holds while it lives.</summary>
+    internal SafeFileHandle? Lease { get; init; }
+
     /// <inheritdoc/>
     public override string ToString() => KeptIn is null ? "CopyOnWrite.Temporary" : $"CopyOnWrite.In(\"{KeptIn}\")";
 
@@ -33,6 +37,16 @@ public sealed record CopyOnWrite
         {
             throw new ArgumentException($"The directory '{KeptIn}' for the changes must be an absolute path.");
         }
+
+        if (KeptIn is not null)
+        {
+            using var directory = Syscall.Open(KeptIn, OpenFlags.O_PATH);
+            const int others = 0x3F; // 077: a container can leave setuid programs there, which are root's own on the host
+            if ((Syscall.Status(directory).Mode & others) != 0)
+            {
+                throw new ArgumentException($"The directory '{KeptIn}' for the changes must be closed to other users: chmod 0700 it.");
+            }
+        }
     }
 
     /// <summary>
@@ -41,17 +55,17 @@ public sealed record CopyOnWrite
     /// </summary>
     internal Descriptor AddTo(LaunchPlan plan, string lower)
     {
-        var lowerTree = plan.Inside.CloneTree(Descriptor.WorkingDirectory, lower);
+        plan.Lease = Lease;
         var stage = plan.Root;
         var layers = stage.MakeFileSystem(
             "tmpfs", MountAttributes.None, ("mode", "0755"), ("size", Size.Bytes.ToString(CultureInfo.InvariantCulture)));
         stage.AttachAside(layers);
         stage.MakeDirectory(layers, "lower", 0x1ED);
-        stage.Attach(lowerTree, layers, "lower");
+        stage.Attach(Layer(plan, lower), layers, "lower");
         stage.MakeDirectory(layers, "changes", 0x1ED);
         if (KeptIn is not null)
         {
-            stage.Attach(plan.Inside.CloneTree(Descriptor.WorkingDirectory, KeptIn), layers, "changes");
+            stage.Attach(Layer(plan, KeptIn), layers, "changes");
         }
 
         stage.MakeDirectory(layers, "changes/upper", 0x1ED, mayExist: true);
@@ -60,5 +74,19 @@ public sealed record CopyOnWrite
         return stage.MakeFileSystem(
             "overlay", MountAttributes.MOUNT_ATTR_NOSUID | MountAttributes.MOUNT_ATTR_NODEV,
             ("lowerdir", "lower"), ("upperdir", "changes/upper"), ("workdir", "changes/work"), ("userxattr", null));
+    }
+
+    /// <summary>A directory of the host. As root, what belongs to the user's id on disk is the container's user's own.</summary>
+    private static Descriptor Layer(LaunchPlan plan, string path)
+    {
+        if (!plan.MapsIds)
+        {
+            return plan.Inside.CloneTree(Descriptor.WorkingDirectory, path);
+        }
+
+        var (place, received) = plan.HandOver.Add();
+        plan.Sync.CloneTree(Descriptor.WorkingDirectory, path);
+        plan.Sync.MapIdsIfPossible(plan.Sync.KeepResultAt(place), plan.ChildDirectory);
+        return received;
     }
 }

@@ -23,6 +23,17 @@ internal sealed record DirectoryRoot(string Path, CopyOnWrite? Changes) : RootFi
         Changes?.Validate();
     }
 
+    internal override (RootFilesystem Root, IDisposable? Held) Open()
+    {
+        if (Changes is not { KeptIn: null } || !TemporaryLayer.IsNeeded)
+        {
+            return (this, null);
+        }
+
+        var layer = TemporaryLayer.Make();
+        return (this with { Changes = layer.AsChanges() }, layer);
+    }
+
     internal override SafeFileHandle? OpenForLookup() => Syscall.Open(Path, OpenFlags.O_PATH);
 
     internal override Descriptor AddTo(LaunchPlan plan, ContainerIdentity identity) =>

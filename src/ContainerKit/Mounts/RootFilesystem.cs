@@ -39,6 +39,9 @@ public abstract record RootFilesystem
     {
     }
 
+    /// <summary>Makes what it needs on the host; the second is disposed when the container is gone.</summary>
+    internal virtual (RootFilesystem Root, IDisposable? Held) Open() => (this, null);
+
     /// <summary>The directory in which user names are looked up; null when it has only root and nobody.</summary>
     internal virtual SafeFileHandle? OpenForLookup() => null;
 

@@ -46,6 +46,7 @@ internal sealed record SingleIdMap(uint? HostUser, uint? HostGroup) : IdMap
 
         if (IsPrivileged)
         {
+            plan.MapsIds = true;
             plan.Root.SetGroups([]);
         }
 

@@ -1,0 +1,27 @@
+namespace ContainerKit.Linux;
+
+/// <summary>A mount as this process sees it; /proc/self/mountinfo, proc(5).</summary>
+internal sealed record MountInfo(string Root, string Target, string Options, string Type)
+{
+    /// <summary>All mounts below this process's root, in the order in which they were made.</summary>
+    public static IReadOnlyList<MountInfo> ReadAll() => [.. File.ReadLines("/proc/self/mountinfo").Select(Parse)];
+
+    /// <summary>Reads a line: <c>36 35 98:0 /root /target rw,relatime master:1 - ext4 /dev/sda rw</c>.</summary>
+    public static MountInfo Parse(string line)
+    {
+        var fields = line.Split(' ');
+        var dash = Array.IndexOf(fields, "-", 6); // optional fields come before it
+        return new(Unescape(fields[3]), Unescape(fields[4]), fields[5], fields[dash + 1]);
+    }
+
+    /// <summary>Undoes the octal escapes of space, tab, newline and backslash.</summary>
+    private static string Unescape(string path)
+    {
+        for (var i = path.IndexOf('\\', StringComparison.Ordinal); i >= 0; i = path.IndexOf('\\', i + 1))
+        {
+            path = $"{path[..i]}{(char)Convert.ToInt32(path.Substring(i + 1, 3), 8)}{path[(i + 4)..]}";
+        }
+
+        return path;
+    }
+}

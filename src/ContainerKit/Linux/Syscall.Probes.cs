@@ -1,0 +1,76 @@
+using System.Runtime.InteropServices;
+using Microsoft.Win32.SafeHandles;
+
+namespace ContainerKit.Linux;
+
+/// <summary>Questions to the kernel that change nothing.</summary>
+internal static unsafe partial class Syscall
+{
+    /// <summary>The version of Landlock; landlock_create_ruleset(2).</summary>
+    public static int LandlockVersion()
+    {
+        const uint LANDLOCK_CREATE_RULESET_VERSION = 1;
+        return (int)Check(Call(SyscallNumber.landlock_create_ruleset.Here, 0, 0, LANDLOCK_CREATE_RULESET_VERSION, 0), "landlock_create_ruleset");
+    }
+
+    /// <summary>Fails when a seccomp filter cannot return an action; seccomp(2).</summary>
+    public static void CheckSeccompAction(SeccompAction action)
+    {
+        const nint SECCOMP_GET_ACTION_AVAIL = 2;
+        var value = (uint)action;
+        Check(Call(SyscallNumber.seccomp.Here, SECCOMP_GET_ACTION_AVAIL, 0, (nint)(&value), 0), "seccomp");
+    }
+
+    /// <summary>What the kernel says to a call whose arguments it must refuse: ENOSYS when it does not know the call.</summary>
+    public static Errno Refusal(SyscallNumber number, nint a, nint b, nint c, nint d) =>
+        Call(number.Here, a, b, c, d) < 0 ? LastError : Errno.None;
+
+    /// <summary>Whether this user may write to a file or in a directory; faccessat(2).</summary>
+    public static bool MayWrite(string path)
+    {
+        const int AT_FDCWD = -100, W_OK = 2, AT_EACCESS = 0x200;
+        return AccessAt(AT_FDCWD, path, W_OK, AT_EACCESS) == 0;
+    }
+
+    /// <summary>Whether a file has an extended attribute; getxattr(2).</summary>
+    public static bool HasAttribute(string path, string name) => GetAttribute(path, name, null, 0) >= 0;
+
+    /// <summary>Sets an extended attribute of an open file; fsetxattr(2).</summary>
+    public static void SetAttribute(SafeFileHandle file, string name, ReadOnlySpan<byte> value)
+    {
+        fixed (byte* start = value)
+        {
+            Check(SetAttribute(file, name, start, (nuint)value.Length, 0), "fsetxattr");
+        }
+    }
+
+    /// <summary>The soft and the hard limit of this process; getrlimit(2).</summary>
+    public static (ulong Soft, ulong Hard) GetLimit(Resource resource)
+    {
+        var limits = stackalloc ulong[2];
+        Check(GetLimit((int)resource, limits), "getrlimit");
+        return (limits[0], limits[1]);
+    }
+
+    [LibraryImport("libc", EntryPoint = "syscall", SetLastError = true)]
+    private static partial nint Call(nint number, nint a, nint b, nint c, nint d);
+
+    [LibraryImport("libc", EntryPoint = "faccessat", SetLastError = true, StringMarshalling = StringMarshalling.Utf8)]
+    private static partial int AccessAt(int directory, string path, int mode, int flags);
+
+    [LibraryImport("libc", EntryPoint = "getxattr", SetLastError = true, StringMarshalling = StringMarshalling.Utf8)]
+    private static partial nint GetAttribute(string path, string name, byte* value, nuint size);
+
+    [LibraryImport("libc", EntryPoint = "fsetxattr", SetLastError = true, StringMarshalling = StringMarshalling.Utf8)]
+    private static partial int SetAttribute(SafeFileHandle file, string name, byte* value, nuint size, int flags);
+
+    [LibraryImport("libc", EntryPoint = "getrlimit", SetLastError = true)]
+    private static partial int GetLimit(int resource, ulong* limits);
+}
+
+/// <summary>What a seccomp filter can answer to a call; seccomp(2).</summary>
+internal enum SeccompAction : uint
+{
+    SECCOMP_RET_ERRNO = 0x00050000,
+    SECCOMP_RET_USER_NOTIF = 0x7fc00000,
+}
