@@ -95,15 +95,21 @@ static void inside(void)
     SYS(read, pair[1], &byte, 1);
 }
 
-static void change_root(void)
+static void become_root(void)
 {
     SYS(setgroups, 0, NULL);
     SYS(setresgid, 0, 0, 0);
     SYS(setresuid, 0, 0, 0);
+}
+
+static void pivot(void)
+{
+    struct open_how how = {.flags = O_PATH | O_CLOEXEC, .resolve = RESOLVE_NO_XDEV};
     attach(root, AT_FDCWD, "/");
     SYS(fchdir, root);
     SYS(pivot_root, ".", ".");
     SYS(umount2, ".", 2);
+    SYS(openat2, AT_FDCWD, "..", &how, sizeof how);
 }
 
 static void fill_dev(void)
@@ -134,6 +140,7 @@ static void system_mounts(void)
     long mqueue = made(SYS(fsopen, "mqueue", FSOPEN_CLOEXEC), INERT);
     long tmp = tmpfs("1777", "268435456", "65537", PLAIN);
     long run = tmpfs("755", "67108864", "16385", PLAIN);
+    pivot();
     attach(proc, root, "proc");
     attach(sys, root, "sys");
     attach(dev, root, "dev");
@@ -214,7 +221,7 @@ static _Noreturn void init(long program)
 static _Noreturn void child(void)
 {
     inside();
-    change_root();
+    become_root();
     system_mounts();
     mask();
     confine();
