@@ -1,0 +1,53 @@
+namespace ContainerKit.KernelTests;
+
+/// <summary>
+/// What containers could leave behind: processes below this one, its descriptors, mounts, cgroups, and what lies in its
+/// temp directory. Tests run one after another, so what came between two snapshots came from the test between them.
+/// </summary>
+internal sealed class Leftovers
+{
+    private readonly HashSet<string> _there;
+
+    private Leftovers(HashSet<string> there) => _there = there;
+
+    /// <summary>What is there now, once all that a first start opens for good is open.</summary>
+    public static async Task<Leftovers> Before()
+    {
+        await Container.RunAsync(new ContainerOptions { Command = ["true"] });
+        return new(Now());
+    }
+
+    /// <summary>Fails, and says what, when something is there that was not before.</summary>
+    public Task AssertNone(double seconds = 5) =>
+        Eventually.Holds(() => New().Count == 0, () => $"Left behind:\n{string.Join('\n', New())}", seconds);
+
+    private List<string> New() => [.. Now().Except(_there).Order(StringComparer.Ordinal)];
+
+    private static HashSet<string> Now()
+    {
+        var own = $"/proc/{Environment.ProcessId}";
+        var now = new HashSet<string>();
+        foreach (var (number, target) in ProcessTree.Find(Environment.ProcessId)!.Value.Descriptors())
+        {
+            if (!target.StartsWith($"{own}/", StringComparison.Ordinal))
+            {
+                now.Add($"descriptor {number}: {target}");
+            }
+        }
+
+        now.UnionWith(ProcessTree.Below(Environment.ProcessId).Select(process => $"process: {process}"));
+        now.UnionWith(File.ReadLines("/proc/self/mountinfo").Select(line => $"mount: {line}"));
+        now.UnionWith(Directory.EnumerateFileSystemEntries(Path.GetTempPath()).Select(path => $"file: {path}"));
+        now.UnionWith(Cgroups().Select(path => $"cgroup: {path}"));
+        return now;
+    }
+
+    /// <summary>The cgroups with our name, wherever: the machine's others come and go.</summary>
+    private static IEnumerable<string> Cgroups()
+    {
+        var everywhere = new EnumerationOptions { RecurseSubdirectories = true, IgnoreInaccessible = true };
+        return Directory.Exists("/sys/fs/cgroup")
+            ? Directory.EnumerateDirectories("/sys/fs/cgroup", "*containerkit*", everywhere)
+            : [];
+    }
+}
