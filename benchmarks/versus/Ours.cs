@@ -30,11 +30,7 @@ internal static class Ours
         var options = Captured(workshop, command);
         if (copyOnWrite)
         {
-            options = options with
-            {
-                Root = RootFilesystem.Directory(workshop.Root, CopyOnWrite.In(workshop.Changes)),
-                IdMap = IdMap.SingleIdAs(Workshop.ContainerUser, Workshop.ContainerUser),
-            };
+            options = options with { Root = RootFilesystem.Directory(workshop.Root, CopyOnWrite.In(workshop.Changes)) };
         }
 
         return (await Container.RunAsync(options)).EnsureSuccess().StandardOutput;

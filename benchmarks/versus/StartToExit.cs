@@ -28,13 +28,14 @@ internal static class StartToExit
 
     private static void Print(Rounds rounds)
     {
-        var table = new Table("start to exit", "median ms", "p90 ms", "our init off : this", "p10–p90 of rounds");
+        var table = new Table("start to exit", "p10 ms", "median ms", "p90 ms", "our init off : this", "p10–p90 of rounds");
         foreach (var name in rounds.Names)
         {
             var times = rounds.Times(name).ToArray();
             var ratios = rounds.Ratios(Ours.InitOff, name).ToArray();
             table.Add(
                 name,
+                Table.Figure(Statistics.Percentile(times, 0.1)),
                 Table.Figure(Statistics.Median(times)),
                 Table.Figure(Statistics.Percentile(times, 0.9)),
                 Table.Figure(Statistics.Median(ratios)),

@@ -5,9 +5,6 @@ namespace Versus;
 /// <summary>The temporary directory of a run: the compiled programs and the root they run in. Disposing it deletes it.</summary>
 internal sealed class Workshop : IDisposable
 {
-    /// <summary>Whom the container's root is on the host where a directory must belong to it.</summary>
-    public const int ContainerUser = 100_000;
-
     private const UnixFileMode Open = UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute
         | UnixFileMode.GroupRead | UnixFileMode.GroupExecute | UnixFileMode.OtherRead | UnixFileMode.OtherExecute;
 
@@ -21,8 +18,7 @@ internal sealed class Workshop : IDisposable
             Directory.CreateDirectory(System.IO.Path.Combine(Root, directory), Open);
         }
 
-        Directory.CreateDirectory(Changes, Open);
-        Must("chown", $"{ContainerUser}:{ContainerUser}", Changes);
+        Directory.CreateDirectory(Changes, UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute);
         Compile("true.c", True, "-static");
         Compile("work.c", Work, "-static");
         Compile("limit.c", Limit, ["-static", "-nostdlib", "-ffreestanding", "-fno-stack-protector", .. Versus.Limit.Defines]);
