@@ -1,1 +1,50 @@
-Console.WriteLine("Quickstart");
+// Runs the host's own shell in a container and shows what it sees of the host: its programs, and nothing else.
+using System.Diagnostics;
+using ContainerKit;
+
+var secret = Path.Combine(Path.GetTempPath(), $"secret-of-{Environment.ProcessId}");
+File.WriteAllText(secret, "the host's secret");
+try
+{
+    var options = new ContainerOptions
+    {
+        Command = ["sh", "-c", Script(secret)],
+        HostName = "quickstart",
+        Timeout = TimeSpan.FromSeconds(30),
+    };
+
+    Console.WriteLine($"The host: {Environment.MachineName}, user {Environment.UserName}, process {Environment.ProcessId}");
+    var first = Stopwatch.StartNew();
+    var result = (await Container.RunAsync(options)).EnsureSuccess();
+    first.Stop();
+    Console.Write(result.StandardOutput);
+
+    Console.WriteLine($"On the host, /tmp/made-inside {(File.Exists("/tmp/made-inside") ? "exists" : "does not exist")}.");
+
+    var nothing = options with { Command = ["true"] };
+    var again = Stopwatch.StartNew();
+    (await Container.RunAsync(nothing)).EnsureSuccess();
+    Console.WriteLine(
+        $"Start to exit: {first.Elapsed.TotalMilliseconds:F0} ms for all this, {again.Elapsed.TotalMilliseconds:F1} ms for 'true' after it.");
+}
+catch (LaunchException failure)
+{
+    Console.Error.WriteLine(failure.Message);
+    Console.Error.WriteLine("What this host can do: dotnet run --project samples/HostReport");
+    return 1;
+}
+finally
+{
+    File.Delete(secret);
+}
+
+return 0;
+
+static string Script(string secret) => $"""
+    echo "Inside:   $(hostname), user $(id -un), process $$"
+    echo "Programs: $(ls /usr/bin | wc -l) of the host's; processes: $(ls /proc | grep -c '^[0-9]')"
+    echo "Files:    $(ls -m /)"
+    echo "Network:  $(ls -m /sys/class/net)"
+    cat '{secret}' 2>/dev/null && echo "The host's secret can be read!" || echo "The host's secret cannot be read."
+    echo hello > /tmp/made-inside && echo "Made /tmp/made-inside."
+    """;

@@ -1,4 +1,3 @@
-using System.Collections.Concurrent;
 using ContainerKit.Launch;
 
 namespace ContainerKit;
@@ -7,7 +6,7 @@ namespace ContainerKit;
 public sealed class ContainerHost(ContainerHostOptions? options = null) : IAsyncDisposable
 {
     private readonly ContainerHostOptions _options = options ?? new();
-    private readonly ConcurrentDictionary<LaunchedProcess, byte> _running = new();
+    private readonly HashSet<LaunchedProcess> _running = [];
     private volatile bool _disposed;
 
     /// <summary>The host behind the static methods of <see cref="Container"/>.</summary>
@@ -31,10 +30,14 @@ public sealed class ContainerHost(ContainerHostOptions? options = null) : IAsync
         using var rootHeld = held;
         using var streams = new StandardStreams(options);
         var launched = ContainerPlan.Start(options with { Root = root }, _options.Launcher, streams.OfProgram);
-        var output = streams.Started();
-        _running[launched] = 0;
+        streams.Start();
+        lock (_running)
+        {
+            _running.Add(launched);
+        }
+
         using var timeout = new CancellationTokenSource(options.Timeout);
-        var (status, timedOut) = (default(WaitStatus), false);
+        ExitStatus status;
         try
         {
             await using (timeout.Token.UnsafeRegister(Kill, launched).ConfigureAwait(false))
@@ -45,25 +48,35 @@ public sealed class ContainerHost(ContainerHostOptions? options = null) : IAsync
                     Kill(launched);
                 }
 
-                status = await launched.Ended.ConfigureAwait(false);
-                timedOut = timeout.IsCancellationRequested && status.Signal is Signal.SIGKILL;
+                var ended = await launched.Ended.ConfigureAwait(false);
+                status = new(ended, timedOut: timeout.IsCancellationRequested && ended.Signal is Signal.SIGKILL);
             }
         }
         finally
         {
-            _running.TryRemove(launched, out _);
-            await streams.EndAsync(output).ConfigureAwait(false);
+            lock (_running)
+            {
+                _running.Remove(launched);
+            }
+
         }
 
         cancellationToken.ThrowIfCancellationRequested();
-        return new(options.Command[0], new(status, timedOut), streams.Output, streams.Error);
+        await streams.EndAsync().ConfigureAwait(false);
+        return new(options.Command[0], status, streams.Output, streams.Error);
     }
 
     /// <summary>Kills what runs, and waits until it is gone.</summary>
     public async ValueTask DisposeAsync()
     {
         _disposed = true;
-        foreach (var launched in _running.Keys)
+        List<LaunchedProcess> running;
+        lock (_running)
+        {
+            running = [.. _running];
+        }
+
+        foreach (var launched in running)
         {
             Kill(launched);
             await ((Task)launched.Ended).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);

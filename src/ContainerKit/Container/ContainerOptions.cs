@@ -49,7 +49,7 @@ public sealed record ContainerOptions
     public int? MaxProcesses { get; init; } = 1024;
 
     /// <summary>Limits of each process; setrlimit(2).</summary>
-    public IReadOnlyDictionary<Resource, ResourceLimit> ResourceLimits { get; init; } = new Dictionary<Resource, ResourceLimit>();
+    public IReadOnlyList<ResourceLimit> ResourceLimits { get; init; } = [];
 
     /// <summary>The permissions that new files do not get; 022 in octal unless said otherwise.</summary>
     public int Umask { get; init; } = 0x12;

@@ -19,7 +19,7 @@ internal static class ContainerPlan
     /// <summary>What a start would do, as text.</summary>
     public static string Print(ContainerOptions options)
     {
-        using var plan = new LaunchPlan();
+        using var plan = LaunchPlan.Rent();
         AddTo(plan, Descriptor.Number(3), options, UserLookup.Find(options));
         return plan.ToString();
     }
@@ -92,9 +92,9 @@ internal static class ContainerPlan
         plan.Because("the security floor");
         SecurityFloor.Limit(confined, options.MaxProcesses);
         plan.Because("the resource limits");
-        foreach (var (resource, limit) in options.ResourceLimits)
+        foreach (var limit in options.ResourceLimits)
         {
-            confined.SetLimit(resource, limit.Soft, limit.Hard);
+            confined.SetLimit(limit.Resource, limit.Soft, limit.Hard);
         }
 
         plan.Because("the security floor");
@@ -124,7 +124,12 @@ internal static class ContainerPlan
 
     private static List<string> Environment(ContainerOptions options, ContainerUser user)
     {
-        var environment = options.Environment.Select(variable => $"{variable.Key}={variable.Value}").ToList();
+        var environment = new List<string>(options.Environment.Count + 2);
+        foreach (var (name, value) in options.Environment)
+        {
+            environment.Add($"{name}={value}");
+        }
+
         AddDefault("PATH", DefaultPath);
         AddDefault("HOME", user.Home);
         return environment;

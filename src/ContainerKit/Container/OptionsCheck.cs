@@ -1,4 +1,4 @@
-using System.Buffers;
+using System.Runtime.CompilerServices;
 using System.Text;
 
 namespace ContainerKit;
@@ -8,24 +8,25 @@ internal static class OptionsCheck
 {
     private const NamespaceKinds Needed = NamespaceKinds.User | NamespaceKinds.Mount | NamespaceKinds.Pid;
 
-    private static readonly SearchValues<char> HostNameCharacters =
-        SearchValues.Create("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789.-_");
-
     /// <summary>Throws an <see cref="ArgumentException"/> that names the option and what it may be.</summary>
     public static void Validate(ContainerOptions options)
     {
         Check(options.Command is [{ Length: > 0 }, ..], "Command must name a program.");
-        Check(!options.Command.Any(HasNul), "Command holds a NUL character, which ends a text for the kernel.");
+        foreach (var argument in options.Command)
+        {
+            Check(argument is not null && !HasNul(argument), "Command holds a null, or a NUL character, which ends a text for the kernel.");
+        }
+
         foreach (var (name, value) in options.Environment)
         {
             Check(name.Length > 0 && !name.Contains('=', StringComparison.Ordinal) && !HasNul(name),
                 $"The environment variable '{Shown(name)}' must have a name without '=' and NUL.");
-            Check(!HasNul(value), $"The environment variable '{name}' holds a NUL character, which ends a text for the kernel.");
+            Check(value is not null && !HasNul(value), $"The environment variable '{name}' is null, or holds a NUL character, which ends a text for the kernel.");
         }
 
         Check(options.WorkingDirectory.StartsWith('/') && !HasNul(options.WorkingDirectory),
             $"WorkingDirectory must be an absolute path in the container, not '{Shown(options.WorkingDirectory)}'.");
-        Check(options.HostName is { Length: > 0 and <= 64 } && !options.HostName.AsSpan().ContainsAnyExcept(HostNameCharacters),
+        Check(options.HostName is { Length: > 0 and <= 64 } && IsHostName(options.HostName),
             $"HostName has 1 to 64 letters, digits, dots, hyphens and underscores, unlike '{Shown(options.HostName)}'.");
         Check(options.Umask is >= 0 and <= 0x1FF, "Umask is a number up to 777 in octal.");
         Check(options.Timeout == Timeout.InfiniteTimeSpan || (options.Timeout > TimeSpan.Zero && options.Timeout.TotalDays <= 40),
@@ -52,11 +53,12 @@ internal static class OptionsCheck
     private static void CheckLimits(ContainerOptions options)
     {
         Check(options.MaxProcesses is null or >= 2, "MaxProcesses must be at least 2, for the init and the program, or null for no limit.");
-        foreach (var (resource, limit) in options.ResourceLimits)
+        foreach (var limit in options.ResourceLimits)
         {
-            Check(Enum.IsDefined(resource), $"ResourceLimits holds an unknown resource: {resource}.");
-            Check(limit.Soft <= limit.Hard, $"The soft limit of {resource} must not exceed the hard one.");
-            Check(resource is not Resource.RLIMIT_NPROC, "RLIMIT_NPROC is set by MaxProcesses.");
+            Check(Enum.IsDefined(limit.Resource), $"ResourceLimits holds an unknown resource: {limit.Resource}.");
+            Check(limit.Soft <= limit.Hard, $"The soft limit of {limit.Resource} must not exceed the hard one.");
+            Check(limit.Resource is not Resource.RLIMIT_NPROC, "RLIMIT_NPROC is set by MaxProcesses.");
+            Check(options.ResourceLimits.Count(other => other.Resource == limit.Resource) == 1, $"ResourceLimits holds {limit.Resource} twice.");
         }
     }
 
@@ -64,6 +66,14 @@ internal static class OptionsCheck
     {
         Check(options.StandardInput is StandardStream.NullStream or StandardStream.InheritedStream,
             "StandardInput can be Null or Inherit; to capture or forward is for output.");
+    }
+
+    private static void Check(bool holds, [InterpolatedStringHandlerArgument(nameof(holds))] Complaint complaint)
+    {
+        if (!holds)
+        {
+            throw new ArgumentException(complaint.Text.ToString());
+        }
     }
 
     private static void Check(bool holds, string complaint)
@@ -74,9 +84,40 @@ internal static class OptionsCheck
         }
     }
 
+    private static bool IsHostName(string name)
+    {
+        foreach (var character in name)
+        {
+            if (!char.IsAsciiLetterOrDigit(character) && character is not ('.' or '-' or '_'))
+            {
+                return false;
+            }
+        }
+
+        return true;
+    }
+
     private static bool HasNul(string text) => text.Contains('\0', StringComparison.Ordinal);
 
     /// <summary>A text that can be shown in a message: its first characters, without control characters.</summary>
     private static string Shown(string text) =>
         string.Concat((text.Length > 80 ? text[..80] + "…" : text).EnumerateRunes().Select(rune => Rune.IsControl(rune) ? "␀" : rune.ToString()));
+
+    /// <summary>A text that is only made when it is needed.</summary>
+    [InterpolatedStringHandler]
+    private readonly struct Complaint
+    {
+        public Complaint(int literalLength, int formattedCount, bool holds, out bool isNeeded)
+        {
+            _ = (literalLength, formattedCount);
+            isNeeded = !holds;
+            Text = holds ? null! : new StringBuilder();
+        }
+
+        public StringBuilder Text { get; }
+
+        public void AppendLiteral(string text) => Text.Append(text);
+
+        public void AppendFormatted(object value) => Text.Append(value);
+    }
 }

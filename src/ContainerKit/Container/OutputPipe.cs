@@ -9,13 +9,15 @@ internal sealed class OutputPipe : IDisposable
 {
     private const int BlockSize = 64 * 1024;
 
+    private readonly TaskCompletionSource _ended = new(TaskCreationOptions.RunContinuationsAsynchronously);
+    private readonly SafeFileHandle _end;
     private readonly int _limit;
     private readonly Stream? _destination;
-    private readonly SafeFileHandle _end;
-    private readonly SemaphoreSlim _ready = new(0, 1);
-    private readonly ArrayBufferWriter<byte> _kept = new();
     private EventLoop.Watch _watch;
-    private volatile bool _cut, _truncated;
+    private Exception? _failure;
+    private byte[] _kept = [];
+    private int _keptLength;
+    private bool _truncated;
 
     public OutputPipe(int limit, Stream? destination)
     {
@@ -29,77 +31,135 @@ internal sealed class OutputPipe : IDisposable
     /// <summary>The program's end.</summary>
     public SafeFileHandle FarEnd { get; }
 
-    /// <summary>What was kept.</summary>
-    public Captured Captured => new(_kept.WrittenMemory, _truncated);
+    /// <summary>Completes when nobody holds the program's end any more and all is read; fails as the destination did.</summary>
+    public Task Ended => _ended.Task;
 
-    /// <summary>Gives up the program's end, and reads until nobody holds it any more.</summary>
-    public async Task Started()
+    /// <summary>What was kept.</summary>
+    public Captured Captured
     {
-        FarEnd.Dispose();
-        _watch = EventLoop.Add(_end, Ready);
-        var block = ArrayPool<byte>.Shared.Rent(BlockSize);
-        try
+        get
         {
-            while (!_cut)
+            lock (_ended)
             {
-                if (Syscall.Read(_end, block) is not { } length)
-                {
-                    await _ready.WaitAsync().ConfigureAwait(false);
-                }
-                else if (length == 0)
-                {
-                    return;
-                }
-                else if (_destination is not null)
-                {
-                    await _destination.WriteAsync(block.AsMemory(0, length)).ConfigureAwait(false);
-                }
-                else
-                {
-                    Keep(block.AsSpan(0, length));
-                }
+                return new(_kept.AsMemory(0, _keptLength), _truncated);
             }
-        }
-        finally
-        {
-            ArrayPool<byte>.Shared.Return(block);
         }
     }
 
-    /// <summary>Reads no more.</summary>
+    /// <summary>Gives up the program's end, which it has now, and begins to read.</summary>
+    public void Start()
+    {
+        FarEnd.Dispose();
+        Watch();
+    }
+
+    /// <summary>Reads no more, and says that something is missing.</summary>
     public void Cut()
     {
-        _cut = _truncated = true;
-        Ready();
+        lock (_ended)
+        {
+            _truncated = true;
+        }
+
+        Dispose();
     }
 
     /// <inheritdoc/>
     public void Dispose()
     {
+        lock (_ended)
+        {
+            _watch.Dispose();
+            FarEnd.Dispose();
+            _end.Dispose();
+        }
+    }
+
+    private void Watch()
+    {
+        lock (_ended)
+        {
+            if (!_end.IsClosed)
+            {
+                _watch = EventLoop.Add(_end, Ready);
+            }
+        }
+    }
+
+    /// <summary>Reads one block, so that a flood delays other containers by no more than that.</summary>
+    private void Ready()
+    {
+        lock (_ended)
+        {
+            if (_end.IsClosed)
+            {
+                return;
+            }
+
+            var block = ArrayPool<byte>.Shared.Rent(BlockSize);
+            var length = Syscall.Read(_end, block);
+            if (length > 0 && _destination is not null && _failure is null)
+            {
+                _watch.Dispose();
+                _ = ForwardAsync(block, length.Value);
+                return;
+            }
+
+            if (length > 0)
+            {
+                Keep(block.AsSpan(0, length.Value));
+            }
+            else if (length == 0)
+            {
+                End();
+            }
+
+            ArrayPool<byte>.Shared.Return(block);
+        }
+    }
+
+    private void End()
+    {
         _watch.Dispose();
-        FarEnd.Dispose();
-        _end.Dispose();
+        if (_failure is null)
+        {
+            _ended.TrySetResult();
+        }
+        else
+        {
+            _ended.TrySetException(_failure);
+        }
+    }
+
+    /// <summary>Passes a block on, and only then reads the next. When the destination fails, the rest is read and dropped.</summary>
+    private async Task ForwardAsync(byte[] block, int length)
+    {
+        await Task.Yield(); // off the event loop: the stream is the caller's, and may wait
+        try
+        {
+            await _destination!.WriteAsync(block.AsMemory(0, length)).ConfigureAwait(false);
+        }
+#pragma warning disable CA1031 // whatever it is, it is handed to who waits for the end
+        catch (Exception failure)
+#pragma warning restore CA1031
+        {
+            _failure = failure;
+        }
+
+        ArrayPool<byte>.Shared.Return(block);
+        Watch();
     }
 
     private void Keep(ReadOnlySpan<byte> bytes)
     {
-        var kept = Math.Min(bytes.Length, _limit - _kept.WrittenCount);
-        _kept.Write(bytes[..kept]);
-        _truncated |= kept < bytes.Length;
-    }
-
-    private void Ready()
-    {
-        if (_ready.CurrentCount == 0)
+        var length = Math.Min(bytes.Length, _limit - _keptLength);
+        _truncated |= length < bytes.Length;
+        if (_keptLength + length > _kept.Length)
         {
-            try
-            {
-                _ready.Release();
-            }
-            catch (SemaphoreFullException)
-            {
-                // Somebody else said so at the same moment.
-            }
+            Array.Resize(ref _kept, (int)Math.Min(_limit, Math.Max(_keptLength + length, 2L * _kept.Length)));
         }
+
+        bytes[..length].CopyTo(_kept.AsSpan(_keptLength));
+        _keptLength += length;
     }
 }

@@ -10,18 +10,17 @@ internal sealed class StandardStreams : IDisposable
     private static readonly TimeSpan Grace = TimeSpan.FromSeconds(1);
 
     private static readonly Lazy<SafeFileHandle> NullDevice = new(() => Syscall.Open("/dev/null", OpenFlags.O_RDWR));
-    private static readonly SafeFileHandle[] Own = [.. Enumerable.Range(0, 3).Select(number => new SafeFileHandle(number, ownsHandle: false))];
 
     private readonly SafeFileHandle[] _ofProgram = new SafeFileHandle[3];
-    private readonly OutputPipe?[] _pipes = new OutputPipe?[3];
+    private readonly OutputPipe? _output, _error;
 
     public StandardStreams(ContainerOptions options)
     {
         try
         {
-            Open(0, options.StandardInput);
-            Open(1, options.StandardOutput);
-            Open(2, options.StandardError);
+            _ofProgram[0] = Open(0, options.StandardInput, out _);
+            _ofProgram[1] = Open(1, options.StandardOutput, out _output);
+            _ofProgram[2] = Open(2, options.StandardError, out _error);
         }
         catch
         {
@@ -31,60 +30,51 @@ internal sealed class StandardStreams : IDisposable
     }
 
     /// <summary>What becomes 0, 1 and 2 of the program.</summary>
-    public ReadOnlySpan<SafeFileHandle> OfProgram => _ofProgram;
+    public SafeFileHandle[] OfProgram => _ofProgram;
 
     /// <summary>What was captured of standard output.</summary>
-    public Captured Output => _pipes[1]?.Captured ?? default;
+    public Captured Output => _output?.Captured ?? default;
 
     /// <summary>What was captured of standard error.</summary>
-    public Captured Error => _pipes[2]?.Captured ?? default;
+    public Captured Error => _error?.Captured ?? default;
 
     /// <summary>Gives up the program's ends, which it has now, and begins to read.</summary>
-    public Task Started() => Task.WhenAll(_pipes.Where(pipe => pipe is not null).Select(pipe => pipe!.Started()));
+    public void Start()
+    {
+        _output?.Start();
+        _error?.Start();
+    }
 
-    /// <summary>Waits until all is read, for a moment at the most.</summary>
-    public async Task EndAsync(Task reading)
+    /// <summary>Waits until all is read, for a moment at the most; fails as a destination did.</summary>
+    public async Task EndAsync()
     {
         try
         {
-            await reading.WaitAsync(Grace).ConfigureAwait(false);
+            await Task.WhenAll(_output?.Ended ?? Task.CompletedTask, _error?.Ended ?? Task.CompletedTask)
+                .WaitAsync(Grace).ConfigureAwait(false);
         }
         catch (TimeoutException)
         {
-            foreach (var pipe in _pipes)
-            {
-                pipe?.Cut();
-            }
+            _output?.Cut();
+            _error?.Cut();
         }
     }
 
     /// <inheritdoc/>
     public void Dispose()
     {
-        foreach (var pipe in _pipes)
-        {
-            pipe?.Dispose();
-        }
+        _output?.Dispose();
+        _error?.Dispose();
     }
 
-    private void Open(int number, StandardStream stream)
+    private static SafeFileHandle Open(int number, StandardStream stream, out OutputPipe? pipe)
     {
-        switch (stream)
+        pipe = stream switch
         {
-            case StandardStream.InheritedStream:
-                _ofProgram[number] = Own[number];
-                return;
-            case StandardStream.CapturedStream captured:
-                _pipes[number] = new((int)captured.Limit.Bytes, destination: null);
-                break;
-            case StandardStream.ForwardedStream forwarded:
-                _pipes[number] = new(0, forwarded.Destination);
-                break;
-            default:
-                _ofProgram[number] = NullDevice.Value;
-                return;
-        }
-
-        _ofProgram[number] = _pipes[number]!.FarEnd;
+            StandardStream.CapturedStream captured => new((int)captured.Limit.Bytes, destination: null),
+            StandardStream.ForwardedStream forwarded => new(0, forwarded.Destination),
+            _ => null,
+        };
+        return pipe?.FarEnd ?? (stream is StandardStream.InheritedStream ? new(number, ownsHandle: false) : NullDevice.Value);
     }
 }

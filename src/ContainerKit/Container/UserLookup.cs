@@ -23,7 +23,7 @@ internal static class UserLookup
         var (userText, groupText) = Split(options.User);
         var (passwd, groups) = (new Lazy<string[]>(() => Read(options.Root, "etc/passwd")), new Lazy<string[]>(() => Read(options.Root, "etc/group")));
         var number = Number(userText, "user");
-        var entry = Entry(passwd.Value, fields => number is null ? fields[0] == userText : Id(fields[2]) == number, fields: 6);
+        var entry = Entry(number is null ? passwd.Value : Try(passwd), fields => number is null ? fields[0] == userText : Id(fields[2]) == number, fields: 6);
         var user = number ?? Id(entry?[2]) ?? throw Unknown("user", userText, options.Root);
         var group = groupText is null ? Id(entry?[3]) ?? user : GroupId(groupText);
         var found = new ContainerUser(user, group, [.. options.Groups.Select(GroupId)], entry?[5] is { Length: > 0 } home ? home : options.Root.DefaultHome);
@@ -33,6 +33,19 @@ internal static class UserLookup
         uint GroupId(string text) =>
             Number(text, "group") ?? Id(Entry(groups.Value, fields => fields[0] == text, fields: 3)?[2])
             ?? throw Unknown("group", text, options.Root);
+    }
+
+    /// <summary>The lines of a file that a number can do without.</summary>
+    private static string[] Try(Lazy<string[]> lines)
+    {
+        try
+        {
+            return lines.Value;
+        }
+        catch (ArgumentException)
+        {
+            return [];
+        }
     }
 
     private static (string User, string? Group) Split(string text)
@@ -94,6 +107,10 @@ internal static class UserLookup
         catch (LinuxException missing) when (missing.Errno is Errno.ENOENT or Errno.ENOTDIR)
         {
             return [];
+        }
+        catch (LinuxException closed) when (closed.Errno is Errno.ELOOP or Errno.EACCES)
+        {
+            throw new ArgumentException($"/{path} of {root} cannot be read ({closed.Errno}); give users and groups as numbers.", closed);
         }
     }
 

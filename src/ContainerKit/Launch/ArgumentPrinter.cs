@@ -18,7 +18,8 @@ internal static class ArgumentPrinters
             argument.IsResult ? Result(argument) : argument.Value == Launch.Descriptor.WorkingDirectory.Value ? "AT_FDCWD" : Decimal(argument.Value),
         Text = (data, argument) => argument.Value == 0 ? "NULL" : $"\"{Escape(data.TextAt(argument.Value))}\"",
         Data = (data, argument) => $"\"{Escape(data.TextAt(argument.Value))}\"",
-        Texts = (data, argument) => $"[{string.Join(", ", data.TextsAt(argument.Value).Select(text => $"\"{Escape(text)}\""))}]",
+        Texts = (data, argument) => $"[{string.Join(", ", Some(data.TextsAt(argument.Value).Select(text => $"\"{Escape(text)}\"")))}]",
+        Variables = (data, argument) => $"[{string.Join(", ", Some(data.TextsAt(argument.Value).Select(text => text[..text.IndexOf('=')])))}]",
         Ids = (data, argument) => argument.Value == 0 ? "[]" : "[…]",
         Set = (data, argument) => data.Word(argument.Value, 0) == 0 ? "[]" : "~[]",
         TwoResults = (_, argument) => $"[{Result(argument)}, {Result(argument with { Value = argument.Value + sizeof(int) })}]",
@@ -56,7 +57,15 @@ internal static class ArgumentPrinters
 
     private static string Decimal(long value) => value.ToString(CultureInfo.InvariantCulture);
 
+    private static IEnumerable<string> Some(IEnumerable<string> texts)
+    {
+        const int most = 16;
+        var some = texts.Take(most + 1).ToList();
+        return some.Count > most ? some[..most].Append("…") : some;
+    }
+
+    /// <summary>As in strace, not the whole of a long text: exceptions show it, too.</summary>
     private static string Escape(string text) =>
-        text.Replace("\\", "\\\\", StringComparison.Ordinal).Replace("\n", "\\n", StringComparison.Ordinal)
+        (text.Length > 256 ? text[..256] + "…" : text).Replace("\\", "\\\\", StringComparison.Ordinal).Replace("\n", "\\n", StringComparison.Ordinal)
             .Replace("\"", "\\\"", StringComparison.Ordinal);
 }

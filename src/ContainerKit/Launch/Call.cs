@@ -32,7 +32,7 @@ internal sealed record Call(string Name, SyscallNumber Number, params ArgumentPr
         prctl = new("prctl", SyscallNumber.prctl, ArgumentPrinters.Value<PrctlOption>(), Number1),
         sethostname = new("sethostname", SyscallNumber.sethostname, Text, Number1),
         umount2 = new("umount2", SyscallNumber.umount2, Text, ArgumentPrinters.Flags<UnmountFlags>()),
-        execve = new("execve", SyscallNumber.execve, Text, ArgumentPrinters.Texts, ArgumentPrinters.Texts),
+        execve = new("execve", SyscallNumber.execve, Text, ArgumentPrinters.Texts, ArgumentPrinters.Variables),
         capset = new("capset", SyscallNumber.capset, Hidden, ArgumentPrinters.CapabilitySets),
         getpid = new("getpid", SyscallNumber.getpid),
         keyctl = new("keyctl", SyscallNumber.keyctl, ArgumentPrinters.Value<KeyctlOperation>(), Number1),

@@ -34,11 +34,16 @@ internal static class LaunchFailure
         ("clone3", Errno.ENOSPC) => "The limit of namespaces is reached: see user.max_*_namespaces in sysctl, here and in every parent.",
         ("clone3", Errno.EAGAIN) => "A limit of processes is reached: RLIMIT_NPROC, the pids controller, or kernel.pid_max.",
         ("prlimit64", Errno.EPERM) => "Only CAP_SYS_RESOURCE raises a limit above this process's own hard limit.",
+        ("openat2" or "fchdir", _) when $"{step.Cause}".StartsWith("the working directory", StringComparison.Ordinal) =>
+            "It must be a directory in the container that its user can enter, and no way into /proc/PID/fd and its like.",
         ("mkdirat" or "mknodat" or "move_mount" or "openat2", Errno.ENOENT) =>
             "The root has no such directory or file to mount on and is read-only: make it there, or give the root a copy-on-write layer.",
-        ("move_mount" or "openat2", Errno.ELOOP) or ("move_mount", Errno.EINVAL) =>
-            "The place to mount on is a symbolic link, or leads through one that cannot be trusted.",
-        ("move_mount", Errno.ENOTDIR) => "A directory can only be mounted on a directory, and a file on a file.",
+        ("openat2", Errno.ELOOP) => "The place to mount on leads through a symbolic link that cannot be trusted.",
+        ("move_mount", Errno.EINVAL or Errno.ENOTDIR or Errno.ELOOP) =>
+            "A directory can only be mounted on a directory, a file on a file, and nothing on a symbolic link.",
+        ("open_tree", Errno.ENOENT) => "There is no such file or directory on the host.",
+        ("open_tree" or "openat2" or "move_mount" or "mkdirat" or "mknodat", Errno.EACCES) =>
+            "The container's user may not enter or change it: on the host it is another user than this process's, see IdMap.",
         ("fsmount", Errno.EPERM) =>
             "The host's own /proc or /sys is partly covered by other mounts, as in a container; such a host may not mount a fresh one.",
         _ => null,

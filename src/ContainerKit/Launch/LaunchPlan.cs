@@ -1,4 +1,3 @@
-using System.Buffers;
 using System.Runtime.InteropServices;
 using System.Text;
 using ContainerKit.Linux;
@@ -149,25 +148,27 @@ internal sealed class LaunchPlan : IDisposable
     /// <summary>Writes the steps behind the data, in one array, and joins the forks.</summary>
     public ReadOnlySpan<byte> Encode(Architecture architecture)
     {
-        var count = AllStages.Sum(stage => stage.Count);
-        var steps = ArrayPool<EncodedStep>.Shared.Rent(count);
-        var next = 0;
-        Outside.Steps[^1].Fork = count - Sync.Count;
-        if (Init)
-        {
-            Confined.Steps[^1].Fork = count - Sync.Count - _init.Count;
-        }
-
+        var count = 0;
         foreach (var stage in AllStages)
         {
-            foreach (ref var step in stage.Steps)
+            count += stage.Count;
+        }
+
+        Outside.Last.Fork = count - Sync.Count;
+        if (Init)
+        {
+            Confined.Last.Fork = count - Sync.Count - _init.Count;
+        }
+
+        var address = Data.AddSteps(count);
+        foreach (var stage in AllStages)
+        {
+            for (var i = 0; i < stage.Count; i++, address += EncodedStep.Size)
             {
-                steps[next++] = step.Encode(architecture);
+                Data.Write(address, stage[i].Encode(architecture));
             }
         }
 
-        Data.AddSteps(steps.AsSpan(0, count));
-        ArrayPool<EncodedStep>.Shared.Return(steps);
         return Data.Content;
     }
 
@@ -178,7 +179,7 @@ internal sealed class LaunchPlan : IDisposable
         {
             if ((uint)number < (uint)stage.Count)
             {
-                return (stage.Steps[number], stage.Steps[number].Print(Data));
+                return (stage[number], stage[number].Print(Data));
             }
 
             number -= stage.Count;
@@ -202,16 +203,42 @@ internal sealed class LaunchPlan : IDisposable
         return text.ToString();
     }
 
+    /// <summary>An empty plan, whose memory may have served another.</summary>
+    public static LaunchPlan Rent()
+    {
+        lock (Spare)
+        {
+            return Spare.TryPop(out var spare) ? spare : new();
+        }
+    }
+
     /// <inheritdoc/>
     public void Dispose()
     {
-        foreach (var stage in AllStages)
+        const int most = 16, mostBytes = 256 * 1024;
+        if (Data.Length > mostBytes)
         {
-            stage.Dispose();
+            Data.Dispose();
+            return;
         }
 
-        Data.Dispose();
+        foreach (var stage in AllStages)
+        {
+            stage.Clear();
+        }
+
+        Data.Clear();
+        (_handOver, Lease, MapsIds) = (null, null, false);
+        lock (Spare)
+        {
+            if (Spare.Count < most)
+            {
+                Spare.Push(this);
+            }
+        }
     }
+
+    private static readonly Stack<LaunchPlan> Spare = new();
 
     private static readonly string[] StageNames = ["Outside", "Inside", "Root", "Pivoted", "Confined", "Program", "Init", "Sync"];
 

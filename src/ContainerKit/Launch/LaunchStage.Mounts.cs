@@ -42,7 +42,7 @@ internal sealed partial class LaunchStage
     public void AttachIfThere(Descriptor tree, Descriptor directory, string path)
     {
         Attach(tree, directory, path);
-        Steps[^1].Tolerate(Errno.ENOENT);
+        Last.Tolerate(Errno.ENOENT);
     }
 
     /// <summary>move_mount(2) onto an open directory or file.</summary>
@@ -50,15 +50,24 @@ internal sealed partial class LaunchStage
         Add(Call.move_mount, tree, Data.Add(""), target, Data.Add(""),
             (long)(MoveMountFlags.MOVE_MOUNT_F_EMPTY_PATH | MoveMountFlags.MOVE_MOUNT_T_EMPTY_PATH));
 
-    /// <summary>A new file system that is attached nowhere yet: fsopen(2), fsconfig(2), fsmount(2).</summary>
-    public Descriptor MakeFileSystem(
-        string type, MountAttributes attributes, params ReadOnlySpan<(string Key, string? Value)> options)
+    /// <summary>
+    /// A new file system that is attached nowhere yet: fsopen(2), fsconfig(2), fsmount(2). Options are as mount(8)
+    /// writes them: <c>mode=0755,size=1m</c>.
+    /// </summary>
+    public Descriptor MakeFileSystem(string type, MountAttributes attributes, string options = "")
     {
         var context = Keep(ref Add(Call.fsopen, Data.Add(type), (long)FsOpenFlags.FSOPEN_CLOEXEC));
-        foreach (var (key, value) in options)
+        foreach (var option in options.Split(',', StringSplitOptions.RemoveEmptyEntries))
         {
-            var command = value is null ? FsConfigCommand.FSCONFIG_SET_FLAG : FsConfigCommand.FSCONFIG_SET_STRING;
-            Add(Call.fsconfig, context, (long)command, Data.Add(key), value is null ? 0 : Data.Add(value));
+            var equals = option.IndexOf('=', StringComparison.Ordinal);
+            if (equals < 0)
+            {
+                Add(Call.fsconfig, context, (long)FsConfigCommand.FSCONFIG_SET_FLAG, Data.Add(option));
+                continue;
+            }
+
+            var (key, value) = (Data.Add(option[..equals]), Data.Add(option[(equals + 1)..]));
+            Add(Call.fsconfig, context, (long)FsConfigCommand.FSCONFIG_SET_STRING, key, value);
         }
 
         Add(Call.fsconfig, context, (long)FsConfigCommand.FSCONFIG_CMD_CREATE);

@@ -19,18 +19,18 @@ internal sealed partial class LaunchStage
     /// <summary>Keeps the last step's result as digits, over the end of the text that ends before an address.</summary>
     public void KeepDigits(long end)
     {
-        ref var step = ref Steps[^1];
+        ref var step = ref Last;
         step.Store = end - (int)StoreAs.Digits;
         step.StoreAs = StoreAs.Digits;
     }
 
     /// <summary>Keeps the last step's result, for others to use.</summary>
-    public Descriptor KeepResult() => Keep(ref Steps[^1]);
+    public Descriptor KeepResult() => Keep(ref Last);
 
     /// <summary>Keeps the last step's result at an address, such as that of a structure's field.</summary>
     public Descriptor KeepResultAt(long address)
     {
-        ref var step = ref Steps[^1];
+        ref var step = ref Last;
         (step.Store, step.StoreAs) = (address, StoreAs.Number);
         return Descriptor.ResultAt(address);
     }

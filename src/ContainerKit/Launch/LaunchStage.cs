@@ -1,4 +1,3 @@
-using System.Buffers;
 using System.Text;
 
 namespace ContainerKit.Launch;
@@ -9,7 +8,7 @@ namespace ContainerKit.Launch;
 /// </summary>
 internal sealed partial class LaunchStage(PlanData data) : IDisposable
 {
-    private Step[] _steps = ArrayPool<Step>.Shared.Rent(64);
+    private Step[] _steps = new Step[16];
 
     /// <summary>A stage by itself.</summary>
     public LaunchStage()
@@ -29,6 +28,12 @@ internal sealed partial class LaunchStage(PlanData data) : IDisposable
     /// <summary>The steps so far.</summary>
     public Span<Step> Steps => _steps.AsSpan(0, Count);
 
+    /// <summary>The last of them.</summary>
+    public ref Step Last => ref _steps[Count - 1];
+
+    /// <summary>One of them.</summary>
+    public ref Step this[int index] => ref _steps[index];
+
     /// <inheritdoc/>
     public override string ToString()
     {
@@ -41,14 +46,16 @@ internal sealed partial class LaunchStage(PlanData data) : IDisposable
         return text.ToString().TrimEnd('\n');
     }
 
-    /// <inheritdoc/>
-    public void Dispose()
+    /// <summary>Takes its steps away.</summary>
+    public void Clear()
     {
-        Steps.Clear();
-        ArrayPool<Step>.Shared.Return(_steps);
-        _steps = [];
+        Array.Clear(_steps, 0, Count);
         Count = 0;
+        Cause = null;
     }
+
+    /// <inheritdoc/>
+    public void Dispose() => Data.Dispose();
 
     private ref Step Add(
         Call call, Argument a = default, Argument b = default, Argument c = default, Argument d = default,
@@ -56,21 +63,14 @@ internal sealed partial class LaunchStage(PlanData data) : IDisposable
     {
         if (Count == _steps.Length)
         {
-            var larger = ArrayPool<Step>.Shared.Rent(2 * Count);
-            Steps.CopyTo(larger);
-            Steps.Clear();
-            ArrayPool<Step>.Shared.Return(_steps);
+            // Not Array.Resize: generic code of the framework over types of ours is compiled at the first start.
+            var larger = new Step[2 * Count];
+            Array.Copy(_steps, larger, Count);
             _steps = larger;
         }
 
         ref var step = ref _steps[Count++];
-        step = new Step { Call = call, Cause = Cause };
-        step.Arguments[0] = a;
-        step.Arguments[1] = b;
-        step.Arguments[2] = c;
-        step.Arguments[3] = d;
-        step.Arguments[4] = e;
-        step.Arguments[5] = f;
+        step = new Step { Call = call, Cause = Cause, Arguments = new(a, b, c, d, e, f) };
         return ref step;
     }
 

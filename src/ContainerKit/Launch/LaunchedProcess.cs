@@ -38,7 +38,7 @@ internal sealed class LaunchedProcess
     public static LaunchedProcess Start(
         Launcher launcher, ReadOnlySpan<SafeFileHandle> standard, Action<LaunchPlan, Descriptor> add)
     {
-        var plan = new LaunchPlan();
+        var plan = LaunchPlan.Rent();
         SafeFileHandle? control = null, setup = null;
         try
         {
@@ -175,7 +175,7 @@ internal sealed class LaunchedProcess
         }
         else
         {
-            _ended.TrySetResult(_program ?? _init!.Value);
+            _ended.TrySetResult(_program ?? _init!);
         }
 
         if (ProgramId != 0 && failure is null)

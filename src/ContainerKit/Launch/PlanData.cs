@@ -1,5 +1,4 @@
 using System.Buffers;
-using System.Runtime.CompilerServices;
 using System.Runtime.InteropServices;
 using System.Text;
 
@@ -9,7 +8,7 @@ namespace ContainerKit.Launch;
 /// What the steps of a plan point to: texts, structures and lists, at the addresses they will have in the launcher.
 /// It begins with the offset of the first step, which the encoder fills in.
 /// </summary>
-internal sealed class PlanData : IDisposable
+internal sealed unsafe class PlanData : IDisposable
 {
     /// <summary>Where launcher.c maps the plan.</summary>
     public const long PlanAddress = 0x10000000;
@@ -66,14 +65,20 @@ internal sealed class PlanData : IDisposable
     public long Add<T>(T structure)
         where T : unmanaged
     {
-        var address = Reserve(Unsafe.SizeOf<T>());
+        var address = Reserve(sizeof(T));
         Write(address, structure);
         return address;
     }
 
     /// <summary>Writes a structure over what is at an address.</summary>
     public void Write<T>(long address, T structure)
-        where T : unmanaged => MemoryMarshal.Write(_buffer.AsSpan((int)(address - PlanAddress)), structure);
+        where T : unmanaged
+    {
+        fixed (byte* start = _buffer)
+        {
+            *(T*)(start + (address - PlanAddress)) = structure;
+        }
+    }
 
     /// <summary>Adds a text, zero-terminated.</summary>
     public long Add(string text)
@@ -94,12 +99,12 @@ internal sealed class PlanData : IDisposable
     public long Add(IReadOnlyCollection<string> texts)
     {
         var list = Reserve(sizeof(long) * (texts.Count + 1));
-        var offset = (int)(list - PlanAddress);
+        var next = list;
         foreach (var text in texts)
         {
             var address = Add(text);
-            MemoryMarshal.Write(_buffer.AsSpan(offset), address);
-            offset += sizeof(long);
+            Write(next, address);
+            next += sizeof(long);
         }
 
         return list;
@@ -124,12 +129,19 @@ internal sealed class PlanData : IDisposable
     /// <summary>The eight bytes at a place in a structure.</summary>
     public ulong Word(long address, int index) => MemoryMarshal.Read<ulong>(From(address)[(sizeof(ulong) * index)..]);
 
-    /// <summary>Adds steps as launcher.c reads them, and names the first.</summary>
-    public void AddSteps(ReadOnlySpan<EncodedStep> steps)
+    /// <summary>Makes room for steps, as launcher.c reads them, and names the first.</summary>
+    public long AddSteps(int count)
     {
-        var address = Reserve(steps.Length * Unsafe.SizeOf<EncodedStep>());
-        MemoryMarshal.AsBytes(steps).CopyTo(_buffer.AsSpan((int)(address - PlanAddress)));
-        MemoryMarshal.Write(_buffer, address - PlanAddress);
+        var address = Reserve(checked(count * sizeof(EncodedStep)));
+        Write(PlanAddress, address - PlanAddress);
+        return address;
+    }
+
+    /// <summary>Takes everything away.</summary>
+    public void Clear()
+    {
+        (Length, _results) = (0, 0);
+        Reserve(sizeof(long));
     }
 
     /// <inheritdoc/>

@@ -1,4 +1,3 @@
-using System.Runtime.CompilerServices;
 using System.Runtime.InteropServices;
 
 namespace ContainerKit.Launch;
@@ -77,10 +76,9 @@ internal struct Step
 }
 
 /// <summary>The six arguments of a step.</summary>
-[InlineArray(6)]
-internal struct StepArguments
+internal readonly record struct StepArguments(Argument A, Argument B, Argument C, Argument D, Argument E, Argument F)
 {
-    private Argument _first;
+    public Argument this[int index] => index switch { 0 => A, 1 => B, 2 => C, 3 => D, 4 => E, _ => F };
 }
 
 /// <summary>What becomes of a result.</summary>
@@ -92,8 +90,10 @@ internal enum StoreAs : byte
 }
 
 /// <summary>A step in launcher.c's layout; struct step.</summary>
-internal struct EncodedStep
+internal unsafe struct EncodedStep
 {
+    public static readonly int Size = sizeof(EncodedStep);
+
     public ushort Call;
     public byte Load;
     public StoreAs StoreAs;
@@ -105,8 +105,13 @@ internal struct EncodedStep
 }
 
 /// <summary>The six arguments of an encoded step.</summary>
-[InlineArray(6)]
-internal struct EncodedArguments
+internal unsafe struct EncodedArguments
 {
-    private long _first;
+    private fixed long _values[6];
+
+    public long this[int index]
+    {
+        readonly get => _values[index];
+        set => _values[index] = value;
+    }
 }

@@ -1,7 +1,7 @@
 namespace ContainerKit.Launch;
 
 /// <summary>How a process ended, as wait4(2) writes it.</summary>
-internal readonly record struct WaitStatus(int Value)
+internal sealed record WaitStatus(int Value)
 {
     /// <summary>The signal that killed it; 0 when it exited.</summary>
     public Signal Signal => (Signal)(Value & 0x7f);

@@ -1,4 +1,3 @@
-using System.Collections.Concurrent;
 using Microsoft.Win32.SafeHandles;
 
 namespace ContainerKit.Linux;
@@ -12,8 +11,8 @@ internal sealed class EventLoop
     private static readonly Lazy<EventLoop> Shared = new(() => new EventLoop());
 
     private readonly SafeFileHandle _epoll = Syscall.EpollCreate();
-    private readonly ConcurrentDictionary<ulong, Action> _ready = new();
-    private ulong _lastKey;
+    private readonly Dictionary<int, Action> _ready = [];
+    private int _lastKey;
 
     private EventLoop()
     {
@@ -22,25 +21,53 @@ internal sealed class EventLoop
     }
 
     /// <summary>
-    /// Calls <paramref name="ready"/> when there is something to read, or the end, and again when more came after all
-    /// was read, until the watch is disposed; dispose it before the descriptor, and expect one more call.
+    /// Calls <paramref name="ready"/> when there is something to read, or the end, and again until it is read; dispose
+    /// the watch before the descriptor, and expect one more call.
     /// </summary>
     public static Watch Add(SafeFileHandle file, Action ready)
     {
         var loop = Shared.Value;
-        var key = Interlocked.Increment(ref loop._lastKey);
-        loop._ready[key] = ready;
+        var key = loop.Register(ready);
         try
         {
-            Syscall.EpollAdd(loop._epoll, file, key);
+            Syscall.EpollAdd(loop._epoll, file, (ulong)key);
         }
         catch
         {
-            loop._ready.TryRemove(key, out _);
+            loop.Forget(key);
             throw;
         }
 
         return new(loop, file, key);
+    }
+
+    private int Register(Action ready)
+    {
+        lock (_ready)
+        {
+            while (!_ready.TryAdd(++_lastKey, ready))
+            {
+                // After 2^32 watches the numbers begin anew, and some may still be in use.
+            }
+
+            return _lastKey;
+        }
+    }
+
+    private bool Forget(int key)
+    {
+        lock (_ready)
+        {
+            return _ready.Remove(key);
+        }
+    }
+
+    private Action? Find(int key)
+    {
+        lock (_ready)
+        {
+            return _ready.GetValueOrDefault(key);
+        }
     }
 
     private void Run()
@@ -48,23 +75,21 @@ internal sealed class EventLoop
         Span<ulong> keys = stackalloc ulong[64];
         for (; ; )
         {
-            foreach (var key in keys[..Syscall.EpollWait(_epoll, keys)])
+            var count = Syscall.EpollWait(_epoll, keys);
+            for (var i = 0; i < count; i++)
             {
-                if (_ready.TryGetValue(key, out var ready))
-                {
-                    ready();
-                }
+                Find((int)keys[i])?.Invoke();
             }
         }
     }
 
     /// <summary>A descriptor that is watched. Disposing it, once or again, ends that.</summary>
-    public readonly struct Watch(EventLoop loop, SafeFileHandle file, ulong key) : IDisposable
+    public readonly struct Watch(EventLoop loop, SafeFileHandle file, int key) : IDisposable
     {
         /// <inheritdoc/>
         public void Dispose()
         {
-            if (loop is not null && loop._ready.TryRemove(key, out _))
+            if (loop is not null && loop.Forget(key))
             {
                 Syscall.EpollRemove(loop._epoll, file);
             }

@@ -8,16 +8,13 @@ internal static unsafe partial class Syscall
     /// <summary>A set of descriptors to wait for; epoll_create1(2).</summary>
     public static SafeFileHandle EpollCreate() => Handle(EpollCreate1((int)OpenFlags.O_CLOEXEC), "epoll_create1");
 
-    /// <summary>
-    /// Watches a descriptor under a key for more to read, or its end, from now on; it is told once until all is read.
-    /// epoll_ctl(2).
-    /// </summary>
+    /// <summary>Watches a descriptor for something to read, or its end, under a key; epoll_ctl(2).</summary>
     public static void EpollAdd(SafeFileHandle epoll, SafeFileHandle file, ulong key)
     {
         const int EPOLL_CTL_ADD = 1;
-        const uint EPOLLIN = 1, EPOLLET = 1U << 31;
+        const uint EPOLLIN = 1;
         var wanted = stackalloc byte[EpollEventSize];
-        *(uint*)wanted = EPOLLIN | EPOLLET;
+        *(uint*)wanted = EPOLLIN;
         *(ulong*)(wanted + EpollKeyOffset) = key;
         Check(EpollControl(epoll, EPOLL_CTL_ADD, file, wanted), "epoll_ctl");
     }

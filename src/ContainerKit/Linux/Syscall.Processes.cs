@@ -15,7 +15,11 @@ internal static unsafe partial class Syscall
         // Larger than in glibc (80 and 336 bytes) and musl; both are opaque.
         byte* actions = stackalloc byte[512], attributes = stackalloc byte[512];
         var signals = stackalloc ulong[16];
-        new Span<ulong>(signals, 16).Fill(ulong.MaxValue);
+        for (var i = 0; i < 16; i++)
+        {
+            signals[i] = ulong.MaxValue;
+        }
+
         CheckError(SpawnAttributesInit(attributes), "posix_spawnattr_init");
         CheckError(SpawnActionsInit(actions), "posix_spawn_file_actions_init");
         try

@@ -19,9 +19,9 @@ public sealed record BindMount : Mount
     internal override void Validate()
     {
         base.Validate();
-        if (!Path.IsPathRooted(Source))
+        if (!Path.IsPathRooted(Source) || Source.Contains('\0', StringComparison.Ordinal))
         {
-            throw new ArgumentException($"The source '{Source}' of a mount must be an absolute path.");
+            throw new ArgumentException($"The source '{Source}' of a mount must be an absolute path without NUL.");
         }
     }
 

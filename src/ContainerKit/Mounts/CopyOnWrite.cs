@@ -33,9 +33,9 @@ public sealed record CopyOnWrite
 
     internal void Validate()
     {
-        if (KeptIn is not null && !Path.IsPathRooted(KeptIn))
+        if (KeptIn is not null && (!Path.IsPathRooted(KeptIn) || KeptIn.Contains('\0', StringComparison.Ordinal)))
         {
-            throw new ArgumentException($"The directory '{KeptIn}' for the changes must be an absolute path.");
+            throw new ArgumentException($"The directory '{KeptIn}' for the changes must be an absolute path without NUL.");
         }
 
         if (KeptIn is not null)
@@ -58,7 +58,7 @@ public sealed record CopyOnWrite
         plan.Lease = Lease;
         var stage = plan.Root;
         var layers = stage.MakeFileSystem(
-            "tmpfs", MountAttributes.None, ("mode", "0755"), ("size", Size.Bytes.ToString(CultureInfo.InvariantCulture)));
+            "tmpfs", MountAttributes.None, string.Create(CultureInfo.InvariantCulture, $"mode=0755,size={Size.Bytes}"));
         stage.AttachAside(layers);
         stage.MakeDirectory(layers, "lower", 0x1ED);
         stage.Attach(Layer(plan, lower), layers, "lower");
@@ -73,7 +73,7 @@ public sealed record CopyOnWrite
         stage.ChangeDirectory(layers);
         return stage.MakeFileSystem(
             "overlay", MountAttributes.MOUNT_ATTR_NOSUID | MountAttributes.MOUNT_ATTR_NODEV,
-            ("lowerdir", "lower"), ("upperdir", "changes/upper"), ("workdir", "changes/work"), ("userxattr", null));
+            "lowerdir=lower,upperdir=changes/upper,workdir=changes/work,userxattr");
     }
 
     /// <summary>A directory of the host. As root, what belongs to the user's id on disk is the container's user's own.</summary>

@@ -15,9 +15,9 @@ internal sealed record DirectoryRoot(string Path, CopyOnWrite? Changes) : RootFi
 
     internal override void Validate()
     {
-        if (!System.IO.Path.IsPathRooted(Path))
+        if (!System.IO.Path.IsPathRooted(Path) || Path.Contains('\0', StringComparison.Ordinal))
         {
-            throw new ArgumentException($"The root '{Path}' must be an absolute path.");
+            throw new ArgumentException($"The root '{Path}' must be an absolute path without NUL.");
         }
 
         Changes?.Validate();

@@ -20,7 +20,7 @@ internal sealed record EmptyRoot : RootFilesystem
 
     internal static Descriptor Make(LaunchPlan plan) =>
         plan.Root.MakeFileSystem(
-            "tmpfs", MountAttributes.MOUNT_ATTR_NOSUID | MountAttributes.MOUNT_ATTR_NODEV, ("mode", "0755"), ("size", "1m"));
+            "tmpfs", MountAttributes.MOUNT_ATTR_NOSUID | MountAttributes.MOUNT_ATTR_NODEV, "mode=0755,size=1m");
 
     internal static void MakeSystemDirectories(LaunchPlan plan, Descriptor root)
     {

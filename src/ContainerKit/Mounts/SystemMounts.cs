@@ -56,7 +56,7 @@ internal static class SystemMounts
     {
         var stage = plan.Pivoted;
         const MountAttributes quiet = MountAttributes.MOUNT_ATTR_NOSUID | MountAttributes.MOUNT_ATTR_NOEXEC;
-        var dev = plan.Root.MakeFileSystem("tmpfs", quiet, ("mode", "0755"), ("size", "64k"));
+        var dev = plan.Root.MakeFileSystem("tmpfs", quiet, "mode=0755,size=64k");
         stage.Attach(dev, root, "dev");
         foreach (var name in Devices)
         {
@@ -64,14 +64,11 @@ internal static class SystemMounts
             stage.Attach(plan.Inside.CloneTree(Descriptor.WorkingDirectory, $"/dev/{name}"), dev, name);
         }
 
-        foreach (var (name, target) in new[]
-        {
-            ("fd", "/proc/self/fd"), ("stdin", "/proc/self/fd/0"), ("stdout", "/proc/self/fd/1"), ("stderr", "/proc/self/fd/2"),
-            ("ptmx", "pts/ptmx"),
-        })
-        {
-            stage.MakeLink(target, dev, name);
-        }
+        stage.MakeLink("/proc/self/fd", dev, "fd");
+        stage.MakeLink("/proc/self/fd/0", dev, "stdin");
+        stage.MakeLink("/proc/self/fd/1", dev, "stdout");
+        stage.MakeLink("/proc/self/fd/2", dev, "stderr");
+        stage.MakeLink("pts/ptmx", dev, "ptmx");
 
         foreach (var name in new[] { "pts", "shm", "mqueue", "empty" })
         {
@@ -79,7 +76,7 @@ internal static class SystemMounts
         }
 
         stage.SetMountAttributes(dev, quiet | MountAttributes.MOUNT_ATTR_RDONLY);
-        stage.Attach(plan.Root.MakeFileSystem("devpts", quiet, ("newinstance", null), ("ptmxmode", "0666"), ("mode", "0620")), dev, "pts");
+        stage.Attach(plan.Root.MakeFileSystem("devpts", quiet, "newinstance,ptmxmode=0666,mode=0620"), dev, "pts");
         stage.Attach(new TmpfsMount("/dev/shm").Make(plan.Root, MountAttributes.MOUNT_ATTR_NOEXEC), dev, "shm");
         if (plan.Namespaces.HasFlag(CloneFlags.CLONE_NEWIPC))
         {

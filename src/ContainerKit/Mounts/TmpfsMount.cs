@@ -37,7 +37,6 @@ public sealed record TmpfsMount : Mount
     internal Descriptor Make(LaunchStage stage, MountAttributes attributes = default) =>
         stage.MakeFileSystem(
             "tmpfs", attributes | MountAttributes.MOUNT_ATTR_NOSUID | MountAttributes.MOUNT_ATTR_NODEV,
-            ("mode", Convert.ToString(Mode, 8)),
-            ("size", Size.Bytes.ToString(CultureInfo.InvariantCulture)),
-            ("nr_inodes", ((Size.Bytes / Page) + 1).ToString(CultureInfo.InvariantCulture)));
+            string.Create(
+                CultureInfo.InvariantCulture, $"mode={Convert.ToString(Mode, 8)},size={Size.Bytes},nr_inodes={(Size.Bytes / Page) + 1}"));
 }

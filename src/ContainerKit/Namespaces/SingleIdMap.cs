@@ -7,9 +7,6 @@ namespace ContainerKit;
 /// <summary>One user and one group; without ids of the host given, they are made from the supervisor's process id.</summary>
 internal sealed record SingleIdMap(uint? HostUser, uint? HostGroup) : IdMap
 {
-    /// <summary>With a process id of up to seven digits over its end: in the range that systemd keeps for containers.</summary>
-    private const uint FirstOwnId = 500_000_000;
-
     internal override bool HasOtherIds => false;
 
     /// <inheritdoc/>
