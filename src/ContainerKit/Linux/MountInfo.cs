@@ -1,7 +1,7 @@
 namespace ContainerKit.Linux;
 
 /// <summary>A mount as this process sees it; /proc/self/mountinfo, proc(5).</summary>
-internal sealed record MountInfo(string Root, string Target, string Options, string Type)
+internal sealed record MountInfo(string Root, string Target, string Options, string Type, string SuperOptions)
 {
     /// <summary>All mounts below this process's root, in the order in which they were made.</summary>
     public static IReadOnlyList<MountInfo> ReadAll() => [.. File.ReadLines("/proc/self/mountinfo").Select(Parse)];
@@ -11,7 +11,7 @@ internal sealed record MountInfo(string Root, string Target, string Options, str
     {
         var fields = line.Split(' ');
         var dash = Array.IndexOf(fields, "-", 6); // optional fields come before it
-        return new(Unescape(fields[3]), Unescape(fields[4]), fields[5], fields[dash + 1]);
+        return new(Unescape(fields[3]), Unescape(fields[4]), fields[5], fields[dash + 1], fields[dash + 3]);
     }
 
     /// <summary>Undoes the octal escapes of space, tab, newline and backslash.</summary>

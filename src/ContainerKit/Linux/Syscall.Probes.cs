@@ -9,7 +9,7 @@ internal static unsafe partial class Syscall
     /// <summary>The version of Landlock; landlock_create_ruleset(2).</summary>
     public static int LandlockVersion()
     {
-        const uint LANDLOCK_CREATE_RULESET_VERSION = 1;
+        const nint LANDLOCK_CREATE_RULESET_VERSION = 1;
         return (int)Check(Call(SyscallNumber.landlock_create_ruleset.Here, 0, 0, LANDLOCK_CREATE_RULESET_VERSION, 0), "landlock_create_ruleset");
     }
 
