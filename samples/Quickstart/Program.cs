@@ -40,11 +40,14 @@ finally
 
 return 0;
 
-static string Script(string secret) => $"""
-    echo "Inside:   $(hostname), user $(id -un), process $$"
-    echo "Programs: $(ls /usr/bin | wc -l) of the host's; processes: $(ls /proc | grep -c '^[0-9]')"
-    echo "Files:    $(ls -m /)"
-    echo "Network:  $(ls -m /sys/class/net)"
-    cat '{secret}' 2>/dev/null && echo "The host's secret can be read!" || echo "The host's secret cannot be read."
+// Written with what a shell does itself: each program it calls would cost a millisecond.
+static string Script(string secret) => $$"""
+    read name < /proc/sys/kernel/hostname
+    echo "Inside:   $name, user $(id -un), process $$"
+    set -- /usr/bin/*; programs=$#; set -- /proc/[1-9]*
+    echo "Programs: $programs of the host's; processes: $#"
+    echo "Files:   " /*
+    cd /sys/class/net; echo "Network: " *
+    { read text < '{{secret}}'; } 2>/dev/null && echo "The host's secret is: $text" || echo "The host's secret cannot be read."
     echo hello > /tmp/made-inside && echo "Made /tmp/made-inside."
     """;
