@@ -18,7 +18,10 @@ internal static class OciBundle
           "ociVersion": "1.0.2",
           "process": {
             "terminal": false, "user": { "uid": 0, "gid": 0 }, "args": [ "/true" ], "env": [], "cwd": "/",
-            "capabilities": {}, "noNewPrivileges": true
+            "capabilities": {}, "noNewPrivileges": true,
+            "rlimits": [
+              { "type": "RLIMIT_CORE", "soft": 0, "hard": 0 }, { "type": "RLIMIT_NPROC", "soft": 1024, "hard": 1024 }
+            ]
           },
           "root": { "path": "{{root}}", "readonly": true },
           "hostname": "versus",
@@ -42,8 +45,9 @@ internal static class OciBundle
               { "type": "ipc" }, { "type": "uts" }, { "type": "cgroup" }
             ],
             "maskedPaths": [
-              "/proc/acpi", "/proc/kcore", "/proc/keys", "/proc/latency_stats", "/proc/timer_list", "/proc/timer_stats",
-              "/proc/sched_debug", "/proc/scsi", "/sys/firmware"
+              "/proc/acpi", "/proc/asound", "/proc/interrupts", "/proc/kcore", "/proc/keys", "/proc/latency_stats",
+              "/proc/sched_debug", "/proc/scsi", "/proc/timer_list", "/proc/timer_stats",
+              "/sys/devices/virtual/powercap", "/sys/firmware"
             ],
             "readonlyPaths": [ "/proc/bus", "/proc/fs", "/proc/irq", "/proc/sys", "/proc/sysrq-trigger" ]
           }

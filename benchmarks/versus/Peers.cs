@@ -35,6 +35,7 @@ internal static class Peers
         string[] bubblewrap =
         [
             "bwrap", "--unshare-all", "--clearenv", "--new-session", "--die-with-parent", "--cap-drop", "ALL",
+            "--hostname", "versus",
             "--ro-bind", workshop.Root, "/", "--proc", "/proc", "--dev", "/dev", "--mqueue", "/dev/mqueue",
             "--tmpfs", "/tmp", "--tmpfs", "/run",
         ];

@@ -14,6 +14,7 @@ try
     HybridCgroups.Leave();
     var verdicts = new Verdicts(judge: !settings.Quick);
     using var workshop = new Workshop();
+    Console.WriteLine($"{Machine.Describe(workshop)}\n");
     foreach (var part in settings.Parts)
     {
         await (part switch

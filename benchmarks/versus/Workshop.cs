@@ -63,6 +63,25 @@ internal sealed class Workshop : IDisposable
         }
     }
 
+    /// <summary>The first line a command writes; null when there is no such command.</summary>
+    public string? FirstLine(IReadOnlyList<string> command)
+    {
+        var path = System.IO.Path.Combine(Path, "output");
+        using (var output = File.OpenHandle(path, FileMode.Create, FileAccess.Write))
+        {
+            try
+            {
+                new Spawned(command, output).Run();
+            }
+            catch (IOException)
+            {
+                return null;
+            }
+        }
+
+        return File.ReadLines(path).FirstOrDefault();
+    }
+
     private void Compile(string source, string program, params string[] options)
     {
         source = System.IO.Path.Combine(AppContext.BaseDirectory, source);
