@@ -48,12 +48,12 @@ internal sealed class StandardStreams : IDisposable
     /// <summary>Waits until all is read, for a moment at the most; fails as a destination did.</summary>
     public async Task EndAsync()
     {
+        var ended = Task.WhenAll(_output?.Ended ?? Task.CompletedTask, _error?.Ended ?? Task.CompletedTask);
         try
         {
-            await Task.WhenAll(_output?.Ended ?? Task.CompletedTask, _error?.Ended ?? Task.CompletedTask)
-                .WaitAsync(Grace).ConfigureAwait(false);
+            await ended.WaitAsync(Grace).ConfigureAwait(false);
         }
-        catch (TimeoutException)
+        catch (TimeoutException) when (!ended.IsCompleted)
         {
             _output?.Cut();
             _error?.Cut();

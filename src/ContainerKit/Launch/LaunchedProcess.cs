@@ -54,8 +54,7 @@ internal sealed class LaunchedProcess
             ReadOnlySpan<SafeFileHandle> inherited = plan.Lease is { } lease
                 ? [memory, farSetup, farControl, lease]
                 : [memory, farSetup, farControl];
-            var processId = Syscall.Spawn(launcher.ExecutablePath(), arguments, standard, inherited);
-            var launched = new LaunchedProcess(plan, control, setup, Syscall.PidfdOpen(processId), processId);
+            var launched = new LaunchedProcess(plan, control, setup, Spawn(launcher, arguments, standard, inherited, out var id), id);
             launched.Watch();
             return launched;
         }
@@ -91,6 +90,32 @@ internal sealed class LaunchedProcess
         using (handle)
         {
             return Syscall.Duplicate(handle, 3);
+        }
+    }
+
+    /// <summary>Starts the launcher; a descriptor that stands for it.</summary>
+    private static SafeFileHandle Spawn(
+        Launcher launcher, ReadOnlySpan<string> arguments, ReadOnlySpan<SafeFileHandle> standard,
+        ReadOnlySpan<SafeFileHandle> inherited, out int processId)
+    {
+        var program = launcher.Open();
+        try
+        {
+            processId = Syscall.Spawn($"/proc/self/fd/{Number(program)}", arguments, standard, inherited);
+        }
+        finally
+        {
+            launcher.Close(program);
+        }
+
+        try
+        {
+            return Syscall.PidfdOpen(processId);
+        }
+        catch
+        {
+            Syscall.KillAndReap(processId);
+            throw;
         }
     }
 

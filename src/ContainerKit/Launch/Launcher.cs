@@ -7,11 +7,16 @@ namespace ContainerKit;
 /// <summary>Where the small program that starts containers is run from.</summary>
 public sealed class Launcher
 {
-    private readonly Lock _lock = new();
-    private readonly string? _path;
-    private SafeFileHandle? _program;
+    private static readonly Lazy<byte[]> Here = new(() => Program(RuntimeInformation.ProcessArchitecture));
 
-    private Launcher(string? path) => _path = path;
+    private readonly string? _path;
+    private readonly Lazy<SafeFileHandle>? _file;
+
+    private Launcher(string? path)
+    {
+        _path = path;
+        _file = path is null ? null : new(() => Checked(path), LazyThreadSafetyMode.PublicationOnly);
+    }
 
     /// <summary>From memory, sealed; nothing is written to a file system. The default.</summary>
     public static Launcher Memory { get; } = new(null);
@@ -27,7 +32,7 @@ public sealed class Launcher
     {
         const uint readAndExecute = 0x16D; // 0555
         using var file = Syscall.Create(path, readAndExecute);
-        Syscall.WriteWhole(file, Program(RuntimeInformation.ProcessArchitecture));
+        Syscall.WriteWhole(file, Here.Value);
     }
 
     /// <inheritdoc/>
@@ -48,20 +53,25 @@ public sealed class Launcher
         return program;
     }
 
-    /// <summary>The path under which the program can be executed: always that of an open, checked file.</summary>
-    internal string ExecutablePath()
+    /// <summary>
+    /// The program, open and checked; dispose it with <see cref="Close"/>. In memory it is a new one for each start: by
+    /// "#!/proc/self/exe" a container can come by its launcher's, and change the mode of what its user owns.
+    /// </summary>
+    internal SafeFileHandle Open() => _file?.Value ?? InMemory();
+
+    /// <summary>Gives up what <see cref="Open"/> gave.</summary>
+    internal void Close(SafeFileHandle program)
     {
-        lock (_lock)
+        if (_file is null)
         {
-            _program ??= _path is null ? InMemory() : Checked(_path);
-            return $"/proc/self/fd/{_program.DangerousGetHandle()}";
+            program.Dispose();
         }
     }
 
     private static SafeFileHandle InMemory()
     {
         var file = MakeExecutable();
-        Syscall.WriteWhole(file, Program(RuntimeInformation.ProcessArchitecture));
+        Syscall.WriteWhole(file, Here.Value);
         Syscall.AddSeals(file, Seals.F_SEAL_WRITE | Seals.F_SEAL_GROW | Seals.F_SEAL_SHRINK | Seals.F_SEAL_SEAL);
         return file;
     }
@@ -103,7 +113,7 @@ public sealed class Launcher
 
             var content = new byte[RandomAccess.GetLength(file) <= 64 * 1024 ? RandomAccess.GetLength(file) : 0];
             RandomAccess.Read(file, content, 0);
-            if (!content.AsSpan().SequenceEqual(Program(RuntimeInformation.ProcessArchitecture)))
+            if (!content.AsSpan().SequenceEqual(Here.Value))
             {
                 throw new ArgumentException(
                     $"The file '{path}' is not the launcher of this version of ContainerKit; write it anew with Launcher.Save.");

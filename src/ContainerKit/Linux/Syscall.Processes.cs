@@ -63,6 +63,17 @@ internal static unsafe partial class Syscall
         }
     }
 
+    /// <summary>Ends a child that was started just now, and takes its remains away.</summary>
+    public static void KillAndReap(int processId)
+    {
+        const int P_PID = 1, WEXITED = 4;
+        var info = stackalloc byte[128];
+        _ = Kill(processId, (int)Signal.SIGKILL);
+        while (WaitId(P_PID, processId, info, WEXITED) < 0 && LastError is Errno.EINTR)
+        {
+        }
+    }
+
     /// <summary>The effective user of this process; geteuid(2).</summary>
     public static uint EffectiveUser => GetEffectiveUser();
 
@@ -141,6 +152,12 @@ internal static unsafe partial class Syscall
 
     [LibraryImport("libc", EntryPoint = "getegid")]
     private static partial uint GetEffectiveGroup();
+
+    [LibraryImport("libc", EntryPoint = "kill", SetLastError = true)]
+    private static partial int Kill(int processId, int signal);
+
+    [LibraryImport("libc", EntryPoint = "waitid", SetLastError = true)]
+    private static partial int WaitId(int kind, int processId, byte* info, int options);
 
     [LibraryImport("libc", EntryPoint = "waitid", SetLastError = true)]
     private static partial int WaitId(int kind, SafeFileHandle pidfd, byte* info, int options);
