@@ -30,35 +30,22 @@ public sealed class ContainerHost(ContainerHostOptions? options = null) : IAsync
         using var rootHeld = held;
         using var streams = new StandardStreams(options);
         var launched = ContainerPlan.Start(options with { Root = root }, _options.Launcher, streams.OfProgram);
-        streams.Start();
-        lock (_running)
-        {
-            _running.Add(launched);
-        }
-
         using var timeout = new CancellationTokenSource(options.Timeout);
         ExitStatus status;
         try
         {
+            Register(launched);
+            streams.Start();
             await using (timeout.Token.UnsafeRegister(Kill, launched).ConfigureAwait(false))
             await using (cancellationToken.UnsafeRegister(Kill, launched).ConfigureAwait(false))
             {
-                if (_disposed)
-                {
-                    Kill(launched);
-                }
-
                 var ended = await launched.Ended.ConfigureAwait(false);
                 status = new(ended, timedOut: timeout.IsCancellationRequested && ended.Signal is Signal.SIGKILL);
             }
         }
         finally
         {
-            lock (_running)
-            {
-                _running.Remove(launched);
-            }
-
+            await EndAsync(launched).ConfigureAwait(false);
         }
 
         cancellationToken.ThrowIfCancellationRequested();
@@ -69,17 +56,40 @@ public sealed class ContainerHost(ContainerHostOptions? options = null) : IAsync
     /// <summary>Kills what runs, and waits until it is gone.</summary>
     public async ValueTask DisposeAsync()
     {
-        _disposed = true;
-        List<LaunchedProcess> running;
+        LaunchedProcess[] running;
         lock (_running)
         {
+            _disposed = true;
             running = [.. _running];
         }
 
         foreach (var launched in running)
         {
+            await EndAsync(launched).ConfigureAwait(false);
+        }
+    }
+
+    private void Register(LaunchedProcess launched)
+    {
+        lock (_running)
+        {
+            ObjectDisposedException.ThrowIf(_disposed, this);
+            _running.Add(launched);
+        }
+    }
+
+    /// <summary>Kills a container that still runs, and waits until it is gone.</summary>
+    private async Task EndAsync(LaunchedProcess launched)
+    {
+        if (!launched.Ended.IsCompleted)
+        {
             Kill(launched);
             await ((Task)launched.Ended).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+        }
+
+        lock (_running)
+        {
+            _running.Remove(launched);
         }
     }
 

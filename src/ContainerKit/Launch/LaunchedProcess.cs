@@ -11,7 +11,8 @@ namespace ContainerKit.Launch;
 internal sealed class LaunchedProcess
 {
     private readonly LaunchPlan _plan;
-    private readonly SafeFileHandle _control, _setup, _launcher;
+    private readonly SafeFileHandle _control, _setup;
+    private readonly SafeFileHandle? _launcher; // null: .NET reaped it at once, as it does with all children of a host that is PID 1
     private readonly TaskCompletionSource _started = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private readonly TaskCompletionSource<WaitStatus> _ended = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private EventLoop.Watch _controlWatch, _setupWatch;
@@ -19,7 +20,7 @@ internal sealed class LaunchedProcess
     private LaunchException? _failure;
     private bool _setupEnded;
 
-    private LaunchedProcess(LaunchPlan plan, SafeFileHandle control, SafeFileHandle setup, SafeFileHandle launcher, int processId) =>
+    private LaunchedProcess(LaunchPlan plan, SafeFileHandle control, SafeFileHandle setup, SafeFileHandle? launcher, int processId) =>
         (_plan, _control, _setup, _launcher, SupervisorId) = (plan, control, setup, launcher, processId);
 
     /// <summary>The process id of the launcher.</summary>
@@ -125,9 +126,27 @@ internal sealed class LaunchedProcess
     {
         lock (_started)
         {
-            _setupWatch = EventLoop.Add(_setup, OnSetup);
-            _controlWatch = EventLoop.Add(_control, OnControl);
+            try
+            {
+                _setupWatch = EventLoop.Add(_setup, OnSetup);
+                _controlWatch = EventLoop.Add(_control, OnControl);
+            }
+            catch
+            {
+                Close();
+                Syscall.KillAndReap(SupervisorId);
+                _launcher.Dispose();
+                throw;
+            }
         }
+    }
+
+    private void Close()
+    {
+        _controlWatch.Dispose();
+        _setupWatch.Dispose();
+        _control.Dispose();
+        _setup.Dispose();
     }
 
     /// <summary>The end of the setup channel says that exec happened, unless a failure came first.</summary>
@@ -145,10 +164,16 @@ internal sealed class LaunchedProcess
             _setupEnded = true;
             _setupWatch.Dispose();
             _setup.Dispose();
-            if (_failure is null && ProgramId != 0)
-            {
-                _started.TrySetResult();
-            }
+            CompleteStart();
+        }
+    }
+
+    /// <summary>The two channels are read in any order: exec happened when both have said their part.</summary>
+    private void CompleteStart()
+    {
+        if (_setupEnded && _failure is null && ProgramId != 0)
+        {
+            _started.TrySetResult();
         }
     }
 
@@ -168,6 +193,7 @@ internal sealed class LaunchedProcess
             {
                 case MessageKind.Started:
                     ProgramId = sender;
+                    CompleteStart();
                     break;
                 case MessageKind.ProgramExited:
                     _program = new(message.Status);
@@ -184,14 +210,15 @@ internal sealed class LaunchedProcess
         lock (_started)
         {
             OnSetup();
-            _controlWatch.Dispose();
-            _setupWatch.Dispose();
-            _control.Dispose();
-            _setup.Dispose();
+            Close();
         }
 
-        Syscall.Reap(_launcher);
-        _launcher.Dispose();
+        if (_launcher is not null)
+        {
+            Syscall.Reap(_launcher);
+            _launcher.Dispose();
+        }
+
         _plan.Dispose();
         var failure = _failure ?? (_init is null ? LaunchFailure.SupervisorGone() : null);
         if (failure is not null)
