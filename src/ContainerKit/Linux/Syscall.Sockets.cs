@@ -49,7 +49,8 @@ internal static unsafe partial class Syscall
                 return LastError switch
                 {
                     Errno.EAGAIN => null,
-                    Errno.ECONNRESET => (0, 0), // closed with messages of ours unread
+                    // Closed with messages of ours unread: said once, and before the messages that are still to be read.
+                    Errno.ECONNRESET => Receive(socket, message),
                     _ => throw Failed("recvmsg"),
                 };
             }
