@@ -94,8 +94,8 @@ internal sealed class LaunchedProcess
         }
     }
 
-    /// <summary>Starts the launcher; a descriptor that stands for it.</summary>
-    private static SafeFileHandle Spawn(
+    /// <summary>Starts the launcher; a descriptor that stands for it, unless it has ended and been reaped.</summary>
+    private static SafeFileHandle? Spawn(
         Launcher launcher, ReadOnlySpan<string> arguments, ReadOnlySpan<SafeFileHandle> standard,
         ReadOnlySpan<SafeFileHandle> inherited, out int processId)
     {
@@ -135,7 +135,7 @@ internal sealed class LaunchedProcess
             {
                 Close();
                 Syscall.KillAndReap(SupervisorId);
-                _launcher.Dispose();
+                _launcher?.Dispose();
                 throw;
             }
         }

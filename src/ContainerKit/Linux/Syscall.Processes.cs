@@ -50,8 +50,12 @@ internal static unsafe partial class Syscall
         }
     }
 
-    /// <summary>A descriptor that stands for a process; pidfd_open(2).</summary>
-    public static SafeFileHandle PidfdOpen(int pid) => Handle(PidfdOpen(SyscallNumber.pidfd_open.Here, pid, 0), "pidfd_open");
+    /// <summary>A descriptor that stands for a process; null when it has ended and been reaped. pidfd_open(2).</summary>
+    public static SafeFileHandle? PidfdOpen(int pid)
+    {
+        var pidfd = PidfdOpen(SyscallNumber.pidfd_open.Here, pid, 0);
+        return pidfd < 0 && LastError is Errno.ESRCH ? null : Handle(pidfd, "pidfd_open");
+    }
 
     /// <summary>Takes an ended child's remains away, unless somebody has done so; waitid(2).</summary>
     public static void Reap(SafeFileHandle pidfd)
