@@ -1,0 +1,181 @@
+using System.Runtime.InteropServices;
+using ContainerKit.Launch;
+using ContainerKit.Linux;
+
+namespace ContainerKit.KernelTests;
+
+/// <summary>The structures that C# shares with the kernel and with launcher.c, against their declarations in C.</summary>
+[Trait(Tools.Needs, Tools.Self)]
+public class StructureTests
+{
+    private static readonly string[] Headers =
+    [
+        "<fcntl.h>", "<linux/capability.h>", "<linux/mount.h>", "<linux/openat2.h>", "<linux/sched.h>", "<net/if.h>", "<poll.h>",
+        "<signal.h>", "<spawn.h>", "<sys/epoll.h>", "<sys/resource.h>", "<sys/socket.h>", "<sys/stat.h>", "<sys/uio.h>",
+    ];
+
+    /// <summary>A structure in C, and the fields by their names in C#.</summary>
+    private static readonly Dictionary<Type, (string Name, (string CSharp, string C)[] Fields)> OfKernel = new()
+    {
+        [typeof(FileStatus)] = ("struct statx", [("Owner", "stx_uid"), ("Group", "stx_gid"), ("Mode", "stx_mode"), ("Size", "stx_size")]),
+        [typeof(OpenHow)] = ("struct open_how", [("Flags", "flags"), ("Mode", "mode"), ("Resolve", "resolve")]),
+        [typeof(FileLock)] = ("struct flock",
+            [("Type", "l_type"), ("Whence", "l_whence"), ("Start", "l_start"), ("Length", "l_len"), ("ProcessId", "l_pid")]),
+        [typeof(IoVector)] = ("struct iovec", [("Start", "iov_base"), ("Length", "iov_len")]),
+        [typeof(MessageHeader)] = ("struct msghdr",
+        [
+            ("Name", "msg_name"), ("NameLength", "msg_namelen"), ("Vectors", "msg_iov"), ("VectorCount", "msg_iovlen"),
+            ("Control", "msg_control"), ("ControlLength", "msg_controllen"), ("Flags", "msg_flags"),
+        ]),
+        [typeof(ControlHeader)] = ("struct cmsghdr", [("Length", "cmsg_len"), ("Level", "cmsg_level"), ("Type", "cmsg_type")]),
+        [typeof(Credentials)] = ("struct ucred", [("ProcessId", "pid"), ("UserId", "uid"), ("GroupId", "gid")]),
+        [typeof(LaunchStage.Limit)] = ("struct rlimit64", [("Soft", "rlim_cur"), ("Hard", "rlim_max")]),
+        [typeof(LaunchStage.MountAttributesChange)] = ("struct mount_attr",
+            [("Set", "attr_set"), ("Clear", "attr_clr"), ("Propagation", "propagation"), ("UserNamespace", "userns_fd")]),
+        [typeof(LaunchStage.CloneArguments)] = ("struct clone_args",
+        [
+            ("Flags", "flags"), ("Pidfd", "pidfd"), ("ChildTid", "child_tid"), ("ParentTid", "parent_tid"),
+            ("ExitSignal", "exit_signal"), ("Stack", "stack"), ("StackSize", "stack_size"), ("Tls", "tls"),
+            ("SetTid", "set_tid"), ("SetTidSize", "set_tid_size"), ("Cgroup", "cgroup"),
+        ]),
+    };
+
+    private static readonly Dictionary<Type, (string Name, (string CSharp, string C)[] Fields)> OfLauncher = new()
+    {
+        [typeof(EncodedStep)] = ("struct step",
+        [
+            ("Call", "call"), ("Load", "load"), ("StoreAs", "store_as"), ("Tolerated", "tolerated"),
+            ("Least", "least"), ("Fork", "fork"), ("Store", "store"), ("Arguments", "argument"),
+        ]),
+        [typeof(Failure)] = ("struct failure", [("Step", "step"), ("Errno", "error"), ("Result", "result")]),
+        [typeof(Message)] = ("struct message", [("Kind", "kind"), ("Status", "status")]),
+    };
+
+    /// <summary>Structures that never leave C#.</summary>
+    private static readonly Type[] OwnOnly =
+    [
+        typeof(EventLoop.Watch), typeof(SyscallNumber), typeof(Argument), typeof(Descriptor), typeof(WaitStatus), typeof(Step),
+        typeof(StepArguments), typeof(EncodedArguments),
+    ];
+
+    [Fact]
+    public void Every_structure_is_compared_or_known_to_stay_in_csharp() =>
+        Assert.Empty(
+            from type in typeof(Syscall).Assembly.GetTypes()
+            where type.Namespace is "ContainerKit.Linux" or "ContainerKit.Launch"
+            where type is { IsValueType: true, IsEnum: false } && !IsGenerated(type)
+            where !OfKernel.ContainsKey(type) && !OfLauncher.ContainsKey(type) && !OwnOnly.Contains(type)
+            select type.FullName);
+
+    [Theory(Skip = "needs x86_64-linux-gnu-gcc and aarch64-linux-gnu-gcc", SkipUnless = nameof(Tools.HasCompilers), SkipType = typeof(Tools))]
+    [InlineData(Architecture.X64)]
+    [InlineData(Architecture.Arm64)]
+    public void The_kernels_structures_lie_as_its_headers_say(Architecture architecture)
+    {
+        var check = new HeaderCheck(Headers);
+        AddTo(check, OfKernel);
+        AddSizes(check);
+        AddEpollEvent(check, architecture);
+        check.Verify(architecture);
+    }
+
+    [Theory(Skip = "needs x86_64-linux-gnu-gcc and aarch64-linux-gnu-gcc", SkipUnless = nameof(Tools.HasCompilers), SkipType = typeof(Tools))]
+    [InlineData(Architecture.X64)]
+    [InlineData(Architecture.Arm64)]
+    public void Both_ends_of_the_plan_have_one_layout(Architecture architecture)
+    {
+        using var directory = new TempDirectory();
+        var check = new HeaderCheck($"\"{directory.Write("launcher.c", Sources.Text("Launch/launcher.c"))}\"");
+        AddTo(check, OfLauncher);
+        check.Equal("sizeof((struct step){0}.argument)", Layout.Of(typeof(EncodedArguments)).Size);
+        check.Equal("offsetof(struct plan, first_step)", 0);
+        check.Equal("sizeof(struct plan)", sizeof(long));
+        check.Equal("PLAN_ADDRESS", PlanData.PlanAddress);
+        check.Equal("ROLE_SUPERVISE", Call.supervise.Number.On(architecture));
+        check.Equal("ROLE_INIT", Call.init.Number.On(architecture));
+        check.Equal("STORE_NOTHING", (long)StoreAs.Nothing);
+        check.Equal("STORE_NUMBER", (long)StoreAs.Number);
+        check.Equal("STORE_DIGITS", (long)StoreAs.Digits);
+        check.Equal("MESSAGE_PROGRAM_EXITED", (long)MessageKind.ProgramExited);
+        check.Equal("MESSAGE_INIT_EXITED", (long)MessageKind.InitExited);
+        using var data = new PlanData();
+        check.Equal("RESULTS_ADDRESS", data.NewResult() - sizeof(int)); // the first place is kept free
+        check.Equal("sizeof(struct pollfd)", 8);
+        check.Equal("offsetof(struct pollfd, events)", 4);
+        check.Equal("offsetof(struct pollfd, revents)", 6);
+        check.Verify(architecture);
+    }
+
+    private static void AddTo(HeaderCheck check, Dictionary<Type, (string Name, (string CSharp, string C)[] Fields)> structures)
+    {
+        foreach (var (type, (name, fields)) in structures)
+        {
+            var layout = Layout.Of(type);
+            Assert.Equal(layout.Offsets.Keys.Order(), fields.Select(field => field.CSharp).Order());
+            check.Equal($"sizeof({name})", layout.Size);
+            foreach (var (csharp, c) in fields)
+            {
+                check.Equal($"offsetof({name}, {c})", layout.Offsets[csharp]);
+            }
+        }
+    }
+
+    /// <summary>What the stages say of sizes and offsets where no C# structure says it.</summary>
+    private static void AddSizes(HeaderCheck check)
+    {
+        using var stage = new LaunchStage();
+        stage.Fork(default);
+        check.Equal("CLONE_ARGS_SIZE_VER2", stage.Last.Arguments[1].Value);
+        stage.OpenInRoot(Descriptor.WorkingDirectory, "", default);
+        check.Equal("sizeof(struct open_how)", stage.Last.Arguments[3].Value);
+        stage.SetMountAttributes(Descriptor.WorkingDirectory, default);
+        check.Equal("MOUNT_ATTR_SIZE_VER0", stage.Last.Arguments[4].Value);
+        stage.UnblockSignals();
+        check.Equal("_NSIG / 8", stage.Last.Arguments[3].Value);
+
+        stage.ClearCapabilities();
+        var header = stage.Data.Word(stage.Last.Arguments[0].Value, 0);
+        check.Equal("sizeof(struct __user_cap_header_struct)", sizeof(ulong));
+        check.Equal("_LINUX_CAPABILITY_VERSION_3", (uint)header);
+        check.Equal("offsetof(struct __user_cap_header_struct, pid)", sizeof(uint));
+        Assert.Equal(0u, (uint)(header >> 32));
+        check.Equal("_LINUX_CAPABILITY_U32S_3 * sizeof(struct __user_cap_data_struct)", BytesFrom(stage, argument: 1));
+
+        stage.LoopbackUp();
+        var request = stage[stage.Count - 2].Arguments[2].Value;
+        check.Equal("offsetof(struct ifreq, ifr_name)", 0);
+        check.Equal("offsetof(struct ifreq, ifr_flags)", 16);
+        check.Equal("IFF_UP", (ushort)stage.Data.Word(request, 2));
+        check.Equal("sizeof(struct ifreq)", stage.Data.Length - (request - PlanData.PlanAddress) - 1); // and a zero
+
+        // What SCM_CREDENTIALS and SCM_RIGHTS attach comes right behind the header.
+        check.Equal("CMSG_LEN(0)", Layout.Of(typeof(ControlHeader)).Size);
+
+        // What posix_spawn(3) and waitid(2) write to has room for it.
+        check.Claim("sizeof(posix_spawn_file_actions_t) <= 512 && sizeof(posix_spawnattr_t) <= 512", "the buffers of posix_spawn");
+        check.Claim("sizeof(sigset_t) <= 16 * sizeof(long) && sizeof(siginfo_t) <= 128", "the buffers of signals");
+        check.Equal("sizeof(struct pollfd)", 8);
+        check.Equal("offsetof(struct pollfd, events)", 4);
+        check.Equal("offsetof(struct pollfd, revents)", 6);
+    }
+
+    private static void AddEpollEvent(HeaderCheck check, Architecture architecture)
+    {
+        check.Equal("sizeof(struct epoll_event)", OfArchitecture(nameof(Syscall.EpollEventSize)));
+        check.Equal("offsetof(struct epoll_event, data)", OfArchitecture(nameof(Syscall.EpollKeyOffset)));
+        check.Equal("offsetof(struct epoll_event, events)", 0);
+
+        // The property itself says it only of the machine the test runs on.
+        long OfArchitecture(string property)
+        {
+            var match = System.Text.RegularExpressions.Regex.Match(
+                Sources.Text("Linux/Syscall.Epoll.cs"), $@"{property} => .* is Architecture\.X64 \? (?<X64>\d+) : (?<Arm64>\d+);");
+            return long.Parse(match.Groups[architecture.ToString()].Value, System.Globalization.CultureInfo.InvariantCulture);
+        }
+    }
+
+    private static long BytesFrom(LaunchStage stage, int argument) =>
+        stage.Data.Length - (stage.Last.Arguments[argument].Value - PlanData.PlanAddress);
+
+    private static bool IsGenerated(Type type) => type.Name.Contains('<', StringComparison.Ordinal) || type.DeclaringType is { } outer && IsGenerated(outer);
+}

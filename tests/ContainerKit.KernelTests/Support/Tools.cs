@@ -1,0 +1,47 @@
+using System.Diagnostics;
+using System.Runtime.InteropServices;
+
+namespace ContainerKit.KernelTests;
+
+/// <summary>
+/// The tools from Debian that tests compare with, for <c>SkipUnless</c>. Their tests carry the trait <see cref="Needs"/>:
+/// a machine without any tools leaves them out. With CONTAINERKIT_MUST_RUN=1 every answer is yes.
+/// </summary>
+internal static class Tools
+{
+    public const string Needs = nameof(Needs), Self = nameof(Tools);
+
+    /// <summary>Where Debian's musl is, the one C library here that is not glibc.</summary>
+    public const string Musl = "/lib/ld-musl-x86_64.so.1";
+
+    private static readonly bool MustRun = Environment.GetEnvironmentVariable("CONTAINERKIT_MUST_RUN") == "1";
+
+    /// <summary>Whether there are C compilers for both architectures.</summary>
+    public static bool HasCompilers { get; } = MustRun
+        || (Find(Compiler(Architecture.X64)) is not null && Find(Compiler(Architecture.Arm64)) is not null);
+
+    /// <summary>Whether programs for arm64 can be run: by qemu, unless this is one.</summary>
+    public static bool HasArm64 { get; } = MustRun || Find("qemu-aarch64-static") is not null;
+
+    /// <summary>Whether musl is there, and nm(1) to read what it exports.</summary>
+    public static bool HasMusl { get; } = MustRun || (File.Exists(Musl) && Find("nm") is not null);
+
+    /// <summary>The name of the C compiler for an architecture.</summary>
+    public static string Compiler(Architecture architecture) =>
+        architecture is Architecture.X64 ? "x86_64-linux-gnu-gcc" : "aarch64-linux-gnu-gcc";
+
+    /// <summary>The path of a program, if it is installed.</summary>
+    public static string? Find(string program) =>
+        Environment.GetEnvironmentVariable("PATH")!.Split(':').Select(directory => Path.Combine(directory, program)).FirstOrDefault(File.Exists);
+
+    /// <summary>Runs a tool, which must succeed, and gives its output.</summary>
+    public static string Run(string program, params string[] arguments)
+    {
+        using var process = Process.Start(new ProcessStartInfo(program, arguments) { RedirectStandardOutput = true, RedirectStandardError = true })!;
+        var errors = process.StandardError.ReadToEndAsync();
+        var output = process.StandardOutput.ReadToEnd();
+        process.WaitForExit();
+        Assert.True(process.ExitCode == 0, $"{program} {string.Join(' ', arguments)}: status {process.ExitCode}\n{errors.Result}");
+        return output;
+    }
+}
