@@ -1,0 +1,125 @@
+using System.IO.Pipes;
+using System.Runtime.CompilerServices;
+using System.Runtime.InteropServices;
+using System.Text;
+using ContainerKit.Launch;
+using ContainerKit.Linux;
+using Microsoft.Win32.SafeHandles;
+
+namespace ContainerKit.KernelTests;
+
+/// <summary>The launcher of an architecture at work on a plan, with both its channels; by qemu where it is not this machine's.</summary>
+internal sealed partial class LauncherRun : IDisposable
+{
+    private readonly AnonymousPipeServerStream _setup = new(PipeDirection.In);
+    private readonly AnonymousPipeServerStream _input = new(PipeDirection.Out);
+    private readonly SafeFileHandle _near;
+    private readonly TempDirectory _directory = new();
+
+    public LauncherRun(Architecture architecture, Action<HandMadePlan, Channels> add)
+    {
+        using var plan = new HandMadePlan();
+        (_near, var far) = Syscall.SocketPair();
+        using (far)
+        using (var memory = Syscall.MemfdCreate("plan", MemfdFlags.MFD_CLOEXEC))
+        {
+            add(plan, new(Descriptor.Number(Number(far)), Descriptor.Number((int)_setup.ClientSafePipeHandle.DangerousGetHandle())));
+            Syscall.WriteWhole(memory, plan.Encode(architecture));
+            Id = Spawn(architecture, memory, far);
+        }
+    }
+
+    /// <summary>Starts the launcher with something else in place of a plan.</summary>
+    public LauncherRun(Architecture architecture, SafeFileHandle plan)
+    {
+        (_near, var far) = Syscall.SocketPair();
+        using (far)
+        {
+            Id = Spawn(architecture, plan, far);
+        }
+    }
+
+    /// <summary>The launcher's process id.</summary>
+    public int Id { get; }
+
+    /// <summary>Runs a plan to its end.</summary>
+    public static async Task<(WaitStatus Status, Failure? Failure)> ToEnd(Architecture architecture, Action<HandMadePlan> add)
+    {
+        using var run = new LauncherRun(architecture, (plan, _) => add(plan));
+        var failure = await run.ReadSetup();
+        return (run.Reap(), failure);
+    }
+
+    /// <summary>What comes over the setup channel: a failure, or its end.</summary>
+    public async Task<Failure?> ReadSetup()
+    {
+        var bytes = new byte[Unsafe.SizeOf<Failure>()];
+        using var limit = new CancellationTokenSource(TimeFactor.Seconds(30));
+        var length = await _setup.ReadAtLeastAsync(bytes, bytes.Length, throwOnEndOfStream: false, limit.Token);
+        return length == 0 ? null : MemoryMarshal.Read<Failure>(bytes.AsSpan(0, length));
+    }
+
+    /// <summary>The next message on the control channel and its sender; null when the channel is closed.</summary>
+    public async Task<(Message Message, int Sender)?> ReadMessage()
+    {
+        (int Length, int Sender)? received = null;
+        var bytes = new byte[Unsafe.SizeOf<Message>()];
+        await Eventually.Holds(() => (received = Syscall.Receive(_near, bytes)) is not null, "The launcher should say something.");
+        return received!.Value.Length == 0 ? null : (MemoryMarshal.Read<Message>(bytes), received.Value.Sender);
+    }
+
+    /// <summary>Asks the supervisor for a signal.</summary>
+    public void Send(Signal signal) => Assert.True(Syscall.Send(_near, MemoryMarshal.AsBytes([(int)signal])));
+
+    /// <summary>Writes what the launcher and its programs read.</summary>
+    public void WriteInput(string text) => _input.Write(Encoding.UTF8.GetBytes(text));
+
+    /// <summary>Sends the launcher a signal.</summary>
+    public void Kill(Signal signal) => Assert.Equal(0, Kill(Id, (int)signal));
+
+    /// <summary>Closes the host's end of the control channel.</summary>
+    public void CloseControl() => _near.Dispose();
+
+    /// <summary>Waits for the launcher's end, and takes its remains away.</summary>
+    public WaitStatus Reap()
+    {
+        Assert.Equal(Id, Wait(Id, out var status, 0));
+        return new(status);
+    }
+
+    /// <inheritdoc/>
+    public void Dispose()
+    {
+        _near.Dispose();
+        _setup.Dispose();
+        _input.Dispose();
+        _directory.Dispose();
+    }
+
+    private int Spawn(Architecture architecture, SafeFileHandle plan, SafeFileHandle control)
+    {
+        var program = _directory["launcher"];
+        File.WriteAllBytes(program, Launcher.Program(architecture));
+        File.SetUnixFileMode(program, UnixFileMode.UserRead | UnixFileMode.UserExecute);
+        string[] emulator = architecture == RuntimeInformation.ProcessArchitecture ? [] : [Tools.Find("qemu-aarch64-static")!];
+        using var write = new SafeFileHandle(_setup.ClientSafePipeHandle.DangerousGetHandle(), ownsHandle: false);
+        using var input = new SafeFileHandle(_input.ClientSafePipeHandle.DangerousGetHandle(), ownsHandle: false);
+        using var nothing = Syscall.Open("/dev/null", OpenFlags.O_RDWR);
+        string[] command = [.. emulator, program, $"{Number(plan)}", $"{Number(write)}"];
+        var id = Syscall.Spawn(command[0], command, [input, nothing, nothing], [plan, write, control]);
+        _setup.DisposeLocalCopyOfClientHandle();
+        _input.DisposeLocalCopyOfClientHandle();
+        return id;
+    }
+
+    private static int Number(SafeFileHandle handle) => (int)handle.DangerousGetHandle();
+
+    [LibraryImport("libc", EntryPoint = "waitpid")]
+    private static partial int Wait(int process, out int status, int options);
+
+    [LibraryImport("libc", EntryPoint = "kill")]
+    private static partial int Kill(int process, int signal);
+}
+
+/// <summary>The descriptors of a launcher's two channels, by their numbers there.</summary>
+internal readonly record struct Channels(Descriptor Control, Descriptor Setup);
