@@ -66,6 +66,11 @@ internal static class HostCgroups
 
             var root = mount.Root.TrimEnd('/');
             var own = path == root || path.StartsWith(root + "/", StringComparison.Ordinal) ? (mount.Target + path[root.Length..]).TrimEnd('/') : null;
+            if (own is not null && !File.Exists($"{own}/cgroup.procs"))
+            {
+                return null; // something else is mounted over it
+            }
+
             var names = isUnified
                 ? HostSurroundings.Lines($"{own}/cgroup.controllers").SelectMany(names => names.Split(' ', StringSplitOptions.RemoveEmptyEntries))
                 : controllers.Split(',').Where(name => !name.StartsWith("name=", StringComparison.Ordinal));
