@@ -10,9 +10,16 @@ internal static class StartToExit
         Contender[] contenders = [.. Ours.Contenders(workshop), .. Peers.Find(workshop)];
         var rounds = await Rounds.RunAsync(contenders, settings.Quick ? 2 : 60, settings.Rounds, settings.Each);
         Print(rounds);
-        foreach (var (ours, theirs, bound) in Bounds.Where(bound => rounds.Names.Contains(bound.Theirs)))
+        foreach (var (ours, theirs, bound) in Bounds)
         {
-            verdicts.AtMost($"{ours} : {theirs}", Statistics.Median(rounds.Ratios(ours, theirs)), bound);
+            if (rounds.Names.Contains(theirs))
+            {
+                verdicts.AtMost($"{ours} : {theirs}", Statistics.Median(rounds.Ratios(ours, theirs)), bound);
+            }
+            else
+            {
+                verdicts.Unmeasured($"{ours} : {theirs}", bound);
+            }
         }
     }
 

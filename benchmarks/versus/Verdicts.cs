@@ -16,6 +16,13 @@ internal sealed class Verdicts(bool judge)
     /// <summary>A figure that must not be below the bound.</summary>
     public void AtLeast(string what, double value, double bound) => Add(what, value, $"≥ {Exact(bound)}", value >= bound);
 
+    /// <summary>A figure that could not be taken here: that is not reached either.</summary>
+    public void Unmeasured(string what, double bound)
+    {
+        Missed += judge ? 1 : 0;
+        _table.Add(what, "-", $"≤ {Exact(bound)}", "NOT MEASURED");
+    }
+
     /// <inheritdoc/>
     public override string ToString() => _table.ToString();
 
