@@ -19,6 +19,12 @@ internal static class Eventually
     /// <inheritdoc cref="Holds(Func{bool}, Func{string}, double)"/>
     public static Task Holds(Func<bool> condition, string complaint, double seconds = 20) => Holds(condition, () => complaint, seconds);
 
+    /// <summary>Waits for a task, and fails when it does not end in time.</summary>
+    public static Task<T> Ends<T>(Task<T> task, double seconds = 30) => task.WaitAsync(TimeFactor.Seconds(seconds));
+
+    /// <inheritdoc cref="Ends{T}(Task{T}, double)"/>
+    public static Task Ends(Task task, double seconds = 30) => task.WaitAsync(TimeFactor.Seconds(seconds));
+
     /// <summary>Waits until a process is gone, or is nothing but a remainder to be reaped.</summary>
     public static Task Gone(int process) => Holds(() => !ProcessTree.IsAlive(process), () => $"{ProcessTree.Find(process)} should be gone.");
 }

@@ -54,6 +54,7 @@ internal sealed class HostProcess : IAsyncDisposable
             RedirectStandardInput = true,
             RedirectStandardOutput = true,
             RedirectStandardError = true,
+            Environment = { ["DOTNET_EnableDiagnostics"] = "0" }, // or the runtime leaves its sockets behind when it is killed
         };
         return new(Process.Start(start)!);
     }

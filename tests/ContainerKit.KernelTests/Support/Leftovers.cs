@@ -1,7 +1,7 @@
 namespace ContainerKit.KernelTests;
 
 /// <summary>
-/// What containers could leave behind: processes below this one, its descriptors, mounts, cgroups, and what lies in its
+/// What containers could leave behind: processes below this one, its descriptors, namespaces, mounts, cgroups, and what lies in its
 /// temp directory. Tests run one after another, so what came between two snapshots came from the test between them.
 /// </summary>
 internal sealed class Leftovers
@@ -29,13 +29,18 @@ internal sealed class Leftovers
         var now = new HashSet<string>();
         foreach (var (number, target) in ProcessTree.Find(Environment.ProcessId)!.Value.Descriptors())
         {
-            if (!target.StartsWith($"{own}/", StringComparison.Ordinal))
+            if (!target.StartsWith($"{own}/", StringComparison.Ordinal) && !target.EndsWith(".dll", StringComparison.Ordinal))
             {
                 now.Add($"descriptor {number}: {target}");
             }
         }
 
-        now.UnionWith(ProcessTree.Below(Environment.ProcessId).Select(process => $"process: {process}"));
+        foreach (var process in ProcessTree.Below(Environment.ProcessId))
+        {
+            now.Add($"process: {process.Id} {process.Name}, child of {process.Parent}");
+        }
+
+        now.UnionWith(Directory.EnumerateFiles($"{own}/ns").Select(path => $"namespace: {new FileInfo(path).LinkTarget}"));
         now.UnionWith(File.ReadLines("/proc/self/mountinfo").Select(line => $"mount: {line}"));
         now.UnionWith(Directory.EnumerateFileSystemEntries(Path.GetTempPath()).Select(path => $"file: {path}"));
         now.UnionWith(Cgroups().Select(path => $"cgroup: {path}"));

@@ -1,34 +1,50 @@
+using System.Runtime.InteropServices;
+
 namespace ContainerKit.TestHost.Verbs;
 
 /// <summary>
-/// run [--no-init] [--count N] PROGRAM [ARGUMENT...]: runs it in N containers at once, its output and errors forwarded,
-/// and prints how each ended. The program prints what says that it runs.
+/// run [--init | --no-init] [--count N] [--survive-interrupt] PROGRAM [ARGUMENT...]: runs it in N containers at once, its
+/// output and errors forwarded, and prints how each ended. The program prints what says that it runs.
 /// </summary>
 internal static class Run
 {
     public static async Task<int> StartAsync(string[] arguments)
     {
         var (init, count, next) = (true, 1, 0);
+        PosixSignalRegistration? interrupts = null;
         for (; arguments[next].StartsWith("--", StringComparison.Ordinal); next++)
         {
             switch (arguments[next])
             {
-                case "--no-init":
-                    init = false;
+                case "--init" or "--no-init":
+                    init = arguments[next] == "--init";
                     break;
                 case "--count":
                     count = int.Parse(arguments[++next], System.Globalization.CultureInfo.InvariantCulture);
+                    break;
+                case "--survive-interrupt":
+                    interrupts = PosixSignalRegistration.Create(PosixSignal.SIGINT, Survive);
                     break;
                 default:
                     throw new ArgumentException(arguments[next]);
             }
         }
 
+        using (interrupts)
+        {
+            await RunAsync(arguments[next..], init, count);
+        }
+
+        return 0;
+    }
+
+    private static async Task RunAsync(string[] command, bool init, int count)
+    {
         await using var output = Console.OpenStandardOutput();
         await using var errors = Console.OpenStandardError();
         var options = new ContainerOptions
         {
-            Command = arguments[next..],
+            Command = command,
             Init = init,
             StandardOutput = StandardStream.To(output),
             StandardError = StandardStream.To(errors),
@@ -38,6 +54,11 @@ internal static class Run
             var result = await Container.RunAsync(options);
             Console.WriteLine(result.ExitStatus);
         }));
-        return 0;
+    }
+
+    private static void Survive(PosixSignalContext context)
+    {
+        context.Cancel = true;
+        Console.WriteLine("interrupted");
     }
 }

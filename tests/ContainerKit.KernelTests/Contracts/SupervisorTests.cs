@@ -1,0 +1,78 @@
+namespace ContainerKit.KernelTests.Contracts;
+
+/// <summary>The launcher that stays outside of a container.</summary>
+public class SupervisorTests
+{
+    /// <summary>Every signal but SIGKILL and SIGSTOP, which cannot be blocked, and the two that glibc keeps for itself.</summary>
+    private const ulong AllSignals = 0xffff_ffff_fffb_feff, OfTheCLibrary = 0x1_8000_0000;
+
+    [Theory]
+    [InlineData(true)]
+    [InlineData(false)]
+    public async Task The_supervisor_holds_only_its_channels(bool init)
+    {
+        using var inheritable = Native.InheritableCopy(File.OpenHandle("/dev/zero"));
+        await using var container = await LiveContainer.StartAsync("echo up; exec sleep 1000", init);
+
+        var held = container.Supervisor.Descriptors().Values;
+        Assert.Equal(3, held.Count);
+        Assert.Single(held, "anon_inode:[pidfd]");
+        Assert.Equal(2, held.Count(target => target.StartsWith("socket:", StringComparison.Ordinal)));
+    }
+
+    [Fact]
+    public async Task The_supervisor_has_a_session_of_its_own_and_blocks_every_signal()
+    {
+        await using var container = await LiveContainer.StartAsync("echo up; exec sleep 1000");
+
+        var supervisor = container.Supervisor;
+        Assert.Equal(supervisor.Id.ToString(), supervisor.Status("NSsid"));
+        Assert.Equal(AllSignals, supervisor.Mask("SigBlk") | OfTheCLibrary);
+        Assert.Equal(0ul, supervisor.Mask("SigIgn"));
+    }
+
+    [Fact]
+    public async Task The_supervisor_is_single_threaded_and_sleeps()
+    {
+        await using var container = await LiveContainer.StartAsync("echo up; exec sleep 1000");
+
+        await Eventually.Holds(() => container.Supervisor.State == 'S', "The supervisor should sleep.");
+        Assert.Equal("1", container.Supervisor.Status("Threads"));
+    }
+
+    [Fact]
+    public async Task The_supervisor_is_in_no_namespace_of_the_container()
+    {
+        await using var container = await LiveContainer.StartAsync("echo up; exec sleep 1000");
+
+        foreach (var kind in new[] { "user", "mnt", "pid", "net", "ipc", "uts", "cgroup" })
+        {
+            var ours = ProcessTree.Find(Environment.ProcessId)!.Value.Namespace(kind);
+            Assert.Equal(ours, container.Supervisor.Namespace(kind));
+            Assert.NotEqual(ours, container.Program.Namespace(kind));
+        }
+    }
+
+    [Theory]
+    [InlineData(true)]
+    [InlineData(false)]
+    public async Task The_end_of_the_supervisor_ends_the_container(bool init)
+    {
+        var leftovers = await Leftovers.Before();
+        var container = await LiveContainer.StartAsync("setsid sleep 1000 & echo up; exec sleep 1000", init);
+        var inside = ProcessTree.Below(container.Supervisor.Id);
+        Assert.Equal(init ? 3 : 2, inside.Count);
+
+        Native.Kill(container.Supervisor.Id, Signal.SIGKILL);
+
+        var failure = await Assert.ThrowsAsync<LaunchException>(container.EndAsync);
+        Assert.Contains("supervisor was killed", failure.Hint, StringComparison.Ordinal);
+        foreach (var process in inside)
+        {
+            await Eventually.Gone(process.Id);
+        }
+
+        await container.DisposeAsync();
+        await leftovers.AssertNone();
+    }
+}

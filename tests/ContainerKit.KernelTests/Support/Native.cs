@@ -1,0 +1,56 @@
+using System.ComponentModel;
+using System.Runtime.InteropServices;
+using ContainerKit.Linux;
+using Microsoft.Win32.SafeHandles;
+
+namespace ContainerKit.KernelTests;
+
+/// <summary>What tests ask of the kernel that the product does not.</summary>
+internal static unsafe partial class Native
+{
+    /// <summary>Sends a signal to a process, or to a process group when the id is negative; kill(2).</summary>
+    public static void Kill(int id, Signal signal)
+    {
+        if (Kill(id, (int)signal) < 0)
+        {
+            throw new Win32Exception();
+        }
+    }
+
+    /// <summary>A copy of a descriptor that programs inherit, as libraries written without care make them; dup(2).</summary>
+    public static SafeFileHandle InheritableCopy(SafeFileHandle file)
+    {
+        var copy = Duplicate(file);
+        return copy < 0 ? throw new Win32Exception() : new(copy, ownsHandle: true);
+    }
+
+    /// <summary>Whether orphans below this process become its children; prctl(2).</summary>
+    public static void AdoptOrphans(bool adopt)
+    {
+        const int PR_SET_CHILD_SUBREAPER = 36;
+        if (ProcessControl(PR_SET_CHILD_SUBREAPER, adopt ? 1 : 0, 0, 0, 0) < 0)
+        {
+            throw new Win32Exception();
+        }
+    }
+
+    /// <summary>Takes away what is left of a child that ended, and says whether there was such a child; waitpid(2).</summary>
+    public static bool Reap(int id)
+    {
+        const int WNOHANG = 1;
+        int status;
+        return WaitForProcess(id, &status, WNOHANG) == id;
+    }
+
+    [LibraryImport("libc", EntryPoint = "kill", SetLastError = true)]
+    private static partial int Kill(int id, int signal);
+
+    [LibraryImport("libc", EntryPoint = "dup", SetLastError = true)]
+    private static partial int Duplicate(SafeFileHandle file);
+
+    [LibraryImport("libc", EntryPoint = "prctl", SetLastError = true)]
+    private static partial int ProcessControl(int option, nint second, nint third, nint fourth, nint fifth);
+
+    [LibraryImport("libc", EntryPoint = "waitpid", SetLastError = true)]
+    private static partial int WaitForProcess(int id, int* status, int options);
+}
