@@ -1,4 +1,5 @@
 using System.Globalization;
+using System.Text;
 using ContainerKit.Linux;
 
 namespace ContainerKit.Launch;
@@ -64,8 +65,23 @@ internal static class ArgumentPrinters
         return some.Count > most ? some[..most].Append("…") : some;
     }
 
-    /// <summary>As in strace, not the whole of a long text: exceptions show it, too.</summary>
-    private static string Escape(string text) =>
-        (text.Length > 256 ? text[..256] + "…" : text).Replace("\\", "\\\\", StringComparison.Ordinal).Replace("\n", "\\n", StringComparison.Ordinal)
-            .Replace("\"", "\\\"", StringComparison.Ordinal);
+    /// <summary>As in strace, not the whole of a long text, and nothing that a terminal obeys: exceptions show it, too.</summary>
+    private static string Escape(string text)
+    {
+        const int most = 256;
+        var escaped = new StringBuilder();
+        foreach (var character in text.Length > most ? text[..most] + "…" : text)
+        {
+            _ = character switch
+            {
+                '\\' or '"' => escaped.Append('\\').Append(character),
+                '\n' => escaped.Append("\\n"),
+                '\t' => escaped.Append("\\t"),
+                _ when char.IsControl(character) => escaped.Append(CultureInfo.InvariantCulture, $"\\x{(int)character:x2}"),
+                _ => escaped.Append(character),
+            };
+        }
+
+        return escaped.ToString();
+    }
 }
