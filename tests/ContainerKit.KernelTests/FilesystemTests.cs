@@ -89,6 +89,7 @@ public class FilesystemTests
         Assert.Equal("kept", await Script.OutputAsync(options with { Command = ["cat", "/new"] }));
         Assert.False(File.Exists(root["new"]));
         Assert.Equal("kept\n", File.ReadAllText(kept["upper/new"]));
+        File.SetUnixFileMode(kept["work/work"], UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute); // or it could not be removed
     }
 
     [Fact]
