@@ -14,7 +14,7 @@ internal static class ArgumentPrinters
         Hidden = (_, _) => null,
         Number = (data, argument) => argument.IsResult ? Result(argument) : Decimal(argument.Value),
         Hexadecimal = (_, argument) => string.Create(CultureInfo.InvariantCulture, $"0x{argument.Value:x}"),
-        Octal = (_, argument) => "0" + Convert.ToString(argument.Value, 8),
+        Octal = (_, argument) => argument.Value == 0 ? "0" : "0" + Convert.ToString(argument.Value, 8),
         Descriptor = (data, argument) =>
             argument.IsResult ? Result(argument) : argument.Value == Launch.Descriptor.WorkingDirectory.Value ? "AT_FDCWD" : Decimal(argument.Value),
         Text = (data, argument) => argument.Value == 0 ? "NULL" : $"\"{Escape(data.TextAt(argument.Value))}\"",
@@ -28,7 +28,8 @@ internal static class ArgumentPrinters
         CapabilitySets = (data, argument) => data.Word(argument.Value, 0) == 0 ? "{}" : "{…}",
         OpenHow = (data, argument) => $"{Names((OpenFlags)data.Word(argument.Value, 0))}, {Names((ResolveFlags)data.Word(argument.Value, 2))}",
         MountAttributes = (data, argument) => Attributes(data, argument.Value),
-        CloneArguments = (data, argument) => Names((CloneFlags)data.Word(argument.Value, 0));
+        CloneArguments = (data, argument) =>
+            $"{Names((CloneFlags)data.Word(argument.Value, 0))}, pidfd={Result(new((long)data.Word(argument.Value, 1), true))}";
 
     /// <summary>Prints a set of flags by the kernel's names.</summary>
     public static ArgumentPrinter Flags<T>()
