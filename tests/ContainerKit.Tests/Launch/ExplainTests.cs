@@ -1,0 +1,62 @@
+namespace ContainerKit.Tests;
+
+/// <summary>What starts do, as files beside this one; CONTAINERKIT_ACCEPT=1 writes them.</summary>
+public class ExplainTests
+{
+    [Fact]
+    public void The_default_plan_is_the_accepted_one() => Compare("Default", new() { Command = ["/bin/true"] });
+
+    [Fact]
+    public void The_plan_of_a_directory_with_mounts_and_without_an_init_is_the_accepted_one()
+    {
+        var root = Directory.CreateTempSubdirectory("root-").FullName;
+        try
+        {
+            Compare("Directory", new()
+            {
+                Command = ["/bin/sh", "-c", "echo hello"],
+                Root = RootFilesystem.Directory(root),
+                Mounts = [new BindMount("/", "/mnt/host"), new TmpfsMount("/var/cache"), new InlineFile("/etc/motd", "hello\n")],
+                Environment = new Dictionary<string, string> { ["LANG"] = "C.UTF-8" },
+                WorkingDirectory = "/var",
+                User = "1000:100",
+                HostName = "named",
+                Namespaces = NamespaceKinds.All,
+                Init = false,
+                MaxProcesses = null,
+                ResourceLimits = [new(Resource.RLIMIT_NOFILE, 64, 128)],
+            }, root);
+        }
+        finally
+        {
+            Directory.Delete(root);
+        }
+    }
+
+    [Fact]
+    public void Explaining_makes_nothing()
+    {
+        var descriptors = Directory.GetFiles("/proc/self/fd").Length;
+        for (var i = 0; i < 100; i++)
+        {
+            Container.Explain(new() { Command = ["true"] });
+        }
+
+        Assert.InRange(Directory.GetFiles("/proc/self/fd").Length, 0, descriptors + 20); // other tests run at the same time
+    }
+
+    private static void Compare(string name, ContainerOptions options, string? root = null)
+    {
+        var file = Repository.PathOf($"tests/ContainerKit.Tests/Launch/{name}.plan.txt");
+        var text = Container.Explain(options);
+        var actual = PlanText.OnEveryMachine(root is null ? text : text.Replace(root, "/ROOT", StringComparison.Ordinal));
+        if (Environment.GetEnvironmentVariable("CONTAINERKIT_ACCEPT") == "1")
+        {
+            File.WriteAllText(file, actual);
+            return;
+        }
+
+        // xunit shows the first line that differs.
+        Assert.Equal(File.Exists(file) ? File.ReadAllText(file) : "", actual);
+    }
+}
