@@ -49,7 +49,7 @@ public sealed class ContainerHost(ContainerHostOptions? options = null) : IAsync
         }
 
         cancellationToken.ThrowIfCancellationRequested();
-        await streams.EndAsync().ConfigureAwait(false);
+        await streams.EndAsync(cancellationToken).ConfigureAwait(false);
         return new(options.Command[0], status, streams.Output, streams.Error);
     }
 

@@ -17,7 +17,8 @@ internal sealed class OutputPipe : IDisposable
     private Exception? _failure;
     private byte[] _kept = [];
     private int _keptLength;
-    private bool _truncated;
+    private bool _truncated, _forwarding, _draining;
+    private int _leftToForward = 1 << 20; // of the largest pipe, once the program is gone
 
     public OutputPipe(int limit, Stream? destination)
     {
@@ -53,15 +54,30 @@ internal sealed class OutputPipe : IDisposable
         Watch();
     }
 
-    /// <summary>Reads no more, and says that something is missing.</summary>
-    public void Cut()
+    /// <summary>
+    /// Once the program is gone: reads no more, and says that something may be missing, unless the destination still has
+    /// to take what the program left in the pipe. What exceeds a pipe comes from somebody else.
+    /// </summary>
+    public bool Cut()
     {
         lock (_ended)
         {
-            _truncated = true;
+            if (!_forwarding)
+            {
+                Ready();
+            }
+
+            if (_forwarding && _leftToForward > 0)
+            {
+                _draining = true;
+                return false;
+            }
+
+            _truncated |= !_ended.Task.IsCompleted;
         }
 
         Dispose();
+        return true;
     }
 
     /// <inheritdoc/>
@@ -79,6 +95,7 @@ internal sealed class OutputPipe : IDisposable
     {
         lock (_ended)
         {
+            _forwarding = false;
             if (!_end.IsClosed)
             {
                 _watch = EventLoop.Add(_end, Ready);
@@ -101,6 +118,8 @@ internal sealed class OutputPipe : IDisposable
             if (length > 0 && _destination is not null && _failure is null)
             {
                 _watch.Dispose();
+                _forwarding = true;
+                _leftToForward -= _draining ? length.Value : 0;
                 _ = ForwardAsync(block, length.Value);
                 return;
             }

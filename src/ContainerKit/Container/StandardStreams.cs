@@ -45,18 +45,24 @@ internal sealed class StandardStreams : IDisposable
         _error?.Start();
     }
 
-    /// <summary>Waits until all is read, for a moment at the most; fails as a destination did.</summary>
-    public async Task EndAsync()
+    /// <summary>
+    /// Waits until all is read: for a moment at the most while nothing comes, and for as long as a destination takes to
+    /// take what there is. Fails as a destination did.
+    /// </summary>
+    public async Task EndAsync(CancellationToken cancellationToken)
     {
         var ended = Task.WhenAll(_output?.Ended ?? Task.CompletedTask, _error?.Ended ?? Task.CompletedTask);
-        try
+        for (var over = false; !over;)
         {
-            await ended.WaitAsync(Grace).ConfigureAwait(false);
-        }
-        catch (TimeoutException) when (!ended.IsCompleted)
-        {
-            _output?.Cut();
-            _error?.Cut();
+            try
+            {
+                await ended.WaitAsync(Grace, cancellationToken).ConfigureAwait(false);
+                over = true;
+            }
+            catch (TimeoutException) when (!ended.IsCompleted)
+            {
+                over = (_output?.Cut() ?? true) & (_error?.Cut() ?? true);
+            }
         }
     }
 
