@@ -91,7 +91,7 @@ public class StatusTests
     [Fact]
     public async Task The_program_is_known_by_the_hosts_process_id()
     {
-        await using var container = await LiveContainer.StartAsync("echo up; exec sleep 1000");
+        await using var container = await LiveContainer.StartAsync(new ContainerOptions { Command = ["sleep", "1000"] });
         Assert.Equal(["sleep", container.PidOne.Id.ToString()], [container.Program.Name, container.Program.Parent.ToString()]);
     }
 
