@@ -92,6 +92,7 @@ internal sealed class LaunchPlan : IDisposable
         _childPath = Data.Add(ChildPath);
         ChildDirectory = Sync.OpenDirectory(_childPath);
         Inside.Close(_sync.First);
+        Inside.SetUmask(0); // modes in the plan are meant as they stand
     }
 
     /// <summary>Adds the rest of the frame: the forks, the roles, and how each ends when another is gone.</summary>
