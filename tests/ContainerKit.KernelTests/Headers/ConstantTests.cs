@@ -122,6 +122,19 @@ public partial class ConstantTests
         Assert.True(Sources.Constants().Count() > 10);
     }
 
+    [Fact(Skip = "needs x86_64-linux-gnu-gcc and aarch64-linux-gnu-gcc", SkipUnless = nameof(Tools.HasCompilers), SkipType = typeof(Tools))]
+    public void A_false_claim_about_a_header_is_found()
+    {
+        var check = new HeaderCheck("<errno.h>");
+        check.Equal("EPERM", 1);
+        check.Equal("ENOENT", 3);
+
+        var failure = Assert.ThrowsAny<Exception>(() => check.Verify(Architecture.X64));
+
+        Assert.Contains("ENOENT is not 3", failure.Message);
+        Assert.DoesNotContain("EPERM", failure.Message);
+    }
+
     [Fact]
     public void Every_error_a_step_may_tolerate_fits_a_byte() =>
         Assert.All(Enum.GetValues<Errno>(), errno => Assert.InRange((int)errno, 0, byte.MaxValue));

@@ -70,13 +70,6 @@ internal sealed class HandMadePlan : IDisposable
         Exit(99);
     }
 
-    /// <summary>Has exec close a descriptor; fcntl(2) where close_range(2) is not to be had.</summary>
-    public void CloseOnExec(Descriptor file)
-    {
-        const int F_SETFD = 2, FD_CLOEXEC = 1;
-        Add("fcntl", 72, 25, file, F_SETFD, FD_CLOEXEC);
-    }
-
     /// <summary>pidfd_open(2).</summary>
     public Descriptor OpenProcess(Descriptor process)
     {

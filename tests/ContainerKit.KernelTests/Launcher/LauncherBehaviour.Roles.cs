@@ -9,9 +9,9 @@ public abstract partial class LauncherBehaviour
     [Fact]
     public async Task A_message_of_a_step_comes_with_its_senders_process_id()
     {
-        using var run = new LauncherRun(Architecture, (plan, channels) =>
+        using var run = new LauncherRun(Architecture, (plan, control) =>
         {
-            plan.Add(stage => stage.Write(channels.Control, plan.Data.Add((long)MessageKind.Started), sizeof(long)));
+            plan.Add(stage => stage.Write(control, plan.Data.Add((long)MessageKind.Started), sizeof(long)));
             plan.Exit(0);
         });
 
@@ -84,7 +84,7 @@ public abstract partial class LauncherBehaviour
         run.Reap();
     }
 
-    private LauncherRun Supervised(Action<HandMadePlan> child) => new(Architecture, (plan, channels) =>
+    private LauncherRun Supervised(Action<HandMadePlan> child) => new(Architecture, (plan, control) =>
     {
         var pid = plan.Fork(() =>
         {
@@ -92,16 +92,16 @@ public abstract partial class LauncherBehaviour
             child(plan);
         });
         var pidfd = plan.OpenProcess(pid);
-        plan.Add(stage => stage.Supervise(channels.Control, pidfd));
+        plan.Add(stage => stage.Supervise(control, pidfd));
     });
 
-    private LauncherRun Initialised(Action<HandMadePlan> program) => new(Architecture, (plan, channels) =>
+    private LauncherRun Initialised(Action<HandMadePlan> program) => new(Architecture, (plan, control) =>
     {
         var pid = plan.Fork(() =>
         {
             plan.Add(stage => stage.UnblockSignals());
             program(plan);
         });
-        plan.Add(stage => stage.Init(channels.Control, pid));
+        plan.Add(stage => stage.Init(control, pid));
     });
 }

@@ -16,14 +16,14 @@ internal sealed partial class LauncherRun : IDisposable
     private readonly SafeFileHandle _near;
     private readonly TempDirectory _directory = new();
 
-    public LauncherRun(Architecture architecture, Action<HandMadePlan, Channels> add)
+    public LauncherRun(Architecture architecture, Action<HandMadePlan, Descriptor> add)
     {
         using var plan = new HandMadePlan();
         (_near, var far) = Syscall.SocketPair();
         using (far)
         using (var memory = Syscall.MemfdCreate("plan", MemfdFlags.MFD_CLOEXEC))
         {
-            add(plan, new(Descriptor.Number(Number(far)), Descriptor.Number((int)_setup.ClientSafePipeHandle.DangerousGetHandle())));
+            add(plan, Descriptor.Number(Number(far)));
             Syscall.WriteWhole(memory, plan.Encode(architecture));
             Id = Spawn(architecture, memory, far);
         }
@@ -120,6 +120,3 @@ internal sealed partial class LauncherRun : IDisposable
     [LibraryImport("libc", EntryPoint = "kill")]
     private static partial int Kill(int process, int signal);
 }
-
-/// <summary>The descriptors of a launcher's two channels, by their numbers there.</summary>
-internal readonly record struct Channels(Descriptor Control, Descriptor Setup);

@@ -14,7 +14,7 @@ public class LauncherTests : LauncherBehaviour
     public async Task An_init_reaps_orphans_without_taking_them_for_its_program()
     {
         const int PR_SET_CHILD_SUBREAPER = 36; // of a user of the launcher that is not PID 1; qemu refuses it
-        using var run = new LauncherRun(Architecture, (plan, channels) =>
+        using var run = new LauncherRun(Architecture, (plan, control) =>
         {
             plan.Add(stage => stage.Prctl((PrctlOption)PR_SET_CHILD_SUBREAPER, 1));
             var program = plan.Fork(child: () =>
@@ -28,7 +28,7 @@ public class LauncherTests : LauncherBehaviour
                 plan.Add(stage => stage.ReadByte(Descriptor.Number(0)));
                 plan.Exit(6);
             });
-            plan.Add(stage => stage.Init(channels.Control, program));
+            plan.Add(stage => stage.Init(control, program));
         });
 
         await Eventually.Holds(
@@ -251,18 +251,15 @@ public abstract partial class LauncherBehaviour : IDisposable
     [Fact]
     public async Task The_setup_channel_ends_when_the_program_is_executed()
     {
-        using var run = new LauncherRun(Architecture, (plan, channels) =>
+        using var run = new LauncherRun(Architecture, (plan, _) => plan.Add(stage =>
         {
-            plan.CloseOnExec(channels.Setup); // the frame closes a range, which qemu cannot
-            plan.Add(stage =>
-            {
-                stage.UnblockSignals();
-                stage.Execute(
-                    [Directory["missing"], "/bin/sh"],
-                    ["sh", "-c", "read line; [ \"$line\" = go ] && [ \"$NAME $1\" = 'value two words' ] && exit 9", "sh", "two words"],
-                    ["NAME=value"]);
-            });
-        });
+            stage.UnblockSignals();
+            stage.CloseFrom(3, CloseRangeFlags.CLOSE_RANGE_CLOEXEC);
+            stage.Execute(
+                [Directory["missing"], "/bin/sh"],
+                ["sh", "-c", "read line; [ \"$line\" = go ] && [ \"$NAME $1\" = 'value two words' ] && exit 9", "sh", "two words"],
+                ["NAME=value"]);
+        }));
 
         Assert.Null(await run.ReadSetup());
         run.WriteInput("go\n");
