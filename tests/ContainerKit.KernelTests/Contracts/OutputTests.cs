@@ -59,6 +59,20 @@ public class OutputTests
     }
 
     [Fact]
+    public async Task Cancelling_ends_the_wait_for_a_stream_that_takes_nothing()
+    {
+        using var cancel = new CancellationTokenSource();
+        var destination = new GatedStream();
+        var run = Container.RunAsync(Script.Shell("echo up") with { StandardOutput = StandardStream.To(destination) }, cancel.Token);
+        await Eventually.Ends(destination.FirstWrite);
+        await Eventually.Holds(() => ProcessTree.Below(Environment.ProcessId).Count == 0, "The program should end.");
+
+        await cancel.CancelAsync();
+
+        await Assert.ThrowsAnyAsync<OperationCanceledException>(() => Eventually.Ends(run));
+    }
+
+    [Fact]
     public async Task A_stream_that_fails_does_not_hang_the_program()
     {
         var leftovers = await Leftovers.Before();
