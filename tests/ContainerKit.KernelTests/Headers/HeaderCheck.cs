@@ -21,7 +21,8 @@ internal sealed class HeaderCheck
     public int Count { get; private set; }
 
     /// <summary>Claims that two C expressions are the same number.</summary>
-    public void Equal(string expression, string value) => Claim($"(long long)({expression}) == (long long)({value})", $"{expression} is not {value}");
+    public void Equal(string expression, string value) =>
+        Claim($"(long long)({expression}) == (long long)({value})", $"{expression} is not {value}");
 
     /// <summary>Claims that a C expression is a number.</summary>
     public void Equal(string expression, long value) => Equal(expression, value.ToString(CultureInfo.InvariantCulture));

@@ -9,7 +9,11 @@ namespace ContainerKit.KernelTests;
 /// </summary>
 internal static class Tools
 {
+    /// <summary>The trait, and its value.</summary>
     public const string Needs = nameof(Needs), Self = nameof(Tools);
+
+    /// <summary>What is missing without <see cref="HasCompilers"/>.</summary>
+    public const string NoCompilers = "needs x86_64-linux-gnu-gcc and aarch64-linux-gnu-gcc";
 
     /// <summary>Where Debian's musl is, the one C library here that is not glibc.</summary>
     public const string Musl = "/lib/ld-musl-x86_64.so.1";
