@@ -16,7 +16,7 @@ public sealed class HostReport
     /// <summary>Whether a container with default options starts here; it was tried.</summary>
     public bool CanRunContainers => Findings.Any(finding => finding is { Name: HostProbe.DefaultContainer, IsAvailable: true });
 
-    /// <summary>Finds out. Needs no privilege, runs no program, and ends within the time of some ten starts.</summary>
+    /// <summary>Finds out. Needs no privilege, runs no program, and takes as long as five to twenty starts.</summary>
     /// <param name="options">How containers would be hosted; as by <see cref="Container"/> unless said otherwise.</param>
     /// <param name="cancellationToken">Ends what is being tried.</param>
     /// <exception cref="ArgumentException">The options name a launcher that cannot be one.</exception>

@@ -13,22 +13,32 @@ internal sealed class HostStarts(ContainerHostOptions options, HostSurroundings 
 
     private const CloneFlags User = CloneFlags.CLONE_NEWUSER, Mount = User | CloneFlags.CLONE_NEWNS;
 
+    private static readonly string[] Namespaces =
+        [MountNamespace, PidNamespace, NetworkNamespace, "ipc namespace", "uts namespace", "cgroup namespace"];
+
+    /// <summary>What a default container has, beside a launcher.</summary>
+    private static readonly string[] OfContainer = [UserNamespace, .. Namespaces, FreshProc, FreshSys];
+
     private readonly HostTry _try = new(options.Launcher, cancellationToken);
     private readonly List<HostFinding> _findings = [];
+    private readonly HashSet<string> _proven = [];
 
-    /// <summary>Tries one after another, and nothing that cannot succeed.</summary>
+    /// <summary>Tries one after another: nothing that cannot succeed, and nothing that is proven by a container's start.</summary>
     public async Task<IReadOnlyList<HostFinding>> RunAsync()
     {
+        var container = await _try.StartContainerAsync().ConfigureAwait(false);
+        if (container is null)
+        {
+            _proven.UnionWith([.. OfContainer, ReferenceEquals(options.Launcher, Launcher.Memory) ? FromMemory : FromFile]);
+        }
+
         var launcher = await LauncherAsync().ConfigureAwait(false);
 
         // With a step that needs a capability in it: AppArmor gives some users namespaces without any.
         await AddAsync(UserNamespace, [launcher], User, plan => plan.Root.DropFromBoundingSet(0), HostRefusals.UserNamespace).ConfigureAwait(false);
-        string[] namespaces = [MountNamespace, PidNamespace, NetworkNamespace, "ipc namespace", "uts namespace", "cgroup namespace"];
-        await NamespacesAsync(namespaces).ConfigureAwait(false);
+        await NamespacesAsync().ConfigureAwait(false);
         await FileSystemsAsync().ConfigureAwait(false);
-        await AddAsync(
-            HostProbe.DefaultContainer, [UserNamespace, .. namespaces, FreshProc, FreshSys], _try.StartContainerAsync, HostRefusals.Step)
-            .ConfigureAwait(false);
+        await AddAsync(HostProbe.DefaultContainer, OfContainer, () => Task.FromResult(container), HostRefusals.Step).ConfigureAwait(false);
         return _findings;
     }
 
@@ -46,7 +56,7 @@ internal sealed class HostStarts(ContainerHostOptions options, HostSurroundings 
         return FromFile;
     }
 
-    private async Task NamespacesAsync(string[] names)
+    private async Task NamespacesAsync()
     {
         (string Kind, CloneFlags Flag, Action<LaunchPlan>? Add)[] kinds =
         [
@@ -58,7 +68,7 @@ internal sealed class HostStarts(ContainerHostOptions options, HostSurroundings 
             ("cgroup", CloneFlags.CLONE_NEWCGROUP, null),
             ("time", default, plan => plan.Root.Unshare(CloneFlags.CLONE_NEWTIME)), // no process can be born into one
         ];
-        foreach (var (name, (kind, flag, add)) in names.Append("time namespace").Zip(kinds))
+        foreach (var (name, (kind, flag, add)) in Namespaces.Append("time namespace").Zip(kinds))
         {
             await AddAsync(name, [UserNamespace], User | flag, add, (failure, around) => HostRefusals.Namespace(kind, failure, around))
                 .ConfigureAwait(false);
@@ -98,7 +108,7 @@ internal sealed class HostStarts(ContainerHostOptions options, HostSurroundings 
         string name, string[] needs, Func<Task<LinuxException?>> start, Func<LinuxException, HostSurroundings, HostRefusal> explain)
     {
         var missing = _findings.Find(finding => !finding.IsAvailable && needs.Contains(finding.Name));
-        var failure = missing is null ? await start().ConfigureAwait(false) : null;
+        var failure = missing is null && !_proven.Contains(name) ? await start().ConfigureAwait(false) : null;
         _findings.Add(HostFinding.Of(
             name, missing is not null ? HostRefusals.Needs(missing.Name) : failure is not null ? explain(failure, around) : null));
     }
