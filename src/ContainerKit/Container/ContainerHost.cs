@@ -29,7 +29,7 @@ public sealed class ContainerHost(ContainerHostOptions? options = null) : IAsync
         var (root, held) = options.Root.Open();
         using var rootHeld = held;
         using var streams = new StandardStreams(options);
-        var launched = ContainerPlan.Start(options with { Root = root }, _options.Launcher, streams.OfProgram);
+        var launched = ContainerPlan.Start(options with { Root = root }, _options.Launcher, streams.OfProgram, onlyEnd: true);
         using var timeout = new CancellationTokenSource(options.Timeout);
         ExitStatus status;
         try

@@ -10,10 +10,11 @@ internal static class ContainerPlan
     private const string DefaultPath = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 
     /// <summary>Starts a container's launcher, with the descriptors that become 0, 1 and 2.</summary>
-    public static LaunchedProcess Start(ContainerOptions options, Launcher launcher, ReadOnlySpan<SafeFileHandle> standard)
+    public static LaunchedProcess Start(
+        ContainerOptions options, Launcher launcher, ReadOnlySpan<SafeFileHandle> standard, bool onlyEnd = false)
     {
         var user = UserLookup.Find(options);
-        return LaunchedProcess.Start(launcher, standard, (plan, control) => AddTo(plan, control, options, user));
+        return LaunchedProcess.Start(launcher, standard, (plan, control) => AddTo(plan, control, options, user), onlyEnd);
     }
 
     /// <summary>What a start would do, as text.</summary>

@@ -35,9 +35,13 @@ internal sealed class LaunchedProcess
     /// <summary>Completes when the container is gone, with how its program ended.</summary>
     public Task<WaitStatus> Ended => _ended.Task;
 
-    /// <summary>Starts a launcher on a plan, whose steps <paramref name="add"/> adds with the control channel at hand.</summary>
+    /// <summary>
+    /// Starts a launcher on a plan, whose steps <paramref name="add"/> adds with the control channel at hand. For who only
+    /// waits for the end (<paramref name="onlyEnd"/>), <see cref="Started"/> completes no sooner, and wakes this process
+    /// up no more often.
+    /// </summary>
     public static LaunchedProcess Start(
-        Launcher launcher, ReadOnlySpan<SafeFileHandle> standard, Action<LaunchPlan, Descriptor> add)
+        Launcher launcher, ReadOnlySpan<SafeFileHandle> standard, Action<LaunchPlan, Descriptor> add, bool onlyEnd = false)
     {
         var plan = LaunchPlan.Rent();
         SafeFileHandle? control = null, setup = null;
@@ -56,7 +60,7 @@ internal sealed class LaunchedProcess
                 ? [memory, farSetup, farControl, lease]
                 : [memory, farSetup, farControl];
             var launched = new LaunchedProcess(plan, control, setup, Spawn(launcher, arguments, standard, inherited, out var id), id);
-            launched.Watch();
+            launched.Watch(onlyEnd);
             return launched;
         }
         catch
@@ -122,14 +126,14 @@ internal sealed class LaunchedProcess
 
     private static int Number(SafeFileHandle handle) => (int)handle.DangerousGetHandle();
 
-    private void Watch()
+    private void Watch(bool onlyEnd)
     {
         lock (_started)
         {
             try
             {
-                _setupWatch = EventLoop.Add(_setup, OnSetup);
-                _controlWatch = EventLoop.Add(_control, OnControl);
+                _setupWatch = onlyEnd ? default : EventLoop.Add(_setup, OnSetup);
+                _controlWatch = EventLoop.Add(_control, OnControl, onlyEnd);
             }
             catch
             {

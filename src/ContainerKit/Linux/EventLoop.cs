@@ -8,7 +8,8 @@ namespace ContainerKit.Linux;
 /// </summary>
 internal sealed class EventLoop
 {
-    private static readonly Lazy<EventLoop> Shared = new(() => new EventLoop());
+    private static readonly Lock Making = new();
+    private static volatile EventLoop? _shared;
 
     private readonly SafeFileHandle _epoll = Syscall.EpollCreate();
     private readonly Dictionary<int, Action> _ready = [];
@@ -22,15 +23,15 @@ internal sealed class EventLoop
 
     /// <summary>
     /// Calls <paramref name="ready"/> when there is something to read, or the end, and again until it is read; dispose
-    /// the watch before the descriptor, and expect one more call.
+    /// the watch before the descriptor, and expect one more call. <paramref name="onlyEnd"/> saves the wake-ups before it.
     /// </summary>
-    public static Watch Add(SafeFileHandle file, Action ready)
+    public static Watch Add(SafeFileHandle file, Action ready, bool onlyEnd = false)
     {
-        var loop = Shared.Value;
+        var loop = Shared;
         var key = loop.Register(ready);
         try
         {
-            Syscall.EpollAdd(loop._epoll, file, (ulong)key);
+            Syscall.EpollAdd(loop._epoll, file, (ulong)key, onlyEnd);
         }
         catch
         {
@@ -39,6 +40,23 @@ internal sealed class EventLoop
         }
 
         return new(loop, file, key);
+    }
+
+    /// <summary>The loop of this process. A Lazy would keep a failure to make it, for want of descriptors, for good.</summary>
+    private static EventLoop Shared
+    {
+        get
+        {
+            if (_shared is { } shared)
+            {
+                return shared;
+            }
+
+            lock (Making)
+            {
+                return _shared ??= new();
+            }
+        }
     }
 
     private int Register(Action ready)

@@ -8,13 +8,13 @@ internal static unsafe partial class Syscall
     /// <summary>A set of descriptors to wait for; epoll_create1(2).</summary>
     public static SafeFileHandle EpollCreate() => Handle(EpollCreate1((int)OpenFlags.O_CLOEXEC), "epoll_create1");
 
-    /// <summary>Watches a descriptor for something to read, or its end, under a key; epoll_ctl(2).</summary>
-    public static void EpollAdd(SafeFileHandle epoll, SafeFileHandle file, ulong key)
+    /// <summary>Watches a descriptor for its end, and for something to read, too, or not, under a key; epoll_ctl(2).</summary>
+    public static void EpollAdd(SafeFileHandle epoll, SafeFileHandle file, ulong key, bool onlyEnd)
     {
         const int EPOLL_CTL_ADD = 1;
-        const uint EPOLLIN = 1;
+        const uint EPOLLIN = 1; // EPOLLHUP is always reported
         var wanted = stackalloc byte[EpollEventSize];
-        *(uint*)wanted = EPOLLIN;
+        *(uint*)wanted = onlyEnd ? 0 : EPOLLIN;
         *(ulong*)(wanted + EpollKeyOffset) = key;
         Check(EpollControl(epoll, EPOLL_CTL_ADD, file, wanted), "epoll_ctl");
     }
