@@ -46,16 +46,6 @@ static long made(long context, unsigned attributes)
     return tree;
 }
 
-static long tmpfs(const char *mode, const char *size, const char *files, unsigned attributes)
-{
-    long context = SYS(fsopen, "tmpfs", FSOPEN_CLOEXEC);
-    set(context, "mode", mode);
-    set(context, "size", size);
-    if (files)
-        set(context, "nr_inodes", files);
-    return made(context, attributes);
-}
-
 static void attach(long tree, long directory, const char *target)
 {
     SYS(move_mount, tree, "", directory, target, MOVE_MOUNT_F_EMPTY_PATH);
@@ -64,6 +54,21 @@ static void attach(long tree, long directory, const char *target)
 static long copy(long directory, const char *path)
 {
     return SYS(open_tree, directory, path, OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC);
+}
+
+static long memory_tree(void)
+{
+    long context = SYS(fsopen, "tmpfs", FSOPEN_CLOEXEC);
+    set(context, "mode", "755");
+    set(context, "size", "268435456");
+    set(context, "nr_inodes", "65537");
+    long memory = made(context, PLAIN);
+    attach(memory, AT_FDCWD, "/proc");
+    SYS(mkdirat, memory, "dev", 0755);
+    SYS(mkdirat, memory, "run", 0755);
+    SYS(mkdirat, memory, "tmp", 01777);
+    SYS(mkdirat, memory, "shm", 01777);
+    return memory;
 }
 
 static void restrict_tree(long tree, unsigned attributes, unsigned flags)
@@ -84,6 +89,7 @@ static void inside(void)
 {
     char byte;
     SYS(close, pair[0]);
+    SYS(umask, 0);
     SYS(sethostname, "container", 9);
     loopback_up();
     root = SYS(open_tree, AT_FDCWD, root_path, OPEN_TREE_CLONE | AT_RECURSIVE | OPEN_TREE_CLOEXEC);
@@ -130,16 +136,18 @@ static void fill_dev(void)
 
 static void system_mounts(void)
 {
-    dev = tmpfs("0755", "64k", NULL, QUIET);
+    long memory = memory_tree();
+    dev = copy(memory, "dev");
     long pts = SYS(fsopen, "devpts", FSOPEN_CLOEXEC);
     set(pts, "newinstance", NULL);
     set(pts, "ptmxmode", "0666");
     set(pts, "mode", "0620");
     pts = made(pts, QUIET);
-    long shm = tmpfs("1777", "67108864", "16385", INERT);
+    long shm = copy(memory, "shm");
+    restrict_tree(shm, QUIET, 0);
     long mqueue = made(SYS(fsopen, "mqueue", FSOPEN_CLOEXEC), INERT);
-    long tmp = tmpfs("1777", "268435456", "65537", PLAIN);
-    long run = tmpfs("755", "67108864", "16385", PLAIN);
+    long tmp = copy(memory, "tmp");
+    long run = copy(memory, "run");
     pivot();
     attach(proc, root, "proc");
     attach(sys, root, "sys");
