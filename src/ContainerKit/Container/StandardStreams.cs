@@ -9,7 +9,8 @@ internal sealed class StandardStreams : IDisposable
     /// <summary>How long after the program's end output is waited for that somebody else may still hold open.</summary>
     private static readonly TimeSpan Grace = TimeSpan.FromSeconds(1);
 
-    private static readonly Lazy<SafeFileHandle> NullDevice = new(() => Syscall.Open("/dev/null", OpenFlags.O_RDWR));
+    private static readonly Lazy<SafeFileHandle> NullDevice =
+        new(() => Syscall.Open("/dev/null", OpenFlags.O_RDWR), LazyThreadSafetyMode.PublicationOnly); // a failure is not kept
 
     private readonly SafeFileHandle[] _ofProgram = new SafeFileHandle[3];
     private readonly OutputPipe? _output, _error;

@@ -28,6 +28,7 @@ internal static class LaunchFailure
         ("execve", Errno.EACCES) => "The file is not executable, or lies in a directory that the container's user cannot enter.",
         ("execve", Errno.ENOEXEC) => "The file has no format the kernel can run: a script needs a #! line, a binary this architecture.",
         ("execve", Errno.E2BIG) => "Arguments and environment exceed the kernel's limit (ARG_MAX; 128 KiB for a single one).",
+        (_, Errno.EMFILE) => "The start needs more descriptors than this process may have: raise RLIMIT_NOFILE.",
         ("clone3", Errno.EPERM) =>
             "This user may not make user namespaces: see kernel.unprivileged_userns_clone and "
             + "kernel.apparmor_restrict_unprivileged_userns in sysctl, or a seccomp filter around this process.",

@@ -5,7 +5,7 @@ public class LinuxException : IOException
 {
     /// <summary>Describes a failed call.</summary>
     public LinuxException(string call, Errno errno, string? path = null)
-        : this(path is null ? $"{call}: {errno}" : $"{call} '{path}': {errno}", call, errno, path)
+        : this((path is null ? $"{call}: {errno}" : $"{call} '{path}': {errno}") + Remedy(call, errno), call, errno, path)
     {
     }
 
@@ -25,4 +25,14 @@ public class LinuxException : IOException
 
     /// <summary>The path it was about, if it was about one.</summary>
     public string? Path { get; }
+
+    /// <summary>What to do when this process, or the machine, has run out of something.</summary>
+    private static string? Remedy(string call, Errno errno) => (call, errno) switch
+    {
+        (_, Errno.EMFILE) => ". This process has no descriptors left: close some, or raise RLIMIT_NOFILE.",
+        (_, Errno.ENFILE) => ". The machine has no descriptors left: see fs.file-max in sysctl.",
+        (_, Errno.ENOMEM) => ". Memory is refused: see RLIMIT_AS, this process's memory cgroup, and vm.overcommit_memory in sysctl.",
+        ("posix_spawn", Errno.EAGAIN) => ". A limit of processes is reached: RLIMIT_NPROC, the pids controller, or kernel.pid_max.",
+        _ => null,
+    };
 }

@@ -1,4 +1,5 @@
 using System.Runtime.InteropServices;
+using System.Text;
 using Microsoft.Win32.SafeHandles;
 
 namespace ContainerKit.Linux;
@@ -94,6 +95,19 @@ internal static unsafe partial class Syscall
             var count = Read(file, start, (nuint)buffer.Length);
             return count >= 0 ? (int)count : LastError is Errno.EAGAIN ? null : throw Failed("read");
         }
+    }
+
+    /// <summary>Reads a small file of the host whole, such as those of /proc.</summary>
+    public static string ReadText(string path)
+    {
+        using var file = Open(path, OpenFlags.O_RDONLY);
+        var (text, bytes) = (new StringBuilder(), new byte[4096]);
+        while (Read(file, bytes) is > 0 and var length)
+        {
+            text.Append(Encoding.UTF8.GetString(bytes, 0, length));
+        }
+
+        return text.ToString();
     }
 
     /// <summary>Writes all of a buffer to a file, from its start on; pwrite(2).</summary>

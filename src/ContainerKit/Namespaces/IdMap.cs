@@ -59,13 +59,14 @@ public abstract record IdMap
     /// <summary>With a process id of up to seven digits over its end: in the range that systemd keeps for containers.</summary>
     private protected const uint FirstOwnId = 500_000_000;
 
-    private static readonly Lazy<bool> HasOwnIds = new(() => HasOwnIdsIn("/proc/self/uid_map") && HasOwnIdsIn("/proc/self/gid_map"));
+    private static readonly Lazy<bool> HasOwnIds =
+        new(() => HasOwnIdsIn("/proc/self/uid_map") && HasOwnIdsIn("/proc/self/gid_map"), LazyThreadSafetyMode.PublicationOnly);
 
     /// <summary>Whether this process may map ids of others: it is root, and not of a user namespace that has but a few.</summary>
     private protected static bool IsPrivileged => Syscall.EffectiveUser == 0 && HasOwnIds.Value;
 
     private static bool HasOwnIdsIn(string map) =>
-        File.ReadLines(map).Select(line => line.Split(' ', StringSplitOptions.RemoveEmptyEntries)).Any(range =>
+        Syscall.ReadText(map).Split('\n', StringSplitOptions.RemoveEmptyEntries).Select(line => line.Split(' ', StringSplitOptions.RemoveEmptyEntries)).Any(range =>
             long.Parse(range[0], CultureInfo.InvariantCulture) is var first && first <= FirstOwnId
             && first + long.Parse(range[2], CultureInfo.InvariantCulture) > FirstOwnId + (1 << 22)); // the highest process id
 

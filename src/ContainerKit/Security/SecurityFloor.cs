@@ -7,8 +7,8 @@ namespace ContainerKit;
 /// <summary>What no container's program has: capabilities, a way to new ones, the host's keys, room for endless processes.</summary>
 internal static class SecurityFloor
 {
-    private static readonly int LastCapability =
-        int.Parse(File.ReadAllText("/proc/sys/kernel/cap_last_cap"), CultureInfo.InvariantCulture);
+    private static readonly Lazy<int> LastCapability = new(
+        () => int.Parse(Syscall.ReadText("/proc/sys/kernel/cap_last_cap"), CultureInfo.InvariantCulture), LazyThreadSafetyMode.PublicationOnly);
 
     /// <summary>Adds the steps that limit what a program can use up of the host.</summary>
     public static void Limit(LaunchStage confined, int? maxProcesses)
@@ -24,7 +24,7 @@ internal static class SecurityFloor
     /// <summary>Adds the steps that close the way to capabilities through exec; they need the privilege of the container's root.</summary>
     public static void DropBoundingSet(LaunchStage confined)
     {
-        for (var capability = 0; capability <= LastCapability; capability++)
+        for (var capability = 0; capability <= LastCapability.Value; capability++)
         {
             confined.DropFromBoundingSet(capability);
         }
