@@ -1,0 +1,128 @@
+using System.Globalization;
+using System.Runtime.InteropServices;
+using Microsoft.Win32.SafeHandles;
+
+namespace ContainerKit.TestHost.Verbs;
+
+/// <summary>
+/// starve descriptors|processes|nothing: starts a container when this process has run out of something,
+/// gives it back, and prints, after a line to begin with, what came of it, and what was left: descriptors, children.
+/// </summary>
+internal static class Starve
+{
+    private const string Success = "exited with code 0";
+    private const int RLIMIT_NPROC = 6, RLIMIT_NOFILE = 7;
+
+    public static async Task<int> StartAsync(string[] arguments)
+    {
+        var options = new ContainerOptions { Command = ["true"] };
+        if (arguments[0] == "nothing")
+        {
+            Console.WriteLine($"ready\n{await TryAsync(options)}");
+            return 0;
+        }
+
+        // .NET itself ends when it can open no library: a start that succeeds, one that fails and a line printed load them.
+        Func<ContainerOptions, Task<List<string>>> starve = arguments[0] == "processes" ? OfProcessesAsync : OfDescriptorsAsync;
+        await TryAsync(options);
+        await TryAsync(options with { Root = RootFilesystem.Directory("/no/such") });
+        Console.WriteLine("ready");
+        await starve(options);
+        await TryAsync(options);
+        var before = Descriptors();
+        (await starve(options)).ForEach(Console.WriteLine);
+        Console.WriteLine(await TryAsync(options));
+        Console.WriteLine($"left: {string.Join(' ', Descriptors().Except(before).Select(number => new FileInfo($"/proc/self/fd/{number}").LinkTarget))}{Children()}");
+        return 0;
+    }
+
+    private static async Task<List<string>> OfProcessesAsync(ContainerOptions options)
+    {
+        using var limited = new Limited(RLIMIT_NPROC, 1);
+        return [await TryAsync(options)];
+    }
+
+    /// <summary>With no descriptor left, then one, and so on, until that is enough.</summary>
+    private static async Task<List<string>> OfDescriptorsAsync(ContainerOptions options)
+    {
+        var (said, most) = (new List<string>(), (ulong)Descriptors().Max() + 40);
+        for (var left = 0; said.LastOrDefault() != Success; left++)
+        {
+            var taken = new Stack<SafeFileHandle>();
+            using var limited = new Limited(RLIMIT_NOFILE, most);
+            try
+            {
+                while (true)
+                {
+                    taken.Push(File.OpenHandle("/dev/null"));
+                }
+            }
+            catch (IOException)
+            {
+                // None is left.
+            }
+
+            for (var i = 0; i < left; i++)
+            {
+                taken.Pop().Dispose();
+            }
+
+            said.Add(await TryAsync(options));
+            foreach (var handle in taken)
+            {
+                handle.Dispose();
+            }
+        }
+
+        return said;
+    }
+
+    private static async Task<string> TryAsync(ContainerOptions options)
+    {
+        try
+        {
+            return (await Container.RunAsync(options)).ExitStatus.ToString();
+        }
+        catch (LinuxException failure)
+        {
+            return $"{failure.GetType().Name} {failure.Call} {failure.Errno} {failure.Message}";
+        }
+    }
+
+    private static int[] Descriptors() =>
+        [.. Directory.GetFiles("/proc/self/fd").Where(path => Path.Exists(path) || new FileInfo(path).LinkTarget is not null)
+            .Select(path => int.Parse(Path.GetFileName(path), CultureInfo.InvariantCulture))];
+
+    private static string Children() =>
+        string.Concat(Directory.GetDirectories("/proc/self/task").Select(task => File.ReadAllText($"{task}/children")));
+
+    private static void Check(int result)
+    {
+        if (result < 0)
+        {
+            throw new InvalidOperationException($"prlimit: {Marshal.GetLastPInvokeErrorMessage()}");
+        }
+    }
+
+    [DllImport("libc", EntryPoint = "prlimit", SetLastError = true)]
+    private static extern int SetLimit(int process, int resource, ulong[] limit, nint none);
+
+    [DllImport("libc", EntryPoint = "prlimit", SetLastError = true)]
+    private static extern int GetLimit(int process, int resource, nint none, [Out] ulong[] limit);
+
+    /// <summary>Lowers a limit of this process until it is disposed.</summary>
+    private sealed class Limited : IDisposable
+    {
+        private readonly ulong[] _before = new ulong[2];
+        private readonly int _resource;
+
+        public Limited(int resource, ulong limit)
+        {
+            _resource = resource;
+            Check(GetLimit(0, resource, 0, _before));
+            Check(SetLimit(0, resource, [limit, _before[1]], 0));
+        }
+
+        public void Dispose() => Check(SetLimit(0, _resource, _before, 0));
+    }
+}
