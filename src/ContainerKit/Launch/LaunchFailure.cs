@@ -43,7 +43,7 @@ internal static class LaunchFailure
         ("move_mount", Errno.EINVAL or Errno.ENOTDIR or Errno.ELOOP) =>
             "A directory can only be mounted on a directory, a file on a file, and nothing on a symbolic link.",
         ("open_tree", Errno.ENOENT) => "There is no such file or directory on the host.",
-        ("open_tree" or "openat2" or "move_mount" or "mkdirat" or "mknodat", Errno.EACCES) =>
+        ("open_tree" or "openat2" or "openat" or "fchdir" or "move_mount" or "mkdirat" or "mknodat", Errno.EACCES) =>
             "The container's user may not enter or change it: on the host it is another user than this process's, see IdMap.",
         ("fsmount", Errno.EPERM) =>
             "The host's own /proc or /sys is partly covered by other mounts, as in a container; such a host may not mount a fresh one.",
