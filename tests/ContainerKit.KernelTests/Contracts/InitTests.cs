@@ -38,8 +38,7 @@ public class InitTests
     [InlineData("exe")]
     [InlineData("root")]
     public async Task The_program_cannot_look_into_init(string file) =>
-        Assert.Equal("refused", await Script.OutputAsync(
-            $"{{ ls -lL /proc/1/{file}/ || ls -L /proc/1/{file}/ || head -c1 /proc/1/{file}; }} >/dev/null 2>&1 && echo open || echo refused"));
+        Assert.Equal("refused", await Script.OutputAsync($"true 2>/dev/null </proc/1/{file} && echo open || echo refused"));
 
     [Theory]
     [InlineData(Signal.SIGHUP)]

@@ -50,7 +50,7 @@ public class OutputTests
         await Eventually.Ends(destination.FirstWrite);
         await Eventually.Holds(() => ProcessTree.Below(Environment.ProcessId).Count == 0, "The program should end.");
 
-        // The program is gone, and the stream takes longer than any grace there could be for a pipe that stays open.
+        // The program is gone, and the stream takes longer than the grace for a pipe that somebody else holds open.
         await Task.Delay(TimeSpan.FromSeconds(1.5), TestContext.Current.CancellationToken);
         destination.Open();
 

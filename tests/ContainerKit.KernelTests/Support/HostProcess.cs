@@ -90,6 +90,8 @@ internal sealed class HostProcess : IAsyncDisposable
     public async ValueTask DisposeAsync()
     {
         await KillAsync();
+        Process.StandardInput.Dispose(); // once used, a stream is no longer the process object's to dispose
+        Process.StandardOutput.Dispose();
         Process.Dispose();
     }
 }

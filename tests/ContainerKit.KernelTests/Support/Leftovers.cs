@@ -1,3 +1,5 @@
+using System.Diagnostics;
+
 namespace ContainerKit.KernelTests;
 
 /// <summary>
@@ -6,13 +8,22 @@ namespace ContainerKit.KernelTests;
 /// </summary>
 internal sealed class Leftovers
 {
+    private static readonly Lazy<Task> FirstUse = new(async () =>
+    {
+        using var process = Process.Start(new ProcessStartInfo("true") { RedirectStandardOutput = true })!;
+        using var output = process.StandardOutput;
+        await output.ReadToEndAsync();
+        await process.WaitForExitAsync();
+    });
+
     private readonly HashSet<string> _there;
 
     private Leftovers(HashSet<string> there) => _there = there;
 
-    /// <summary>What is there now, once all that a first start opens for good is open.</summary>
+    /// <summary>What is there now, once all that the first container and the first process open for good is open.</summary>
     public static async Task<Leftovers> Before()
     {
+        await FirstUse.Value;
         await Container.RunAsync(new ContainerOptions { Command = ["true"] });
         return new(Now());
     }
