@@ -5,7 +5,7 @@ namespace ContainerKit.KernelTests;
 /// <summary>Ways out of a default container that others have found.</summary>
 public class EscapeTests
 {
-    [Fact]
+    [PythonFact]
     public async Task Found_while_designing_A_socket_of_the_host_cannot_be_reached()
     {
         using var temp = Open();
@@ -66,7 +66,7 @@ public class EscapeTests
         }
     }
 
-    [Theory]
+    [PythonTheory]
     [InlineData("HostSystem")]
     [InlineData("Directory")]
     [InlineData("EntireHost")]
@@ -173,7 +173,7 @@ public class EscapeTests
         Assert.Equal("", output);
     }
 
-    [Theory]
+    [PythonTheory]
     [InlineData(true)]
     [InlineData(false)]
     public async Task CVE_2019_5736_The_launcher_cannot_be_overwritten_by_a_program(bool init)
@@ -207,7 +207,7 @@ public class EscapeTests
         Assert.Equal("alive", await Script.OutputAsync("echo alive"));
     }
 
-    [Fact]
+    [PythonFact]
     public async Task CVE_2016_9962_PID_1_can_neither_be_read_nor_traced()
     {
         const string attack = """

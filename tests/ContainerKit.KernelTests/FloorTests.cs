@@ -43,7 +43,7 @@ public class FloorTests
         }
     }
 
-    [Fact]
+    [PythonFact]
     public async Task Setgroups_is_denied_or_leads_nowhere()
     {
         var output = await Script.OutputAsync(Script.Python("""
@@ -76,7 +76,7 @@ public class FloorTests
             new FileInfo("/proc/self/ns/time").LinkTarget,
             await Script.OutputAsync(Script.Shell("readlink /proc/self/ns/time") with { Namespaces = NamespaceKinds.All }));
 
-    [Fact]
+    [PythonFact]
     public async Task The_only_interface_is_lo_and_it_is_up()
     {
         Assert.Equal("lo", await Script.OutputAsync("ls /sys/class/net"));
@@ -112,7 +112,7 @@ public class FloorTests
         Assert.Equal("1", await Script.OutputAsync(Script.Shell("cd /proc; echo [0-9]*") with { Init = false }));
     }
 
-    [Fact]
+    [PythonFact]
     public async Task Its_keyring_is_its_own()
     {
         const string script = """
@@ -179,7 +179,7 @@ public class FloorTests
     public async Task A_masked_directory_is_empty(string path) =>
         Assert.Equal("", await Script.OutputAsync($"[ ! -e {path} ] || ls -A {path}"));
 
-    [Fact]
+    [PythonFact]
     public async Task CVE_2022_0492_CVE_2023_25809_CVE_2025_52881_Nothing_of_the_machine_can_be_written()
     {
         // Tried, not looked up in a table of mounts: opening for writing is what an attack does.

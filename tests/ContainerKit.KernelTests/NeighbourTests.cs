@@ -3,7 +3,7 @@ namespace ContainerKit.KernelTests;
 /// <summary>A container of the same host process is an attacker like any other.</summary>
 public class NeighbourTests
 {
-    [Fact]
+    [PythonFact]
     public async Task Found_while_designing_A_neighbour_is_neither_seen_nor_signalled_nor_reached()
     {
         await using var victim = await Victim.StartAsync();
@@ -42,7 +42,7 @@ public class NeighbourTests
         Assert.NotEqual(own.Split(' ', StringSplitOptions.RemoveEmptyEntries)[1], victim.HostUser);
     }
 
-    [Fact]
+    [PythonFact]
     public async Task Found_while_designing_Neighbours_do_not_share_the_layer_over_a_shared_directory()
     {
         using var root = new RootDirectory();

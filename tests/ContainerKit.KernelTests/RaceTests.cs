@@ -76,7 +76,7 @@ public class RaceTests
             _ => root.Options with { User = "alice", Command = ["sh", "-c", "[ $(id -u) = 1234 ]"] });
     }
 
-    [Fact]
+    [PythonFact]
     public async Task CVE_2021_30465_Two_containers_that_share_a_volume_cannot_lead_each_others_mounts_outside()
     {
         using var root = Prepared();

@@ -5,7 +5,7 @@ namespace ContainerKit.KernelTests;
 /// <summary>Large runtimes run in the strict default, with nothing opened for them.</summary>
 public class RuntimesTests
 {
-    [Fact(Skip = "needs /usr/bin/python3", SkipUnless = nameof(Host.HasPython), SkipType = typeof(Host))]
+    [PythonFact]
     public async Task Python_runs_with_threads_processes_and_files()
     {
         const string script = """

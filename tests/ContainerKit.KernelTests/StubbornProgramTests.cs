@@ -96,7 +96,7 @@ public class StubbornProgramTests
         await before.AssertNone();
     }
 
-    [Fact]
+    [PythonFact]
     public async Task A_user_namespace_of_its_own_gives_a_program_no_more_processes()
     {
         const string script = """

@@ -78,7 +78,7 @@ public class InitTests
         Assert.Equal(9, (await container.EndAsync()).ExitCode);
     }
 
-    [Fact]
+    [PythonFact]
     public async Task Init_reaps_orphans()
     {
         var zombies = await Script.OutputAsync(Script.Python("""

@@ -14,7 +14,7 @@ public class StatusTests
         pidfd = call('pidfd_open', 434, 1, 0)
         """;
 
-    [Fact(Skip = "needs python3", SkipUnless = nameof(Host.HasPython), SkipType = typeof(Host))]
+    [PythonFact]
     public async Task The_program_cannot_take_the_control_channel()
     {
         var result = await Script.RunAsync(Script.Python(TakeTheChannel + """
