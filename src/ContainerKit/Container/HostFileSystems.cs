@@ -9,8 +9,8 @@ internal static class HostFileSystems
     private const MountAttributes Inert =
         MountAttributes.MOUNT_ATTR_NOSUID | MountAttributes.MOUNT_ATTR_NODEV | MountAttributes.MOUNT_ATTR_NOEXEC;
 
-    /// <summary>A directory of the host that is surely there, and on a disk.</summary>
-    private static string SomeDirectory => Directory.Exists("/usr") ? "/usr" : AppContext.BaseDirectory;
+    /// <summary>A directory of the host that is surely there, on a disk, and with nothing mounted below it.</summary>
+    private static string SomeDirectory => Directory.Exists("/usr/bin") ? "/usr/bin" : AppContext.BaseDirectory;
 
     public static void Proc(LaunchPlan plan) => plan.Inside.MakeFileSystem("proc", Inert);
 

@@ -43,6 +43,8 @@ internal static class LaunchFailure
         ("move_mount", Errno.EINVAL or Errno.ENOTDIR or Errno.ELOOP) =>
             "A directory can only be mounted on a directory, a file on a file, and nothing on a symbolic link.",
         ("open_tree", Errno.ENOENT) => "There is no such file or directory on the host.",
+        ("open_tree", Errno.EINVAL) =>
+            "Something else is mounted below this directory, which an ordinary user cannot leave out of a layer: take a directory without mounts.",
         ("open_tree" or "openat2" or "openat" or "fchdir" or "move_mount" or "mkdirat" or "mknodat", Errno.EACCES) =>
             "The container's user may not enter or change it: on the host it is another user than this process's, see IdMap.",
         ("fsmount", Errno.EPERM) =>
