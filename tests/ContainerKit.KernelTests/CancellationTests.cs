@@ -25,7 +25,7 @@ public class CancellationTests
         await Script.RunAsync(Script.Shell("echo up") with { Init = init });
         var usual = Stopwatch.GetElapsedTime(start);
         var random = new Random(5);
-        for (var i = 0; i < TimeFactor.Times(60, 2000); i++)
+        for (var i = 0; i < TimeFactor.Times(60, 500); i++)
         {
             // From before the launcher is spawned until after the program runs.
             using var cancel = new CancellationTokenSource();

@@ -167,8 +167,10 @@ public class FilesystemTests
     [Fact]
     public async Task A_tmpfs_is_full_at_its_size_in_bytes_and_in_files()
     {
-        var options = Script.Shell("cd /tmp/small; dd if=/dev/zero of=file bs=4k count=1000; rm file; i=0; while : > f$i; do i=$((i+1)); done; exit 0")
-            with { Mounts = [new TmpfsMount("/tmp/small") { Size = ByteSize.KiB(64) }] };
+        var options = Script.Shell("cd /tmp/small; dd if=/dev/zero of=file bs=4k count=1000; rm file; i=0; while : > f$i; do i=$((i+1)); done; exit 0") with
+        {
+            Mounts = [new TmpfsMount("/tmp/small") { Size = ByteSize.KiB(64) }],
+        };
         var result = await Script.RunAsync(options with { MaxProcesses = 64 });
 
         Assert.Contains("No space left", result.StandardError, StringComparison.Ordinal);
@@ -190,8 +192,10 @@ public class FilesystemTests
     {
         var bytes = new byte[length];
         new Random(length).NextBytes(bytes);
-        var output = await Script.OutputAsync(Script.Shell("sha256sum < /tmp/file; (echo x >> /tmp/file) 2>/dev/null || echo refused; rm -f /tmp/file 2>/dev/null || echo refused")
-            with { Mounts = [new InlineFile("/tmp/file", bytes)] });
+        var output = await Script.OutputAsync(Script.Shell("sha256sum < /tmp/file; (echo x >> /tmp/file) 2>/dev/null || echo refused; rm -f /tmp/file 2>/dev/null || echo refused") with
+        {
+            Mounts = [new InlineFile("/tmp/file", bytes)],
+        });
 
         Assert.Equal($"{Convert.ToHexStringLower(System.Security.Cryptography.SHA256.HashData(bytes))}  -\nrefused\nrefused", output);
     }

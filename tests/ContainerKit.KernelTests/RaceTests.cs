@@ -104,7 +104,7 @@ public class RaceTests
             cancel.Token);
         await Task.WhenAny(up.Task, attacker).WaitAsync(TimeFactor.Seconds(60), TestContext.Current.CancellationToken);
 
-        for (var i = 0; i < TimeFactor.Times(60, 2000); i++)
+        for (var i = 0; i < TimeFactor.Times(60, 500); i++)
         {
             Mount mount = i % 2 == 0 ? new TmpfsMount("/tmp/volume/x/y") : new BindMount("/usr", "/tmp/volume/x/y");
             await TryAsync(Script.Shell("true") with { Mounts = [shared, mount] });
@@ -141,7 +141,7 @@ public class RaceTests
         long exchanges;
         using (var racer = new RenameRacer(first, second))
         {
-            for (var i = 0; i < TimeFactor.Times(50, 2000); i++)
+            for (var i = 0; i < TimeFactor.Times(50, 500); i++)
             {
                 await TryAsync(options(i));
                 root.AssertCanaryUntouched();
