@@ -179,7 +179,7 @@ static void confine(void)
 {
     struct __user_cap_header_struct version = {_LINUX_CAPABILITY_VERSION_3, 0};
     struct __user_cap_data_struct none[2] = {{0, 0, 0}, {0, 0, 0}};
-    struct rlimit64 no_core = {0, 0}, processes = {1024, 1024};
+    struct rlimit64 no_core = {1, 1}, processes = {1024, 1024};
     struct open_how how = {.flags = O_PATH | O_CLOEXEC, .resolve = RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS};
     char byte;
     SYS(prlimit64, 0, RLIMIT_CORE, &no_core, NULL);

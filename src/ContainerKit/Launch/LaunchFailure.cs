@@ -31,7 +31,10 @@ internal static class LaunchFailure
         (_, Errno.EMFILE) => "The start needs more descriptors than this process may have: raise RLIMIT_NOFILE.",
         ("clone3", Errno.EPERM) =>
             "This user may not make user namespaces: see kernel.unprivileged_userns_clone and "
-            + "kernel.apparmor_restrict_unprivileged_userns in sysctl, or a seccomp filter around this process.",
+            + "kernel.apparmor_restrict_unprivileged_userns in sysctl, a chroot, or a seccomp filter around this process. "
+            + "HostReport.ProbeAsync says which.",
+        ("clone3", Errno.ENOSYS) =>
+            "A seccomp filter around this process hides clone3, as old container engines' do: in Docker, --security-opt seccomp=unconfined.",
         ("clone3", Errno.ENOSPC) => "The limit of namespaces is reached: see user.max_*_namespaces in sysctl, here and in every parent.",
         ("clone3", Errno.EAGAIN) => "A limit of processes is reached: RLIMIT_NPROC, the pids controller, or kernel.pid_max.",
         ("prlimit64", Errno.EPERM) => "Only CAP_SYS_RESOURCE raises a limit above this process's own hard limit.",
@@ -39,6 +42,7 @@ internal static class LaunchFailure
             "It must be a directory in the container that its user can enter, and no way into /proc/PID/fd and its like.",
         ("mkdirat" or "mknodat" or "move_mount" or "openat2", Errno.ENOENT) =>
             "The root has no such directory or file to mount on and is read-only: make it there, or give the root a copy-on-write layer.",
+        ("openat2", Errno.EXDEV) => "Something of the host was left over the container's root, which was therefore not started.",
         ("openat2", Errno.ELOOP) => "The place to mount on leads through a symbolic link that cannot be trusted.",
         ("move_mount", Errno.EINVAL or Errno.ENOTDIR or Errno.ELOOP) =>
             "A directory can only be mounted on a directory, a file on a file, and nothing on a symbolic link.",
@@ -48,7 +52,10 @@ internal static class LaunchFailure
         ("open_tree" or "openat2" or "openat" or "fchdir" or "move_mount" or "mkdirat" or "mknodat", Errno.EACCES) =>
             "The container's user may not enter or change it: on the host it is another user than this process's, see IdMap.",
         ("fsmount", Errno.EPERM) =>
-            "The host's own /proc or /sys is partly covered by other mounts, as in a container; such a host may not mount a fresh one.",
+            "The host's own /proc or /sys is partly covered by other mounts, as in a container; such a host may not mount a fresh one "
+            + "(in Docker: --security-opt systempaths=unconfined; in Kubernetes: procMount: Unmasked).",
+        ("prctl" or "write" or "mount_setattr", Errno.EPERM) =>
+            "A security module may take the privileges of a new user namespace away: see kernel.apparmor_restrict_unprivileged_userns.",
         _ => null,
     };
 }

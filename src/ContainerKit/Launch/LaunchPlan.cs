@@ -180,7 +180,7 @@ internal sealed class LaunchPlan : IDisposable
         {
             if ((uint)number < (uint)stage.Count)
             {
-                return (stage[number], stage[number].Print(Data));
+                return (stage[number], stage[number].PrintCall(Data));
             }
 
             number -= stage.Count;

@@ -103,14 +103,9 @@ internal sealed class LaunchedProcess
         Launcher launcher, ReadOnlySpan<string> arguments, ReadOnlySpan<SafeFileHandle> standard,
         ReadOnlySpan<SafeFileHandle> inherited, out int processId)
     {
-        var program = launcher.Open();
-        try
+        using (var program = launcher.Open())
         {
             processId = Syscall.Spawn($"/proc/self/fd/{Number(program)}", arguments, standard, inherited);
-        }
-        finally
-        {
-            launcher.Close(program);
         }
 
         try

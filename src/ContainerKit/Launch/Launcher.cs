@@ -10,13 +10,8 @@ public sealed class Launcher
     private static readonly Lazy<byte[]> Here = new(() => Program(RuntimeInformation.ProcessArchitecture));
 
     private readonly string? _path;
-    private readonly Lazy<SafeFileHandle>? _file;
 
-    private Launcher(string? path)
-    {
-        _path = path;
-        _file = path is null ? null : new(() => Checked(path), LazyThreadSafetyMode.PublicationOnly);
-    }
+    private Launcher(string? path) => _path = path;
 
     /// <summary>From memory, sealed; nothing is written to a file system. The default.</summary>
     public static Launcher Memory { get; } = new(null);
@@ -54,19 +49,10 @@ public sealed class Launcher
     }
 
     /// <summary>
-    /// The program, open and checked; dispose it with <see cref="Close"/>. In memory it is a new one for each start: by
-    /// "#!/proc/self/exe" a container can come by its launcher's, and change the mode of what its user owns.
+    /// The program, open and checked, for one start: by "#!/proc/self/exe" a container can come by its launcher's, and
+    /// change what its user owns. One in memory serves no other start, and a file is checked anew.
     /// </summary>
-    internal SafeFileHandle Open() => _file?.Value ?? InMemory();
-
-    /// <summary>Gives up what <see cref="Open"/> gave.</summary>
-    internal void Close(SafeFileHandle program)
-    {
-        if (_file is null)
-        {
-            program.Dispose();
-        }
-    }
+    internal SafeFileHandle Open() => _path is null ? InMemory() : Checked(_path);
 
     private static SafeFileHandle InMemory()
     {

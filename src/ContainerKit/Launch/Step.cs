@@ -53,8 +53,16 @@ internal struct Step
         return encoded;
     }
 
-    /// <summary>The step as strace would print it.</summary>
-    public readonly string Print(PlanData data)
+    /// <summary>The step as strace would print it, with where its result goes.</summary>
+    public readonly string Print(PlanData data) => StoreAs switch
+    {
+        StoreAs.Number => $"{ArgumentPrinters.Result(new(Store, true))} = {PrintCall(data)}",
+        StoreAs.Digits => $"digits = {PrintCall(data)}",
+        _ => PrintCall(data),
+    };
+
+    /// <summary>The call alone.</summary>
+    public readonly string PrintCall(PlanData data)
     {
         var arguments = new List<string>();
         for (var i = 0; i < Call.Arguments.Length; i++)
@@ -65,13 +73,7 @@ internal struct Step
             }
         }
 
-        var result = StoreAs switch
-        {
-            StoreAs.Number => $"{ArgumentPrinters.Result(new(Store, true))} = ",
-            StoreAs.Digits => "digits = ",
-            _ => "",
-        };
-        return $"{result}{Call.Name}({string.Join(", ", arguments)})";
+        return $"{Call.Name}({string.Join(", ", arguments)})";
     }
 }
 

@@ -13,7 +13,8 @@ internal static class SecurityFloor
     /// <summary>Adds the steps that limit what a program can use up of the host.</summary>
     public static void Limit(LaunchStage confined, int? maxProcesses)
     {
-        confined.SetLimit(Resource.RLIMIT_CORE, 0, 0); // a core may be piped to a program of the host
+        // The kernel pipes a core to a program of the host whatever the limit is, except for this one; core(5).
+        confined.SetLimit(Resource.RLIMIT_CORE, 1, 1);
         if (maxProcesses is { } most)
         {
             // Counted by the kernel within the user namespace since 5.14.
