@@ -162,6 +162,9 @@ static void system_mounts(void)
 
 static void mask(void)
 {
+    long file = SYS(openat, proc, "sys/user/max_cgroup_namespaces", O_WRONLY | O_CLOEXEC, 0);
+    SYS(write, file, "0", 1);
+    SYS(close, file);
     for (size_t i = 0; i < COUNT(masked_proc_files); i++)
         attach(copy(dev, "null"), proc, masked_proc_files[i]);
     for (size_t i = 0; i < COUNT(masked_proc_directories); i++)

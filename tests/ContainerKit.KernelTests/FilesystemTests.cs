@@ -95,6 +95,11 @@ public class FilesystemTests
     [Fact]
     public async Task A_copy_on_write_layer_in_memory_is_full_at_its_size()
     {
+        if (TemporaryLayer.IsNeeded)
+        {
+            return; // before Linux 6.6 it is not in memory
+        }
+
         using var root = new RootDirectory();
         File.SetUnixFileMode(root.Path, (UnixFileMode)0x1FF); // 0777
         var changes = CopyOnWrite.Temporary with { Size = ByteSize.MiB(1) };

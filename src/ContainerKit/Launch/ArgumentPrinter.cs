@@ -61,7 +61,7 @@ internal static class ArgumentPrinters
 
     private static IEnumerable<string> Some(IEnumerable<string> texts)
     {
-        const int most = 16;
+        const int most = 8;
         var some = texts.Take(most + 1).ToList();
         return some.Count > most ? some[..most].Append("…") : some;
     }

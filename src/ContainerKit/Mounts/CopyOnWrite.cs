@@ -22,7 +22,7 @@ public sealed record CopyOnWrite
     /// <summary>The directory of the host that keeps the changes; null when they are in memory.</summary>
     public string? KeptIn { get; private init; }
 
-    /// <summary>How much a layer in memory may hold; 256 MiB unless said otherwise.</summary>
+    /// <summary>How much a layer in memory may hold; 256 MiB unless said otherwise. One on a disk has no limit of its own.</summary>
     public ByteSize Size { get; init; } = ByteSize.MiB(256);
 
     /// <summary>A lock that the supervisor holds while it lives.</summary>

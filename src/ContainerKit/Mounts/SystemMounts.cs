@@ -38,6 +38,9 @@ internal static class SystemMounts
         plan.Pivoted.Attach(plan.Root.CloneTree(memory, "tmp"), root, "tmp");
         plan.Pivoted.Attach(plan.Root.CloneTree(memory, "run"), root, "run");
 
+        // With a cgroup namespace of its own, a nested user namespace could mount the cgroup that the container is in,
+        // which for an ordinary user's container is that user's.
+        plan.Pivoted.WriteFile(proc, "sys/user/max_cgroup_namespaces", "0");
         foreach (var path in MaskedFiles)
         {
             plan.Pivoted.AttachIfThere(plan.Pivoted.CloneTree(dev, "null"), In(path, proc, sys), Below(path));
