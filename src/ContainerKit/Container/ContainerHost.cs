@@ -26,6 +26,7 @@ public sealed class ContainerHost(ContainerHostOptions? options = null) : IAsync
         cancellationToken.ThrowIfCancellationRequested();
 
         OptionsCheck.Validate(options);
+        var program = options.Command[0];
         var (root, held) = options.Root.Open();
         using var rootHeld = held;
         using var streams = new StandardStreams(options);
@@ -50,23 +51,20 @@ public sealed class ContainerHost(ContainerHostOptions? options = null) : IAsync
 
         cancellationToken.ThrowIfCancellationRequested();
         await streams.EndAsync(cancellationToken).ConfigureAwait(false);
-        return new(options.Command[0], status, streams.Output, streams.Error);
+        return new(program, status, streams.Output, streams.Error);
     }
 
-    /// <summary>Kills what runs, and waits until it is gone.</summary>
+    /// <summary>Kills what runs, and waits until it is gone. <see cref="Default"/> starts containers even after that.</summary>
     public async ValueTask DisposeAsync()
     {
         LaunchedProcess[] running;
         lock (_running)
         {
-            _disposed = true;
+            _disposed = this != Default; // which is everybody's
             running = [.. _running];
         }
 
-        foreach (var launched in running)
-        {
-            await EndAsync(launched).ConfigureAwait(false);
-        }
+        await Task.WhenAll(running.Select(EndAsync)).ConfigureAwait(false);
     }
 
     private void Register(LaunchedProcess launched)

@@ -41,7 +41,8 @@ public sealed record ContainerOptions
 
     /// <summary>
     /// Whether PID 1 is a reaping init and the program its child, as programs expect it; true unless said otherwise.
-    /// Without it the program is PID 1: it must reap orphans, and signals it does not handle are lost.
+    /// Without it the program is PID 1: it must reap orphans, signals it does not handle are lost, and a hostile one can
+    /// outlive its supervisor should somebody kill just that.
     /// </summary>
     public bool Init { get; init; } = true;
 

@@ -11,6 +11,11 @@ internal static class OptionsCheck
     /// <summary>Throws an <see cref="ArgumentException"/> that names the option and what it may be.</summary>
     public static void Validate(ContainerOptions options)
     {
+        if (!OperatingSystem.IsLinux())
+        {
+            throw new PlatformNotSupportedException("Containers are made by the Linux kernel; on other systems ContainerKit can only be built.");
+        }
+
         Check(options.Command is [{ Length: > 0 }, ..], "Command must name a program.");
         foreach (var argument in options.Command)
         {
@@ -58,6 +63,7 @@ internal static class OptionsCheck
             Check(Enum.IsDefined(limit.Resource), $"ResourceLimits holds an unknown resource: {limit.Resource}.");
             Check(limit.Soft <= limit.Hard, $"The soft limit of {limit.Resource} must not exceed the hard one.");
             Check(limit.Resource is not Resource.RLIMIT_NPROC, "RLIMIT_NPROC is set by MaxProcesses.");
+            Check(limit.Resource is not Resource.RLIMIT_CORE, "RLIMIT_CORE is fixed: a core must not reach a program of the host.");
             Check(options.ResourceLimits.Count(other => other.Resource == limit.Resource) == 1, $"ResourceLimits holds {limit.Resource} twice.");
         }
     }

@@ -1,4 +1,5 @@
 using System.Buffers;
+using System.Runtime.ExceptionServices;
 using ContainerKit.Linux;
 using Microsoft.Win32.SafeHandles;
 
@@ -108,7 +109,7 @@ internal sealed class OutputPipe : IDisposable
     {
         lock (_ended)
         {
-            if (_end.IsClosed)
+            if (_end.IsClosed || _forwarding)
             {
                 return;
             }
@@ -124,7 +125,7 @@ internal sealed class OutputPipe : IDisposable
                 return;
             }
 
-            if (length > 0)
+            if (length > 0 && _failure is null)
             {
                 Keep(block.AsSpan(0, length.Value));
             }
@@ -166,16 +167,48 @@ internal sealed class OutputPipe : IDisposable
         }
 
         ArrayPool<byte>.Shared.Return(block);
-        Watch();
+        try
+        {
+            Watch();
+        }
+        catch (LinuxException failure)
+        {
+            lock (_ended)
+            {
+                _failure ??= failure;
+                End();
+                _end.Dispose(); // or the program would wait for a reader
+            }
+        }
+    }
+
+    /// <summary>Throws what went wrong with the destination, or with keeping.</summary>
+    public void ThrowIfFailed()
+    {
+        lock (_ended)
+        {
+            if (_failure is not null)
+            {
+                ExceptionDispatchInfo.Throw(_failure);
+            }
+        }
     }
 
     private void Keep(ReadOnlySpan<byte> bytes)
     {
         var length = Math.Min(bytes.Length, _limit - _keptLength);
         _truncated |= length < bytes.Length;
-        if (_keptLength + length > _kept.Length)
+        try
         {
-            Array.Resize(ref _kept, (int)Math.Min(_limit, Math.Max(_keptLength + length, 2L * _kept.Length)));
+            if (_keptLength + length > _kept.Length)
+            {
+                Array.Resize(ref _kept, (int)Math.Min(_limit, Math.Max(_keptLength + length, 2L * _kept.Length)));
+            }
+        }
+        catch (OutOfMemoryException failure)
+        {
+            _failure = failure; // of the run, not of the thread that all containers share
+            return;
         }
 
         bytes[..length].CopyTo(_kept.AsSpan(_keptLength));

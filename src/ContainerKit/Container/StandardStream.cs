@@ -18,11 +18,14 @@ public abstract record StandardStream
 
     /// <summary>Output is kept, up to a limit; what comes after is read and dropped, and the result says so.</summary>
     public static StandardStream Capture(ByteSize limit) =>
-        limit.Bytes is >= 0 and <= int.MaxValue
+        limit.Bytes >= 0 && limit.Bytes <= Array.MaxLength
             ? new CapturedStream(limit)
             : throw new ArgumentOutOfRangeException(nameof(limit), limit, "Up to 2 GiB can be captured; forward longer output with To.");
 
-    /// <summary>Output is written to a stream as it comes; the stream stays the caller's, and is not closed.</summary>
+    /// <summary>
+    /// Output is written to a stream as it comes; the stream stays the caller's, and is not closed. At the end what is in
+    /// the pipe is written, too, however slow the stream is. A write that is under way when a run is cancelled may go on.
+    /// </summary>
     public static StandardStream To(Stream destination)
     {
         ArgumentNullException.ThrowIfNull(destination);

@@ -65,6 +65,9 @@ internal sealed class StandardStreams : IDisposable
                 over = (_output?.Cut() ?? true) & (_error?.Cut() ?? true);
             }
         }
+
+        _output?.ThrowIfFailed();
+        _error?.ThrowIfFailed();
     }
 
     /// <inheritdoc/>

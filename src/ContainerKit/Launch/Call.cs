@@ -12,6 +12,7 @@ internal sealed record Call(string Name, SyscallNumber Number, params ArgumentPr
     public static readonly Call
         read = new("read", SyscallNumber.read, Descriptor, Hidden, Number1),
         write = new("write", SyscallNumber.write, Descriptor, Data, Number1),
+        writeContent = new("write", SyscallNumber.write, Descriptor, Hidden, Number1), // what a file holds is nobody's business
         close = new("close", SyscallNumber.close, Descriptor),
         ioctl = new("ioctl", SyscallNumber.ioctl, Descriptor, ArgumentPrinters.Hexadecimal, Hidden),
         socket = new("socket", SyscallNumber.socket, ArgumentPrinters.Value<AddressFamily>(), ArgumentPrinters.Flags<SocketKind>(), Number1),

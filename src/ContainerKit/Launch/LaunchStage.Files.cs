@@ -44,7 +44,7 @@ internal sealed partial class LaunchStage
     public void MakeFile(Descriptor directory, string path, uint mode, ReadOnlySpan<byte> content)
     {
         var file = Open(directory, path, OpenFlags.O_WRONLY | OpenFlags.O_CREAT | OpenFlags.O_EXCL, mode);
-        Write(file, Data.Add(content), content.Length);
+        Add(Call.writeContent, file, Data.Add(content), content.Length).Least = content.Length;
         Close(file);
     }
 

@@ -77,9 +77,18 @@ internal sealed class LaunchedProcess
     {
         lock (_started)
         {
-            if (!_control.IsClosed)
+            if (_control.IsClosed)
+            {
+                return;
+            }
+
+            try
             {
                 Syscall.Send(_control, MemoryMarshal.AsBytes([(int)signal]));
+            }
+            catch (LinuxException) when (signal is Signal.SIGKILL)
+            {
+                Syscall.Kill(SupervisorId); // the channel is full: its end ends the container, too
             }
         }
     }
@@ -151,6 +160,17 @@ internal sealed class LaunchedProcess
     /// <summary>The end of the setup channel says that exec happened, unless a failure came first.</summary>
     private void OnSetup()
     {
+        lock (_started)
+        {
+            if (!_setup.IsClosed)
+            {
+                ReadSetup();
+            }
+        }
+    }
+
+    private void ReadSetup()
+    {
         Span<byte> bytes = stackalloc byte[16];
         while (!_setupEnded && Syscall.Read(_setup, bytes) is { } length)
         {
@@ -177,6 +197,17 @@ internal sealed class LaunchedProcess
     }
 
     private void OnControl()
+    {
+        lock (_started)
+        {
+            if (!_control.IsClosed)
+            {
+                ReadControl();
+            }
+        }
+    }
+
+    private void ReadControl()
     {
         Span<byte> bytes = stackalloc byte[8];
         while (Syscall.Receive(_control, bytes) is var (length, sender))
@@ -206,11 +237,8 @@ internal sealed class LaunchedProcess
 
     private void OnEnd()
     {
-        lock (_started)
-        {
-            OnSetup();
-            Close();
-        }
+        OnSetup();
+        Close();
 
         if (_launcher is not null)
         {

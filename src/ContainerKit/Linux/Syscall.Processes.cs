@@ -67,6 +67,9 @@ internal static unsafe partial class Syscall
         }
     }
 
+    /// <summary>Ends a child that has not been reaped; kill(2).</summary>
+    public static void Kill(int processId) => _ = Kill(processId, (int)Signal.SIGKILL);
+
     /// <summary>Ends a child that was started just now, and takes its remains away.</summary>
     public static void KillAndReap(int processId)
     {

@@ -23,6 +23,15 @@ public sealed record InlineFile : Mount
     /// <summary>Its permissions; 0444 in octal unless said otherwise.</summary>
     public int Mode { get; init; } = 0x124;
 
+    internal override void Validate()
+    {
+        base.Validate();
+        if (Mode is < 0 or > 0xFFF)
+        {
+            throw new ArgumentException($"The mode of a file is a number up to 7777 in octal, not {Mode}.");
+        }
+    }
+
     internal override void AddTo(LaunchPlan plan, Descriptor root)
     {
         // Trees can be cloned only from what is attached.

@@ -13,7 +13,9 @@ public abstract record IdMap
 
     /// <summary>
     /// The default: the container has one user and one group. For an ordinary user they are that user's own on the
-    /// host; for root they are ids from 500,000,001 to 504,194,304 that nobody else has while the container lives.
+    /// host; for root they are ids from 500,000,001 to 504,194,304 that no other container of this machine's
+    /// pid namespace has while this one lives. A later one can have the same: let containers write to host directories
+    /// only as <see cref="SingleIdAs"/>.
     /// </summary>
     public static IdMap SingleId { get; } = new SingleIdMap(null, null);
 

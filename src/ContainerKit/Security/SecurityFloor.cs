@@ -13,12 +13,14 @@ internal static class SecurityFloor
     /// <summary>Adds the steps that limit what a program can use up of the host.</summary>
     public static void Limit(LaunchStage confined, int? maxProcesses)
     {
-        // The kernel pipes a core to a program of the host whatever the limit is, except for this one; core(5).
+        // The kernel pipes a core to a program of the host whatever the limit is, except for this one; core(5). A program
+        // can lower it, and so give up the protection.
         confined.SetLimit(Resource.RLIMIT_CORE, 1, 1);
         if (maxProcesses is { } most)
         {
             // Counted by the kernel within the user namespace since 5.14.
-            confined.SetLimit(Resource.RLIMIT_NPROC, (ulong)most, (ulong)most);
+            var limit = Math.Min((ulong)most, Syscall.GetLimit(Resource.RLIMIT_NPROC).Hard); // which only CAP_SYS_RESOURCE raises
+            confined.SetLimit(Resource.RLIMIT_NPROC, limit, limit);
         }
     }
 
