@@ -21,7 +21,7 @@ public class TerminalTests
         print('tried', os.isatty(1), os.getsid(0) == os.getpid())
         """;
 
-    [Fact]
+    [PythonFact]
     public async Task CVE_2017_5226_CVE_2016_10124_A_program_can_neither_type_into_an_inherited_terminal_nor_take_it()
     {
         // script(1) gives the host a terminal that is its own, as a shell's is.
