@@ -1,4 +1,3 @@
-using System.Globalization;
 using ContainerKit.Launch;
 using ContainerKit.Linux;
 using Microsoft.Win32.SafeHandles;
@@ -33,6 +32,11 @@ public sealed record CopyOnWrite
 
     internal void Validate()
     {
+        if (Size.Bytes < 64 * 1024)
+        {
+            throw new ArgumentException($"A layer in memory holds at least 64 KiB, not {Size}.");
+        }
+
         if (KeptIn is not null && (!Path.IsPathRooted(KeptIn) || KeptIn.Contains('\0', StringComparison.Ordinal)))
         {
             throw new ArgumentException($"The directory '{KeptIn}' for the changes must be an absolute path without NUL.");
@@ -57,8 +61,7 @@ public sealed record CopyOnWrite
     {
         plan.Lease = Lease;
         var stage = plan.Root;
-        var layers = stage.MakeFileSystem(
-            "tmpfs", MountAttributes.None, string.Create(CultureInfo.InvariantCulture, $"mode=0755,size={Size.Bytes}"));
+        var layers = new TmpfsMount("/") { Size = Size, Mode = 0x1ED }.Make(stage); // 0755
         stage.AttachAside(layers);
         stage.MakeDirectory(layers, "lower", 0x1ED);
         stage.Attach(Layer(plan, lower), layers, "lower");

@@ -25,7 +25,10 @@ public abstract record RootFilesystem
     /// <summary>Nothing but the mounts.</summary>
     public static RootFilesystem Empty { get; } = new EmptyRoot();
 
-    /// <summary>A directory of the host: read-only, or below a layer that takes the container's changes.</summary>
+    /// <summary>
+    /// A directory of the host: read-only, or below a layer that takes the container's changes. As root, below a layer
+    /// what the host's root owns is the container's user's own, and readable to it whatever its mode is.
+    /// </summary>
     public static RootFilesystem Directory(string path, CopyOnWrite? changes = null) => new DirectoryRoot(path, changes);
 
     /// <summary>Whether the container may write to it once it runs.</summary>

@@ -15,8 +15,7 @@ internal sealed class TemporaryLayer : IDisposable
 
     private readonly string _path;
 
-    private TemporaryLayer(string path) =>
-        (_path, Lease) = (path, Syscall.Create(path + ".lock", 0x180)); // 0600
+    private TemporaryLayer(string path, SafeFileHandle lease) => (_path, Lease) = (path, lease);
 
     /// <summary>Whether layers in memory are complete on this kernel.</summary>
     public static bool IsNeeded => Environment.OSVersion.Version < new Version(6, 6);
@@ -35,18 +34,41 @@ internal sealed class TemporaryLayer : IDisposable
                 "CopyOnWrite.Temporary needs a disk on this kernel (before 6.6), and neither the temporary directory nor /var/tmp "
                 + "is on one: set TMPDIR, or use CopyOnWrite.In.");
         Sweep(parent);
-        var name = string.Create(CultureInfo.InvariantCulture, $"{Prefix}{Environment.ProcessId}-{Guid.NewGuid():N}");
-        var layer = new TemporaryLayer(Path.Combine(parent, name));
-        Syscall.TryLock(layer.Lease);
-        Syscall.MakeDirectory(layer._path, 0x1C0); // 0700
-        return layer;
+        var path = Path.Combine(parent, string.Create(CultureInfo.InvariantCulture, $"{Prefix}{Environment.ProcessId}-{Guid.NewGuid():N}"));
+
+        // A sweep knows a layer by its lock's name, which it has only when it is locked.
+        var lease = Syscall.Create(path + ".new", 0x180); // 0600
+        var layer = new TemporaryLayer(path, lease);
+        try
+        {
+            Syscall.TryLock(lease);
+            Syscall.MakeDirectory(path, 0x1C0); // 0700
+            File.Move(path + ".new", path + ".lock");
+            return layer;
+        }
+        catch
+        {
+            layer.Dispose();
+            throw;
+        }
     }
 
     /// <inheritdoc/>
     public void Dispose()
     {
-        Remove(_path);
-        Lease.Dispose();
+        try
+        {
+            Remove(_path);
+            File.Delete(_path + ".new");
+        }
+        catch (Exception left) when (left is IOException or UnauthorizedAccessException)
+        {
+            // The next sweep takes it: a run's result is not lost for what its program left.
+        }
+        finally
+        {
+            Lease.Dispose();
+        }
     }
 
     private static bool IsOnDisk(string path) =>
@@ -60,7 +82,7 @@ internal sealed class TemporaryLayer : IDisposable
             try
             {
                 using var file = Syscall.Open(path, OpenFlags.O_RDWR | OpenFlags.O_NONBLOCK);
-                if (Syscall.Status(file).Owner == Syscall.EffectiveUser && Syscall.TryLock(file))
+                if (IsOwn(path) && IsOwn(path[..^".lock".Length]) && Syscall.TryLock(file))
                 {
                     Remove(path[..^".lock".Length]);
                 }
@@ -77,23 +99,56 @@ internal sealed class TemporaryLayer : IDisposable
     {
         if (Directory.Exists(path))
         {
-            MakeAccessible(path);
+            while (Flatten(path, path))
+            {
+                // What was moved up may be deep again.
+            }
+
             Directory.Delete(path, recursive: true);
         }
 
         File.Delete(path + ".lock");
     }
 
-    /// <summary>Overlayfs, and the container, leave directories that their owner cannot enter.</summary>
-    private static void MakeAccessible(string path)
+    /// <summary>Whether a path is this user's own, or there is nothing; another user's, or a link, is not to be touched.</summary>
+    private static bool IsOwn(string path)
     {
-        Syscall.ChangeMode(path, 0x1C0); // 0700
-        foreach (var child in new DirectoryInfo(path).EnumerateDirectories())
+        if (!Path.Exists(path))
         {
-            if (child.LinkTarget is null)
+            return true;
+        }
+
+        using var file = Syscall.Open(path, OpenFlags.O_PATH);
+        return new FileInfo(path).LinkTarget is null && Syscall.Status(file).Owner == Syscall.EffectiveUser;
+    }
+
+    /// <summary>
+    /// Opens directories that overlayfs, or the container, left closed to their owner, and moves those up that lie so
+    /// deep that no path leads to what is in them; whether there were any.
+    /// </summary>
+    private static bool Flatten(string top, string path)
+    {
+        const int deep = 2048;
+        var moved = false;
+        Syscall.ChangeMode(path, 0x1C0); // 0700
+        foreach (var child in new DirectoryInfo(path).GetDirectories())
+        {
+            if (child.LinkTarget is not null)
             {
-                MakeAccessible(child.FullName);
+                continue;
+            }
+
+            if (child.FullName.Length > deep)
+            {
+                Directory.Move(child.FullName, Path.Combine(top, $"{Guid.NewGuid():N}"));
+                moved = true;
+            }
+            else
+            {
+                moved |= Flatten(top, child.FullName);
             }
         }
+
+        return moved;
     }
 }

@@ -43,7 +43,7 @@ internal sealed record SingleIdMap(uint? HostUser, uint? HostGroup) : IdMap
 
         if (IsPrivileged)
         {
-            plan.MapsIds = true;
+            plan.MapsIds = HostUser is null; // ids that were chosen are the files' own
             plan.Root.SetGroups([]);
         }
 
