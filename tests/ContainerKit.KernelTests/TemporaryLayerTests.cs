@@ -1,17 +1,35 @@
+using ContainerKit.Linux;
+
 namespace ContainerKit.KernelTests;
 
 /// <summary>Layers on a disk, as kernels before 6.6 need them; they are made and removed by themselves here.</summary>
 public class TemporaryLayerTests
 {
-    /// <summary>Chains of 900 directories, each moved to the end of the next.</summary>
-    private const string Script = """
-        chain=$(printf 'd/%.0s' $(seq 900)); last=''
-        for i in 1 2 3 4 5; do
-            mkdir -p "$1/$i/$chain" || exit 1
-            [ -z "$last" ] || mv "$1/$last" "$1/$i/${chain}in" || exit 1
+    /// <summary>Chains of 300 directories, each moved to the end of the next; some are closed to their owner.</summary>
+    private const string TenThousandDeep = """
+        chain=$(printf 'd/%.0s' $(seq 300)); last=''
+        for i in $(seq 36); do
+            mkdir -p "$1/$i/$chain"
+            [ -z "$last" ] || mv "$1/$last" "$1/$i/${chain}in"
+            chmod 0500 "$1/$i/d/d"
             last=$i
         done
-        chmod 0 "$1/5"
+        chmod 0 "$1/36"
+        """;
+
+    /// <summary>Names that no string can say, and long paths of characters that are three bytes each.</summary>
+    private const string StrangeNames = """
+        cd "$1"
+        for name in "$(printf '\377\376')" "$(printf 'a\nb')" '*' '-rf' "$(printf '\303')"; do
+            mkdir -- "$name"; : > "$name/$name"; mkdir -- "$name/$name.d"; chmod -- 0 "$name"
+        done
+        long=$(printf '\342\202\254%.0s' $(seq 85)); chain=''; last=''
+        for i in 1 2 3 4 5 6 7 8 9 10; do chain="$chain$long/"; done
+        for i in 1 2 3 4 5; do
+            mkdir -p "$i/$chain"; : > "$i/${chain}file"
+            [ -z "$last" ] || mv "$last" "$i/${chain}in"
+            last=$i
+        done
         """;
 
     [Fact]
@@ -25,23 +43,70 @@ public class TemporaryLayerTests
             Assert.True(File.Exists(path + ".lock"));
         }
 
-        Assert.False(Path.Exists(path) || Path.Exists(path + ".lock") || Path.Exists(path + ".new"));
+        Assert.False(Path.Exists(path) || Path.Exists(path + ".lock"));
     }
 
-    [Fact]
-    public void A_layer_deeper_than_a_path_can_say_is_removed()
+    [Theory]
+    [InlineData(TenThousandDeep)]
+    [InlineData(StrangeNames)]
+    public void A_layer_is_removed_whatever_is_in_it(string script)
     {
         string path;
         using (var layer = TemporaryLayer.Make())
         {
             path = layer.AsChanges().KeptIn!;
-            using var shell = System.Diagnostics.Process.Start(
-                "sh", ["-c", Script, "sh", path]);
-            shell.WaitForExit();
-            Assert.Equal(0, shell.ExitCode);
+            Tools.Run("sh", "-ec", script, "sh", path);
+            Assert.NotEmpty(Directory.EnumerateFileSystemEntries(path));
         }
 
         Assert.False(Path.Exists(path) || Path.Exists(path + ".lock"));
+    }
+
+    [Fact]
+    public void A_layer_with_many_directories_below_the_deepest_that_is_held_is_removed()
+    {
+        const string script = """
+            chain=$(printf 'd/%.0s' $(seq 40))
+            mkdir -p "$1/$chain"
+            cd "$1/$chain"
+            for i in $(seq 200); do mkdir -p "$i/below"; : > "$i/below/file"; done
+            """;
+        string path;
+        using (var layer = TemporaryLayer.Make())
+        {
+            path = layer.AsChanges().KeptIn!;
+            Tools.Run("sh", "-ec", script, "sh", path);
+        }
+
+        Assert.False(Path.Exists(path));
+    }
+
+    [Fact]
+    public void What_a_layers_links_lead_to_is_left_alone()
+    {
+        using var outside = new TempDirectory();
+        outside.Write("directory/file", "kept");
+        const UnixFileMode mode = UnixFileMode.UserRead | UnixFileMode.UserExecute;
+        File.SetUnixFileMode(outside["directory"], mode);
+        using (var layer = TemporaryLayer.Make())
+        {
+            var path = layer.AsChanges().KeptIn!;
+            Directory.CreateDirectory(path + "/upper");
+            File.CreateSymbolicLink(path + "/upper/directory", outside["directory"]);
+            File.CreateSymbolicLink(path + "/file", outside["directory/file"]);
+        }
+
+        Assert.Equal("kept", File.ReadAllText(outside["directory/file"]));
+        Assert.Equal(mode, File.GetUnixFileMode(outside["directory"]));
+        File.SetUnixFileMode(outside["directory"], mode | UnixFileMode.UserWrite);
+    }
+
+    [Fact]
+    public void A_removal_enters_no_mount()
+    {
+        using var root = Syscall.Open("/", OpenFlags.O_PATH);
+        var refusal = Assert.Throws<LinuxException>(() => Syscall.OpenEntry(root, "proc\0"u8, OpenFlags.O_PATH));
+        Assert.Equal(Errno.EXDEV, refusal.Errno);
     }
 
     [Fact]
@@ -53,16 +118,46 @@ public class TemporaryLayerTests
             Assert.True(File.Exists(layer.AsChanges().KeptIn + ".lock"));
         });
 
-    [Fact]
-    public void What_a_killed_host_left_is_removed_by_the_next()
+    [Theory]
+    [InlineData(true)]
+    [InlineData(false)] // it was killed before it made the directory
+    public void What_a_killed_host_left_is_removed_by_the_next(bool withDirectory)
     {
         using var first = TemporaryLayer.Make();
-        var left = first.AsChanges().KeptIn!.Replace("-layer-", "-layer-left", StringComparison.Ordinal);
-        Directory.CreateDirectory(left + "/upper");
+        var left = Beside(first, "left");
         File.WriteAllText(left + ".lock", "");
+        if (withDirectory)
+        {
+            Directory.CreateDirectory(left + "/upper");
+        }
 
         using var second = TemporaryLayer.Make();
         Assert.False(Path.Exists(left) || Path.Exists(left + ".lock"));
         Assert.True(Directory.Exists(first.AsChanges().KeptIn));
     }
+
+    [Fact]
+    public void What_only_looks_like_a_layer_is_left_alone()
+    {
+        using var first = TemporaryLayer.Make();
+        using var outside = new TempDirectory();
+        outside.Write("file", "kept");
+        var (linked, linkedLock) = (Beside(first, "linked"), Beside(first, "linkedlock") + ".lock");
+        File.WriteAllText(linked + ".lock", "");
+        Directory.CreateSymbolicLink(linked, outside.Path);
+        File.CreateSymbolicLink(linkedLock, outside["file"]);
+
+        using (TemporaryLayer.Make())
+        {
+            Assert.Equal("kept", File.ReadAllText(outside["file"]));
+            Assert.True(Path.Exists(linkedLock));
+        }
+
+        File.Delete(linked);
+        File.Delete(linked + ".lock");
+        File.Delete(linkedLock);
+    }
+
+    private static string Beside(TemporaryLayer layer, string name) =>
+        layer.AsChanges().KeptIn!.Replace("-layer-", $"-layer-{name}", StringComparison.Ordinal);
 }

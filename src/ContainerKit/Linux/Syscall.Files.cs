@@ -167,6 +167,9 @@ internal readonly record struct OpenHow(ulong Flags, ulong Mode, ulong Resolve);
 [StructLayout(LayoutKind.Explicit, Size = 256)]
 internal struct FileStatus
 {
+    [FieldOffset(16)]
+    public uint Links;
+
     [FieldOffset(20)]
     public uint Owner;
 

@@ -1,4 +1,5 @@
 using System.Globalization;
+using System.Text;
 using ContainerKit.Linux;
 using Microsoft.Win32.SafeHandles;
 
@@ -11,11 +12,12 @@ namespace ContainerKit;
 /// </summary>
 internal sealed class TemporaryLayer : IDisposable
 {
-    private const string Prefix = "containerkit-layer-";
+    private const string Prefix = "containerkit-layer-", Lock = ".lock";
 
-    private readonly string _path;
+    private readonly string _parent, _name;
 
-    private TemporaryLayer(string path, SafeFileHandle lease) => (_path, Lease) = (path, lease);
+    private TemporaryLayer(string parent, string name, SafeFileHandle lease) =>
+        (_parent, _name, Lease) = (parent, name, lease);
 
     /// <summary>Whether layers in memory are complete on this kernel.</summary>
     public static bool IsNeeded => Environment.OSVersion.Version < new Version(6, 6);
@@ -24,7 +26,7 @@ internal sealed class TemporaryLayer : IDisposable
     public SafeFileHandle Lease { get; }
 
     /// <summary>The layer as an option.</summary>
-    public CopyOnWrite AsChanges() => CopyOnWrite.In(_path) with { Lease = Lease };
+    public CopyOnWrite AsChanges() => CopyOnWrite.In(Path.Combine(_parent, _name)) with { Lease = Lease };
 
     /// <summary>Makes a layer, and removes those whose containers are gone.</summary>
     public static TemporaryLayer Make()
@@ -34,22 +36,27 @@ internal sealed class TemporaryLayer : IDisposable
                 "CopyOnWrite.Temporary needs a disk on this kernel (before 6.6), and neither the temporary directory nor /var/tmp "
                 + "is on one: set TMPDIR, or use CopyOnWrite.In.");
         Sweep(parent);
-        var path = Path.Combine(parent, string.Create(CultureInfo.InvariantCulture, $"{Prefix}{Environment.ProcessId}-{Guid.NewGuid():N}"));
+        while (true)
+        {
+            var name = string.Create(
+                CultureInfo.InvariantCulture, $"{Prefix}{Environment.ProcessId}-{Guid.NewGuid():N}");
+            var path = Path.Combine(parent, name);
+            var layer = new TemporaryLayer(parent, name, Syscall.Create(path + Lock, 0x180)); // 0600
+            try
+            {
+                if (TryTake(layer.Lease))
+                {
+                    Syscall.MakeDirectory(path, 0x1C0); // 0700
+                    return layer;
+                }
 
-        // A sweep knows a layer by its lock's name, which it has only when it is locked.
-        var lease = Syscall.Create(path + ".new", 0x180); // 0600
-        var layer = new TemporaryLayer(path, lease);
-        try
-        {
-            Syscall.TryLock(lease);
-            Syscall.MakeDirectory(path, 0x1C0); // 0700
-            File.Move(path + ".new", path + ".lock");
-            return layer;
-        }
-        catch
-        {
-            layer.Dispose();
-            throw;
+                layer.Lease.Dispose(); // a sweep was there between the making and the locking: it takes the lock away
+            }
+            catch
+            {
+                layer.Dispose();
+                throw;
+            }
         }
     }
 
@@ -58,10 +65,10 @@ internal sealed class TemporaryLayer : IDisposable
     {
         try
         {
-            Remove(_path);
-            File.Delete(_path + ".new");
+            using var parent = Syscall.Open(_parent, OpenFlags.O_PATH);
+            Remove(parent, _name);
         }
-        catch (Exception left) when (left is IOException or UnauthorizedAccessException)
+        catch (LinuxException)
         {
             // The next sweep takes it: a run's result is not lost for what its program left.
         }
@@ -74,81 +81,57 @@ internal sealed class TemporaryLayer : IDisposable
     private static bool IsOnDisk(string path) =>
         Directory.Exists(path) && new DriveInfo(path).DriveFormat is not ("tmpfs" or "overlay" or "overlayfs" or "ramfs");
 
-    /// <summary>Removes the layers of this user that nobody has locked.</summary>
+    /// <summary>Removes this user's layers that nobody has locked. A killed host left a lock, if anything.</summary>
     private static void Sweep(string parent)
     {
-        foreach (var path in Directory.EnumerateFiles(parent, Prefix + "*.lock"))
+        using var directory = Syscall.Open(parent, OpenFlags.O_PATH);
+        foreach (var path in Directory.EnumerateFiles(parent, $"{Prefix}*{Lock}"))
         {
             try
             {
-                using var file = Syscall.Open(path, OpenFlags.O_RDWR | OpenFlags.O_NONBLOCK);
-                if (IsOwn(path) && IsOwn(path[..^".lock".Length]) && Syscall.TryLock(file))
+                var name = Path.GetFileName(path);
+                using var file = Syscall.OpenEntry(directory, Bytes(name), OpenFlags.O_RDWR | OpenFlags.O_NONBLOCK);
+                if (IsOwn(file) && TryTake(file))
                 {
-                    Remove(path[..^".lock".Length]);
+                    Remove(directory, name[..^Lock.Length]);
                 }
             }
-            catch (Exception gone) when (gone is IOException or UnauthorizedAccessException)
+            catch (LinuxException)
             {
                 // Another process was faster, or it is not ours to remove.
             }
         }
     }
 
+    /// <summary>Locks a file, unless somebody has; false also when it was removed before it was locked.</summary>
+    private static bool TryTake(SafeFileHandle file) => Syscall.TryLock(file) && Syscall.Status(file).Links > 0;
+
     /// <summary>The lock goes last: while it is there, a sweep finds what is left.</summary>
-    private static void Remove(string path)
+    private static void Remove(SafeFileHandle parent, string name)
     {
-        if (Directory.Exists(path))
+        if (HasOwn(parent, name))
         {
-            while (Flatten(path, path))
-            {
-                // What was moved up may be deep again.
-            }
-
-            Directory.Delete(path, recursive: true);
+            HostileTree.Remove(parent, Bytes(name));
         }
 
-        File.Delete(path + ".lock");
+        Syscall.TryUnlink(parent, Bytes(name + Lock));
     }
 
-    /// <summary>Whether a path is this user's own, or there is nothing; another user's, or a link, is not to be touched.</summary>
-    private static bool IsOwn(string path)
+    /// <summary>Whether there is a directory of this user's; another user's, or a link, is not to be touched.</summary>
+    private static bool HasOwn(SafeFileHandle parent, string name)
     {
-        if (!Path.Exists(path))
+        try
         {
-            return true;
+            using var directory = Syscall.OpenEntry(parent, Bytes(name), OpenFlags.O_PATH);
+            return IsOwn(directory) ? true : throw new LinuxException("openat2", Errno.EPERM, name);
         }
-
-        using var file = Syscall.Open(path, OpenFlags.O_PATH);
-        return new FileInfo(path).LinkTarget is null && Syscall.Status(file).Owner == Syscall.EffectiveUser;
+        catch (LinuxException missing) when (missing.Errno is Errno.ENOENT)
+        {
+            return false;
+        }
     }
 
-    /// <summary>
-    /// Opens directories that overlayfs, or the container, left closed to their owner, and moves those up that lie so
-    /// deep that no path leads to what is in them; whether there were any.
-    /// </summary>
-    private static bool Flatten(string top, string path)
-    {
-        const int deep = 2048;
-        var moved = false;
-        Syscall.ChangeMode(path, 0x1C0); // 0700
-        foreach (var child in new DirectoryInfo(path).GetDirectories())
-        {
-            if (child.LinkTarget is not null)
-            {
-                continue;
-            }
+    private static bool IsOwn(SafeFileHandle file) => Syscall.Status(file).Owner == Syscall.EffectiveUser;
 
-            if (child.FullName.Length > deep)
-            {
-                Directory.Move(child.FullName, Path.Combine(top, $"{Guid.NewGuid():N}"));
-                moved = true;
-            }
-            else
-            {
-                moved |= Flatten(top, child.FullName);
-            }
-        }
-
-        return moved;
-    }
+    private static byte[] Bytes(string name) => Encoding.UTF8.GetBytes(name + '\0');
 }

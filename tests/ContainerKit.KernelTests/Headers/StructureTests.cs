@@ -10,14 +10,20 @@ public class StructureTests
 {
     private static readonly string[] Headers =
     [
-        "<fcntl.h>", "<linux/capability.h>", "<linux/mount.h>", "<linux/openat2.h>", "<linux/sched.h>", "<net/if.h>", "<poll.h>",
-        "<signal.h>", "<spawn.h>", "<sys/epoll.h>", "<sys/resource.h>", "<sys/socket.h>", "<sys/stat.h>", "<sys/uio.h>",
+        "<dirent.h>", "<fcntl.h>", "<linux/capability.h>", "<linux/mount.h>", "<linux/openat2.h>", "<linux/sched.h>",
+        "<net/if.h>", "<poll.h>", "<signal.h>", "<spawn.h>", "<sys/epoll.h>", "<sys/resource.h>", "<sys/socket.h>",
+        "<sys/stat.h>", "<sys/uio.h>",
     ];
 
     /// <summary>A structure in C, and the fields by their names in C#.</summary>
     private static readonly Dictionary<Type, (string Name, (string CSharp, string C)[] Fields)> OfKernel = new()
     {
-        [typeof(FileStatus)] = ("struct statx", [("Owner", "stx_uid"), ("Group", "stx_gid"), ("Mode", "stx_mode"), ("Size", "stx_size")]),
+        [typeof(FileStatus)] = ("struct statx",
+        [
+            ("Links", "stx_nlink"), ("Owner", "stx_uid"), ("Group", "stx_gid"), ("Mode", "stx_mode"),
+            ("Size", "stx_size"),
+        ]),
+        [typeof(DirectoryEntry)] = ("struct dirent64", [("Length", "d_reclen"), ("Name", "d_name")]),
         [typeof(OpenHow)] = ("struct open_how", [("Flags", "flags"), ("Mode", "mode"), ("Resolve", "resolve")]),
         [typeof(FileLock)] = ("struct flock",
             [("Type", "l_type"), ("Whence", "l_whence"), ("Start", "l_start"), ("Length", "l_len"), ("ProcessId", "l_pid")]),

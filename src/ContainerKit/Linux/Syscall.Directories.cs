@@ -1,0 +1,91 @@
+using System.Runtime.InteropServices;
+using Microsoft.Win32.SafeHandles;
+
+namespace ContainerKit.Linux;
+
+/// <summary>Files by a directory's descriptor and a name in it, which is any bytes that end with NUL.</summary>
+internal static unsafe partial class Syscall
+{
+    /// <summary>Opens what a directory holds: through no link, and nothing that is mounted there. openat2(2).</summary>
+    public static SafeFileHandle OpenEntry(SafeFileHandle directory, ReadOnlySpan<byte> name, OpenFlags flags)
+    {
+        var how = new OpenHow((ulong)(flags | OpenFlags.O_CLOEXEC), 0,
+            (ulong)(ResolveFlags.RESOLVE_BENEATH | ResolveFlags.RESOLVE_NO_SYMLINKS | ResolveFlags.RESOLVE_NO_XDEV));
+        fixed (byte* start = name)
+        {
+            return Handle(OpenAt2(SyscallNumber.openat2.Here, directory, start, &how, sizeof(OpenHow)), "openat2");
+        }
+    }
+
+    /// <summary>Fills a buffer with entries, and says how many bytes they take; 0 at the end. getdents64(2).</summary>
+    public static int ReadDirectory(SafeFileHandle directory, Span<byte> buffer)
+    {
+        fixed (byte* start = buffer)
+        {
+            return (int)Check(GetEntries(SyscallNumber.getdents64.Here, directory, start, buffer.Length), "getdents64");
+        }
+    }
+
+    /// <summary>Reads a directory from its start again; lseek(2).</summary>
+    public static void Rewind(SafeFileHandle directory)
+    {
+        const int SEEK_SET = 0;
+        Check(Seek(directory, 0, SEEK_SET), "lseek");
+    }
+
+    /// <summary>Removes what is no directory; false when it is one. unlinkat(2).</summary>
+    public static bool TryUnlink(SafeFileHandle directory, ReadOnlySpan<byte> name) =>
+        Unlink(directory, name, 0, Errno.EISDIR);
+
+    /// <summary>Removes a directory; false when it holds something. unlinkat(2).</summary>
+    public static bool TryRemoveDirectory(SafeFileHandle directory, ReadOnlySpan<byte> name)
+    {
+        const int AT_REMOVEDIR = 0x200;
+        return Unlink(directory, name, AT_REMOVEDIR, Errno.ENOTEMPTY);
+    }
+
+    /// <summary>Moves a file or directory; renameat(2).</summary>
+    public static void Rename(
+        SafeFileHandle directory, ReadOnlySpan<byte> name, SafeFileHandle newDirectory, ReadOnlySpan<byte> newName)
+    {
+        fixed (byte* start = name, newStart = newName)
+        {
+            Check(RenameAt(directory, start, newDirectory, newStart), "renameat");
+        }
+    }
+
+    private static bool Unlink(SafeFileHandle directory, ReadOnlySpan<byte> name, int flags, Errno refusal)
+    {
+        fixed (byte* start = name)
+        {
+            return UnlinkAt(directory, start, flags) >= 0 || (LastError == refusal ? false : throw Failed("unlinkat"));
+        }
+    }
+
+    [LibraryImport("libc", EntryPoint = "syscall", SetLastError = true)]
+    private static partial nint OpenAt2(nint number, SafeFileHandle directory, byte* path, OpenHow* how, nint size);
+
+    [LibraryImport("libc", EntryPoint = "syscall", SetLastError = true)]
+    private static partial nint GetEntries(nint number, SafeFileHandle directory, byte* buffer, nint size);
+
+    [LibraryImport("libc", EntryPoint = "lseek", SetLastError = true)]
+    private static partial nint Seek(SafeFileHandle file, nint offset, int from);
+
+    [LibraryImport("libc", EntryPoint = "unlinkat", SetLastError = true)]
+    private static partial int UnlinkAt(SafeFileHandle directory, byte* name, int flags);
+
+    [LibraryImport("libc", EntryPoint = "renameat", SetLastError = true)]
+    private static partial int RenameAt(
+        SafeFileHandle directory, byte* name, SafeFileHandle newDirectory, byte* newName);
+}
+
+/// <summary>What getdents64(2) says of a file, up to its name, which ends with NUL; struct dirent64.</summary>
+[StructLayout(LayoutKind.Explicit, Size = 280)]
+internal struct DirectoryEntry
+{
+    [FieldOffset(16)]
+    public ushort Length;
+
+    [FieldOffset(19)]
+    public byte Name;
+}
