@@ -1,4 +1,5 @@
 using System.Runtime.InteropServices;
+using System.Text;
 using Microsoft.Win32.SafeHandles;
 
 namespace ContainerKit.Linux;
@@ -6,14 +7,18 @@ namespace ContainerKit.Linux;
 /// <summary>Files by a directory's descriptor and a name in it, which is any bytes that end with NUL.</summary>
 internal static unsafe partial class Syscall
 {
-    /// <summary>Opens what a directory holds: through no link, and nothing that is mounted there. openat2(2).</summary>
-    public static SafeFileHandle OpenEntry(SafeFileHandle directory, ReadOnlySpan<byte> name, OpenFlags flags)
+    /// <summary>Opens or makes what a directory holds: through no link, nothing mounted there. openat2(2).</summary>
+    public static SafeFileHandle OpenEntry(
+        SafeFileHandle directory, ReadOnlySpan<byte> name, OpenFlags flags, uint mode = 0)
     {
-        var how = new OpenHow((ulong)(flags | OpenFlags.O_CLOEXEC), 0,
+        var how = new OpenHow((ulong)(flags | OpenFlags.O_CLOEXEC), mode,
             (ulong)(ResolveFlags.RESOLVE_BENEATH | ResolveFlags.RESOLVE_NO_SYMLINKS | ResolveFlags.RESOLVE_NO_XDEV));
         fixed (byte* start = name)
         {
-            return Handle(OpenAt2(SyscallNumber.openat2.Here, directory, start, &how, sizeof(OpenHow)), "openat2");
+            var opened = OpenAt2(SyscallNumber.openat2.Here, directory, start, &how, sizeof(OpenHow));
+            return opened >= 0
+                ? new(opened, ownsHandle: true)
+                : throw Failed("openat2", Encoding.UTF8.GetString(name[..^1]));
         }
     }
 

@@ -44,12 +44,19 @@ internal static unsafe partial class Syscall
     /// </summary>
     public static bool TryLock(SafeFileHandle file)
     {
-        const int F_OFD_SETLK = 37;
         const short F_WRLCK = 1;
-        var wanted = new FileLock { Type = F_WRLCK };
-        return Lock(file, F_OFD_SETLK, &wanted) >= 0
-            || (LastError is Errno.EAGAIN or Errno.EACCES ? false : throw Failed("fcntl"));
+        return SetLock(file, F_WRLCK) || (LastError is Errno.EAGAIN or Errno.EACCES ? false : throw Failed("fcntl"));
     }
+
+    /// <summary>Gives a lock back, whoever still has a copy of the descriptor; fcntl(2).</summary>
+    public static void Unlock(SafeFileHandle file)
+    {
+        const short F_UNLCK = 2;
+        Check(SetLock(file, F_UNLCK) ? 0 : -1, "fcntl");
+    }
+
+    /// <summary>A copy of a locked file's descriptor for a supervisor to inherit, whose own are 0 to 3.</summary>
+    public static SafeFileHandle AsLease(SafeFileHandle file) => Duplicate(file, 4);
 
     /// <summary>Opens a path that cannot lead out of <paramref name="root"/>, whatever its links say; openat2(2).</summary>
     public static SafeFileHandle OpenInRoot(SafeFileHandle root, string path, OpenFlags flags)
@@ -120,6 +127,13 @@ internal static unsafe partial class Syscall
                 done += Check(Pwrite(file, start, (nuint)(content.Length - done), done), "pwrite");
             }
         }
+    }
+
+    private static bool SetLock(SafeFileHandle file, short type)
+    {
+        const int F_OFD_SETLK = 37;
+        var wanted = new FileLock { Type = type };
+        return Lock(file, F_OFD_SETLK, &wanted) >= 0;
     }
 
     [LibraryImport("libc", EntryPoint = "memfd_create", SetLastError = true, StringMarshalling = StringMarshalling.Utf8)]

@@ -13,8 +13,9 @@ public sealed record CopyOnWrite
     public static CopyOnWrite Temporary { get; } = new((string?)null);
 
     /// <summary>
-    /// Into a directory of the host, which must be there, belong to the container's user, and serve one container at a
-    /// time: the changes are in its directory <c>upper</c>.
+    /// Into a directory of the host, which must be there and belong to the container's user; the changes are in its
+    /// directory <c>upper</c>. It serves one container at a time, of whichever process: its file <c>lock</c> sees to
+    /// that.
     /// </summary>
     public static CopyOnWrite In(string directory) => new(directory);
 

@@ -25,13 +25,19 @@ internal sealed record DirectoryRoot(string Path, CopyOnWrite? Changes) : RootFi
 
     internal override (RootFilesystem Root, IDisposable? Held) Open()
     {
-        if (Changes is not { KeptIn: null } || !TemporaryLayer.IsNeeded)
+        if (Changes is { KeptIn: { } directory })
+        {
+            var kept = KeptLayer.Take(directory);
+            return (this with { Changes = Changes with { Lease = kept.Lease } }, kept);
+        }
+
+        if (Changes is null || !TemporaryLayer.IsNeeded)
         {
             return (this, null);
         }
 
-        var layer = TemporaryLayer.Make();
-        return (this with { Changes = layer.AsChanges() }, layer);
+        var temporary = TemporaryLayer.Make();
+        return (this with { Changes = temporary.AsChanges() }, temporary);
     }
 
     internal override SafeFileHandle? OpenForLookup() => Syscall.Open(Path, OpenFlags.O_PATH);

@@ -3,14 +3,15 @@ using System.Runtime.InteropServices;
 namespace ContainerKit.TestHost.Verbs;
 
 /// <summary>
-/// run [--init | --no-init] [--count N] [--survive-interrupt] PROGRAM [ARGUMENT...]: runs it in N containers at once, its
-/// output and errors forwarded, and prints how each ended. The program prints what says that it runs.
+/// run [--init | --no-init] [--count N] [--survive-interrupt] [--keep ROOT CHANGES] PROGRAM [ARGUMENT...]: runs it in N
+/// containers at once, its output and errors forwarded, and prints how each ended. The program prints what says that it
+/// runs.
 /// </summary>
 internal static class Run
 {
     public static async Task<int> StartAsync(string[] arguments)
     {
-        var (init, count, next) = (true, 1, 0);
+        var (init, count, next, root) = (true, 1, 0, RootFilesystem.HostSystem);
         PosixSignalRegistration? interrupts = null;
         for (; arguments[next].StartsWith("--", StringComparison.Ordinal); next++)
         {
@@ -25,6 +26,10 @@ internal static class Run
                 case "--survive-interrupt":
                     interrupts = PosixSignalRegistration.Create(PosixSignal.SIGINT, Survive);
                     break;
+                case "--keep":
+                    root = RootFilesystem.Directory(arguments[next + 1], CopyOnWrite.In(arguments[next + 2]));
+                    next += 2;
+                    break;
                 default:
                     throw new ArgumentException(arguments[next]);
             }
@@ -32,13 +37,13 @@ internal static class Run
 
         using (interrupts)
         {
-            await RunAsync(arguments[next..], init, count);
+            await RunAsync(arguments[next..], root, init, count);
         }
 
         return 0;
     }
 
-    private static async Task RunAsync(string[] command, bool init, int count)
+    private static async Task RunAsync(string[] command, RootFilesystem root, bool init, int count)
     {
         await using var output = Console.OpenStandardOutput();
         await using var errors = Console.OpenStandardError();
@@ -46,6 +51,8 @@ internal static class Run
         {
             Command = command,
             Init = init,
+            Root = root,
+            Mounts = root == RootFilesystem.HostSystem ? [] : [new BindMount("/usr", "/usr")],
             StandardOutput = StandardStream.To(output),
             StandardError = StandardStream.To(errors),
         };
