@@ -83,14 +83,22 @@ internal static unsafe partial class Syscall
     /// <summary>Sets the permissions of a file of the host; chmod(2).</summary>
     public static void ChangeMode(string path, uint mode) => Check(Chmod(path, mode), "chmod", path);
 
-    /// <summary>What a file is; fstat(2).</summary>
+    /// <summary>What an open file is; fstat(2).</summary>
     public static FileStatus Status(SafeFileHandle file)
     {
         // statx has one layout everywhere, struct stat has not; musl before 1.2.5 does not export it.
         const int AT_EMPTY_PATH = 0x1000;
-        const uint STATX_BASIC_STATS = 0x7ff;
         var status = new FileStatus();
         Check(StatX(SyscallNumber.statx.Here, file, "", AT_EMPTY_PATH, STATX_BASIC_STATS, &status), "statx");
+        return status;
+    }
+
+    /// <summary>What a file of the host is; links are followed. stat(2).</summary>
+    public static FileStatus Status(string path)
+    {
+        const int AT_FDCWD = -100;
+        var status = new FileStatus();
+        Check(StatX(SyscallNumber.statx.Here, AT_FDCWD, path, 0, STATX_BASIC_STATS, &status), "statx", path);
         return status;
     }
 
@@ -136,6 +144,8 @@ internal static unsafe partial class Syscall
         return Lock(file, F_OFD_SETLK, &wanted) >= 0;
     }
 
+    private const uint STATX_BASIC_STATS = 0x7ff;
+
     [LibraryImport("libc", EntryPoint = "memfd_create", SetLastError = true, StringMarshalling = StringMarshalling.Utf8)]
     private static partial int MemfdCreate(string name, uint flags);
 
@@ -167,6 +177,10 @@ internal static unsafe partial class Syscall
     private static partial nint StatX(
         nint number, SafeFileHandle directory, string path, int flags, uint mask, FileStatus* status);
 
+    [LibraryImport("libc", EntryPoint = "syscall", SetLastError = true, StringMarshalling = StringMarshalling.Utf8)]
+    private static partial nint StatX(
+        nint number, int directory, string path, int flags, uint mask, FileStatus* status);
+
     [LibraryImport("libc", EntryPoint = "read", SetLastError = true)]
     private static partial nint Read(SafeFileHandle file, byte* buffer, nuint count);
 
@@ -195,6 +209,12 @@ internal struct FileStatus
 
     [FieldOffset(40)]
     public ulong Size;
+
+    [FieldOffset(128)]
+    public uint Major;
+
+    [FieldOffset(132)]
+    public uint Minor;
 }
 
 /// <summary>A lock of a range of a file; struct flock.</summary>

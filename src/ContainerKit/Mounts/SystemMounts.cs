@@ -9,7 +9,9 @@ internal static class SystemMounts
     /// <summary>What /tmp, /run and /dev/shm may hold together.</summary>
     private static readonly ByteSize MemorySize = ByteSize.MiB(256);
 
-    private static readonly string[] Devices = ["null", "zero", "full", "random", "urandom", "tty"];
+    /// <summary>The devices, with their numbers: Documentation/admin-guide/devices.txt of Linux.</summary>
+    private static readonly (string Name, uint Major, uint Minor)[] Devices =
+        [("null", 1, 3), ("zero", 1, 5), ("full", 1, 7), ("random", 1, 8), ("urandom", 1, 9), ("tty", 5, 0)];
 
     // Of the machine, not of the container, and writable or telling. The lists follow what runc and crun agree on.
     private static readonly string[] MaskedFiles = Existing(
@@ -77,10 +79,12 @@ internal static class SystemMounts
         const MountAttributes quiet = MountAttributes.MOUNT_ATTR_NOSUID | MountAttributes.MOUNT_ATTR_NOEXEC;
         var dev = plan.Root.CloneTree(memory, "dev");
         stage.Attach(dev, root, "dev");
-        foreach (var name in Devices)
+        foreach (var (name, major, minor) in Devices)
         {
+            var path = $"/dev/{name}";
+            CheckDevice(path, major, minor);
             stage.MakeFile(dev, name, 0x1B6); // 0666
-            stage.Attach(plan.Inside.CloneTree(Descriptor.WorkingDirectory, $"/dev/{name}"), dev, name);
+            stage.Attach(plan.Inside.CloneTree(Descriptor.WorkingDirectory, path), dev, name);
         }
 
         stage.MakeLink("/proc/self/fd", dev, "fd");
@@ -105,6 +109,24 @@ internal static class SystemMounts
         }
 
         return dev;
+    }
+
+    /// <summary>
+    /// Complains when something else lies where a device should: a container would write to it, and have it over what
+    /// is masked. The step that clones it comes a moment later; only the host's root can change its /dev in between.
+    /// </summary>
+    private static void CheckDevice(string path, uint major, uint minor)
+    {
+        var status = Syscall.Status(path);
+        var isDevice = (status.Mode & (uint)FileType.S_IFMT) == (uint)FileType.S_IFCHR;
+        if (!isDevice || (status.Major, status.Minor) != (major, minor))
+        {
+            var found = isDevice ? $"the device {status.Major}:{status.Minor}" : "no character device";
+            throw new LaunchException(
+                $"statx(\"{path}\")", "the private /dev", "statx", Errno.ENODEV,
+                $"On this host it is {found} instead of {major}:{minor}: unmount what covers it, or make it anew with "
+                + $"mknod -m 0666 {path} c {major} {minor}.");
+        }
     }
 
     private static string[] Existing(params string[] paths) => [.. paths.Where(Path.Exists)];

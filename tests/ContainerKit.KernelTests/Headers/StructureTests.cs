@@ -21,7 +21,7 @@ public class StructureTests
         [typeof(FileStatus)] = ("struct statx",
         [
             ("Links", "stx_nlink"), ("Owner", "stx_uid"), ("Group", "stx_gid"), ("Mode", "stx_mode"),
-            ("Size", "stx_size"),
+            ("Size", "stx_size"), ("Major", "stx_rdev_major"), ("Minor", "stx_rdev_minor"),
         ]),
         [typeof(DirectoryEntry)] = ("struct dirent64", [("Length", "d_reclen"), ("Name", "d_name")]),
         [typeof(OpenHow)] = ("struct open_how", [("Flags", "flags"), ("Mode", "mode"), ("Resolve", "resolve")]),
