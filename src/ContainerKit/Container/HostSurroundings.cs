@@ -14,9 +14,10 @@ internal sealed class HostSurroundings
     /// <summary>Whether this is root, of its own user namespace at least.</summary>
     public bool IsRoot { get; } = Syscall.EffectiveUser == 0;
 
-    /// <summary>Whether this is the root whose ids are all the host's.</summary>
+    /// <summary>Whether this is the root whose ids are all the host's, and who may do what that root may.</summary>
     public bool IsHostRoot { get; } =
-        Syscall.EffectiveUser == 0 && Lines("/proc/self/uid_map").Select(Fields).Any(fields => fields is ["0", "0", "4294967295"]);
+        Syscall.EffectiveUser == 0 && Syscall.Has(Capability.CAP_SYS_ADMIN)
+        && Lines("/proc/self/uid_map").Select(Fields).Any(fields => fields is ["0", "0", "4294967295"]);
 
     /// <summary>Whether a filter decides on this process's system calls.</summary>
     public bool HasSeccompFilter => _status.GetValueOrDefault("Seccomp") == "2";

@@ -15,6 +15,15 @@ internal enum CloneFlags : uint
     CLONE_NEWNET = 0x40000000,
 }
 
+/// <summary>What root may do, in parts; capabilities(7).</summary>
+internal enum Capability
+{
+    CAP_SETGID = 6,
+    CAP_SETUID = 7,
+    CAP_SYS_ADMIN = 21,
+    CAP_SETFCAP = 31,
+}
+
 /// <summary>Options of prctl(2).</summary>
 internal enum PrctlOption
 {

@@ -25,6 +25,16 @@ internal static unsafe partial class Syscall
     public static Errno Refusal(SyscallNumber number, nint a, nint b, nint c, nint d) =>
         Call(number.Here, a, b, c, d) < 0 ? LastError : Errno.None;
 
+    /// <summary>Whether this thread has a capability in its user namespace, in effect; capget(2).</summary>
+    public static bool Has(Capability capability)
+    {
+        const ulong _LINUX_CAPABILITY_VERSION_3 = 0x20080522;
+        var header = _LINUX_CAPABILITY_VERSION_3; // and the process 0, which is this one
+        var sets = stackalloc uint[6]; // effective, permitted and inheritable of the first 32, then of the others
+        Check(Call(SyscallNumber.capget.Here, (nint)(&header), (nint)sets, 0, 0), "capget");
+        return (sets[0] & (1U << (int)capability)) != 0;
+    }
+
     /// <summary>Whether this user may write to a file or in a directory; faccessat(2).</summary>
     public static bool MayWrite(string path)
     {

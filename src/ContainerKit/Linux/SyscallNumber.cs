@@ -14,7 +14,7 @@ internal readonly record struct SyscallNumber(ushort X64, ushort Arm64)
         chdir = new(80, 49), getpid = new(39, 172), keyctl = new(250, 219), openat = new(257, 56),
         mkdirat = new(258, 34), mknodat = new(259, 33), symlinkat = new(266, 36), fchmodat = new(268, 53),
         unshare = new(272, 97), setns = new(308, 268), dup3 = new(292, 24), prlimit64 = new(302, 261),
-        statx = new(332, 291), getdents64 = new(217, 61),
+        statx = new(332, 291), getdents64 = new(217, 61), capget = new(125, 90),
         pidfd_send_signal = new(424), open_tree = new(428), move_mount = new(429), fsopen = new(430),
         fsconfig = new(431), fsmount = new(432), pidfd_open = new(434), clone3 = new(435), close_range = new(436),
         openat2 = new(437), mount_setattr = new(442), seccomp = new(317, 277), landlock_create_ruleset = new(444);

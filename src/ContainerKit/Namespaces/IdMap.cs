@@ -12,10 +12,10 @@ public abstract record IdMap
     }
 
     /// <summary>
-    /// The default: the container has one user and one group. For an ordinary user they are that user's own on the
-    /// host; for root they are ids from 500,000,001 to 504,194,304 that no other container of this machine's
-    /// pid namespace has while this one lives. A later one can have the same: let containers write to host directories
-    /// only as <see cref="SingleIdAs"/>.
+    /// The default: the container has one user and one group. For an ordinary user, and for a root without CAP_SETUID
+    /// and CAP_SETGID, they are that user's own on the host; for root they are ids from 500,000,001 to 504,194,304 that
+    /// no other container of this machine's pid namespace has while this one lives. A later one can have the same: let
+    /// containers write to host directories only as <see cref="SingleIdAs"/>.
     /// </summary>
     public static IdMap SingleId { get; } = new SingleIdMap(null, null);
 
@@ -64,8 +64,27 @@ public abstract record IdMap
     private static readonly Lazy<bool> HasOwnIds =
         new(() => HasOwnIdsIn("/proc/self/uid_map") && HasOwnIdsIn("/proc/self/gid_map"), LazyThreadSafetyMode.PublicationOnly);
 
-    /// <summary>Whether this process may map ids of others: it is root, and not of a user namespace that has but a few.</summary>
-    private protected static bool IsPrivileged => Syscall.EffectiveUser == 0 && HasOwnIds.Value;
+    /// <summary>Whether this process may map ids of others.</summary>
+    private protected static bool IsPrivileged =>
+        IsRootOfMany && Syscall.Has(Capability.CAP_SETUID) && Syscall.Has(Capability.CAP_SETGID);
+
+    /// <summary>
+    /// Whether this process is root, and not of a user namespace that has but a few ids: the host's own root, as far as
+    /// it can know.
+    /// </summary>
+    private protected static bool IsRootOfMany => Syscall.EffectiveUser == 0 && HasOwnIds.Value;
+
+    /// <summary>Complains when this process is root, and the kernel lets it not map itself (from 5.12 on).</summary>
+    private protected void CheckMapsRoot()
+    {
+        if (Syscall.EffectiveUser == 0 && !Syscall.Has(Capability.CAP_SETFCAP))
+        {
+            throw new LaunchException(
+                "write(\"uid_map\")", $"{this}", "write", Errno.EPERM,
+                "This process is root without CAP_SETFCAP, which it needs to map its own user: give it CAP_SETUID and "
+                + "CAP_SETGID for IdMap.SingleId, CAP_SETFCAP besides for others, or start it as an ordinary user.");
+        }
+    }
 
     private static bool HasOwnIdsIn(string map) =>
         Syscall.ReadText(map).Split('\n', StringSplitOptions.RemoveEmptyEntries).Select(line => line.Split(' ', StringSplitOptions.RemoveEmptyEntries)).Any(range =>

@@ -19,7 +19,17 @@ internal sealed record SingleIdMap(uint? HostUser, uint? HostGroup) : IdMap
         base.Validate(user, group, hasGroups, limitsProcesses);
         if (!IsPrivileged && (HostUser ?? Syscall.EffectiveUser, HostGroup ?? Syscall.EffectiveGroup) != (Syscall.EffectiveUser, Syscall.EffectiveGroup))
         {
-            throw new ArgumentException($"Only root can map ids of others, as {this} does; use IdMap.SingleId.");
+            throw new ArgumentException(
+                $"Only root with CAP_SETUID and CAP_SETGID can map ids of others, as {this} does; use IdMap.SingleId.");
+        }
+
+        if (HostUser is null && limitsProcesses && IsRootOfMany && !IsPrivileged)
+        {
+            throw new LaunchException(
+                "prlimit64(RLIMIT_NPROC)", $"{this}", "prlimit64", Errno.EPERM,
+                "This process is root without CAP_SETUID and CAP_SETGID, so the program would be the host's root, "
+                + "whom no limit of processes binds: give it these capabilities, start it as an ordinary user, or set "
+                + "MaxProcesses to null.");
         }
     }
 
@@ -32,6 +42,11 @@ internal sealed record SingleIdMap(uint? HostUser, uint? HostGroup) : IdMap
         }
         else
         {
+            if ((HostUser ?? Syscall.EffectiveUser) == 0)
+            {
+                CheckMapsRoot();
+            }
+
             WriteMap(plan, "uid_map", Line(user, HostUser ?? Syscall.EffectiveUser, 1));
             if (!IsPrivileged)
             {
@@ -43,7 +58,8 @@ internal sealed record SingleIdMap(uint? HostUser, uint? HostGroup) : IdMap
 
         if (IsPrivileged)
         {
-            plan.MapsIds = HostUser is null; // ids that were chosen are the files' own
+            // Ids that were chosen are the files' own.
+            plan.MapsIds = HostUser is null && Syscall.Has(Capability.CAP_SYS_ADMIN);
             plan.Root.SetGroups([]);
         }
 

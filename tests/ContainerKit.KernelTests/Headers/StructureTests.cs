@@ -145,6 +145,7 @@ public class StructureTests
         check.Equal("_LINUX_CAPABILITY_VERSION_3", (uint)header);
         check.Equal("offsetof(struct __user_cap_header_struct, pid)", sizeof(uint));
         Assert.Equal(0u, (uint)(header >> 32));
+        check.Equal("offsetof(struct __user_cap_data_struct, effective)", 0); // which Syscall.Has looks at
         check.Equal("_LINUX_CAPABILITY_U32S_3 * sizeof(struct __user_cap_data_struct)", BytesFrom(stage, argument: 1));
 
         stage.LoopbackUp();

@@ -3,22 +3,22 @@ using System.Runtime.InteropServices;
 namespace ContainerKit.TestHost.Verbs;
 
 /// <summary>
-/// run [--init | --no-init] [--count N] [--survive-interrupt] [--keep ROOT CHANGES] PROGRAM [ARGUMENT...]: runs it in N
-/// containers at once, its output and errors forwarded, and prints how each ended. The program prints what says that it
-/// runs.
+/// run [--init | --no-init] [--count N] [--survive-interrupt] [--keep ROOT CHANGES] [--unlimited] PROGRAM [ARG...]:
+/// runs it in N containers at once, its output and errors forwarded, and prints how each ended. The program prints what
+/// says that it runs.
 /// </summary>
 internal static class Run
 {
     public static async Task<int> StartAsync(string[] arguments)
     {
-        var (init, count, next, root) = (true, 1, 0, RootFilesystem.HostSystem);
+        var (options, count, next) = (new ContainerOptions { Command = arguments }, 1, 0);
         PosixSignalRegistration? interrupts = null;
         for (; arguments[next].StartsWith("--", StringComparison.Ordinal); next++)
         {
             switch (arguments[next])
             {
                 case "--init" or "--no-init":
-                    init = arguments[next] == "--init";
+                    options = options with { Init = arguments[next] == "--init" };
                     break;
                 case "--count":
                     count = int.Parse(arguments[++next], System.Globalization.CultureInfo.InvariantCulture);
@@ -27,8 +27,14 @@ internal static class Run
                     interrupts = PosixSignalRegistration.Create(PosixSignal.SIGINT, Survive);
                     break;
                 case "--keep":
-                    root = RootFilesystem.Directory(arguments[next + 1], CopyOnWrite.In(arguments[next + 2]));
-                    next += 2;
+                    options = options with
+                    {
+                        Root = RootFilesystem.Directory(arguments[++next], CopyOnWrite.In(arguments[++next])),
+                        Mounts = [new BindMount("/usr", "/usr")],
+                    };
+                    break;
+                case "--unlimited":
+                    options = options with { MaxProcesses = null };
                     break;
                 default:
                     throw new ArgumentException(arguments[next]);
@@ -37,22 +43,18 @@ internal static class Run
 
         using (interrupts)
         {
-            await RunAsync(arguments[next..], root, init, count);
+            await RunAsync(options with { Command = arguments[next..] }, count);
         }
 
         return 0;
     }
 
-    private static async Task RunAsync(string[] command, RootFilesystem root, bool init, int count)
+    private static async Task RunAsync(ContainerOptions options, int count)
     {
         await using var output = Console.OpenStandardOutput();
         await using var errors = Console.OpenStandardError();
-        var options = new ContainerOptions
+        options = options with
         {
-            Command = command,
-            Init = init,
-            Root = root,
-            Mounts = root == RootFilesystem.HostSystem ? [] : [new BindMount("/usr", "/usr")],
             StandardOutput = StandardStream.To(output),
             StandardError = StandardStream.To(errors),
         };
