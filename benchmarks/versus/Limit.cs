@@ -69,6 +69,8 @@ internal static partial class Limit
         var counts = Count(plan.Split('\n'), PlannedCall());
         counts.Remove("supervise");
         counts.Remove("init");
+        counts.Remove("continue");
+        counts["dup3"] -= 3; // of descriptors that come only with a spare's second part
         return counts;
     }
 

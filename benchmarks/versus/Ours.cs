@@ -8,12 +8,17 @@ internal static class Ours
 {
     public const string InitOff = "ContainerKit, init off";
     public const string InitOn = "ContainerKit, init on";
+    public const string Spare = "ContainerKit, init off, a spare";
+
+    private static readonly ContainerHost HostWithSpare = new(new ContainerHostOptions { Spares = 1 });
 
     /// <summary>We, with output that goes nowhere as that of the peers, and once as a caller gets it unasked.</summary>
     public static IEnumerable<Contender> Contenders(Workshop workshop)
     {
         yield return new(InitOff, () => RunAsync(workshop, init: false));
         yield return new(InitOn, () => RunAsync(workshop, init: true));
+        yield return new(Spare, async () => (await HostWithSpare.RunAsync(Silent(workshop, ["/true"]) with { Init = false })).EnsureSuccess());
+        yield return new($"{InitOn}, a spare", async () => (await HostWithSpare.RunAsync(Silent(workshop, ["/true"]))).EnsureSuccess());
         yield return new($"{InitOn}, output captured", async () => (await Container.RunAsync(Captured(workshop, ["/true"]))).EnsureSuccess());
     }
 

@@ -8,6 +8,9 @@ namespace Versus;
 /// </summary>
 internal sealed class Rounds
 {
+    /// <summary>Before each run: the kernel unmakes the namespaces of the one before, and a spare is made, meanwhile.</summary>
+    private static readonly TimeSpan Pause = TimeSpan.FromMilliseconds(10);
+
     private readonly Dictionary<string, List<double[]>> _milliseconds = [];
 
     /// <summary>The contenders' names, in the order in which they were given.</summary>
@@ -50,6 +53,7 @@ internal sealed class Rounds
         var times = new double[each];
         for (var i = 0; i < each; i++)
         {
+            await Task.Delay(Pause);
             var start = Stopwatch.GetTimestamp();
             await contender.RunAsync();
             times[i] = Stopwatch.GetElapsedTime(start).TotalMilliseconds;

@@ -27,9 +27,9 @@ internal static class StartToExit
     [
         (Ours.InitOff, Peers.Limit, 1.2),
         (Ours.InitOn, Peers.LimitInit, 1.2),
-        (Ours.InitOff, Peers.Bubblewrap, 0.45),
-        (Ours.InitOff, Peers.Crun, 0.2),
-        (Ours.InitOff, Peers.Runc, 0.08),
+        (Ours.Spare, Peers.Bubblewrap, 0.45),
+        (Ours.Spare, Peers.Crun, 0.2),
+        (Ours.Spare, Peers.Runc, 0.08),
         (Ours.InitOn, Ours.InitOff, 1.25),
     ];
 

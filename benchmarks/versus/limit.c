@@ -88,6 +88,7 @@ static void loopback_up(void)
 static void inside(void)
 {
     char byte;
+    SYS(prctl, PR_SET_PDEATHSIG, SIGKILL);
     SYS(close, pair[0]);
     SYS(umask, 0);
     SYS(sethostname, "container", 9);
@@ -252,6 +253,18 @@ static void write_map(long directory, const char *name)
     SYS(close, file);
 }
 
+// To its own end of the channel, which it does not read: here is no host to receive it.
+static void send_pidfd(void)
+{
+    struct { uint64_t length; int level, type, descriptor[2]; } attached = {20, 1, 1, {pidfd, 0}};
+    uint64_t none = 0;
+    struct { void *start; uint64_t length; } vector = {&none, sizeof none};
+    struct { uint64_t name[2]; void *vectors; uint64_t count; void *control; uint64_t control_length, flags; } message = {
+        .vectors = &vector, .count = 1, .control = &attached, .control_length = sizeof attached,
+    };
+    SYS(sendmsg, pair[1], &message, 0);
+}
+
 static _Noreturn void supervise(void)
 {
     int status = 0;
@@ -296,6 +309,7 @@ __attribute__((used)) _Noreturn void begin(char **stack)
     long directory = SYS(openat, AT_FDCWD, path, O_PATH | O_CLOEXEC);
     write_map(directory, "uid_map");
     write_map(directory, "gid_map");
+    send_pidfd();
     SYS(write, pair[0], "\n", 1);
     supervise();
 }

@@ -26,7 +26,7 @@ public class ResourceExhaustionTests
         using var temp = new TempDirectory();
         var (launcher, plan, setup) = (temp["launcher"], temp.Write("plan", new string('\0', 1 << 20)), temp.Write("setup", ""));
         Launcher.Save(launcher);
-        var command = $"exec 3<'{plan}' 4>'{setup}'; exec prlimit --as=1000000 '{launcher}' 3 4";
+        var command = $"exec 3<'{plan}' 4>'{setup}'; exec prlimit --as=1000000 '{launcher}'";
         using var process = Process.Start("sh", ["-c", command]);
         await process.WaitForExitAsync(TestContext.Current.CancellationToken).WaitAsync(TimeFactor.Seconds(30), TestContext.Current.CancellationToken);
         var failure = MemoryMarshal.Read<Failure>(File.ReadAllBytes(setup));

@@ -18,6 +18,7 @@ public static class Container
     {
         ArgumentNullException.ThrowIfNull(options);
         OptionsCheck.Validate(options);
-        return ContainerPlan.Print(options);
+        using var plan = ContainerPlan.Make(options);
+        return plan.ToString();
     }
 }

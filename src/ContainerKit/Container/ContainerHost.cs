@@ -3,11 +3,20 @@ using ContainerKit.Launch;
 namespace ContainerKit;
 
 /// <summary>Starts containers, and ends those that still run when it is disposed. Thread-safe.</summary>
-public sealed class ContainerHost(ContainerHostOptions? options = null) : IAsyncDisposable
+public sealed class ContainerHost : IAsyncDisposable
 {
-    private readonly ContainerHostOptions _options = options ?? new();
+    private readonly Spares _spares;
     private readonly HashSet<LaunchedProcess> _running = [];
     private volatile bool _disposed;
+
+    /// <summary>A host with these options, or with the default ones.</summary>
+    public ContainerHost(ContainerHostOptions? options = null)
+    {
+        options ??= new();
+        ArgumentOutOfRangeException.ThrowIfNegative(options.Spares);
+        ArgumentOutOfRangeException.ThrowIfGreaterThan(options.Spares, 64);
+        _spares = new(options.Launcher, options.Spares);
+    }
 
     /// <summary>The host behind the static methods of <see cref="Container"/>.</summary>
     public static ContainerHost Default { get; } = new();
@@ -30,7 +39,7 @@ public sealed class ContainerHost(ContainerHostOptions? options = null) : IAsync
         var (root, held) = options.Root.Open();
         using var rootHeld = held;
         using var streams = new StandardStreams(options);
-        var launched = ContainerPlan.Start(options with { Root = root }, _options.Launcher, streams.OfProgram, onlyEnd: true);
+        var launched = _spares.Start(ContainerPlan.Make(options with { Root = root }), streams.OfProgram, onlyEnd: true);
         using var timeout = new CancellationTokenSource(options.Timeout);
         ExitStatus status;
         try
@@ -65,6 +74,7 @@ public sealed class ContainerHost(ContainerHostOptions? options = null) : IAsync
         }
 
         await Task.WhenAll(running.Select(EndAsync)).ConfigureAwait(false);
+        await _spares.DisposeAsync().ConfigureAwait(false);
     }
 
     private void Register(LaunchedProcess launched)

@@ -41,8 +41,7 @@ public sealed record ContainerOptions
 
     /// <summary>
     /// Whether PID 1 is a reaping init and the program its child, as programs expect it; true unless said otherwise.
-    /// Without it the program is PID 1: it must reap orphans, signals it does not handle are lost, and a hostile one can
-    /// outlive its supervisor should somebody kill just that.
+    /// Without it the program is PID 1: it must reap orphans, and signals it does not handle are lost.
     /// </summary>
     public bool Init { get; init; } = true;
 

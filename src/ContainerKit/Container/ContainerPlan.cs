@@ -1,6 +1,5 @@
 using ContainerKit.Launch;
 using ContainerKit.Linux;
-using Microsoft.Win32.SafeHandles;
 
 namespace ContainerKit;
 
@@ -9,24 +8,13 @@ internal static class ContainerPlan
 {
     private const string DefaultPath = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 
-    /// <summary>Starts a container's launcher, with the descriptors that become 0, 1 and 2.</summary>
-    public static LaunchedProcess Start(
-        ContainerOptions options, Launcher launcher, ReadOnlySpan<SafeFileHandle> standard, bool onlyEnd = false)
+    /// <summary>All that a start does.</summary>
+    public static LaunchPlan Make(ContainerOptions options) => LaunchPlan.Make(plan => AddTo(plan, options));
+
+    private static void AddTo(LaunchPlan plan, ContainerOptions options)
     {
         var user = UserLookup.Find(options);
-        return LaunchedProcess.Start(launcher, standard, (plan, control) => AddTo(plan, control, options, user), onlyEnd);
-    }
 
-    /// <summary>What a start would do, as text.</summary>
-    public static string Print(ContainerOptions options)
-    {
-        using var plan = LaunchPlan.Rent();
-        AddTo(plan, Descriptor.Number(3), options, UserLookup.Find(options));
-        return plan.ToString();
-    }
-
-    private static void AddTo(LaunchPlan plan, Descriptor control, ContainerOptions options, ContainerUser user)
-    {
         // A process cannot be born into a time namespace; it makes one, and joins it.
         plan.Namespaces = (CloneFlags)(options.Namespaces & ~NamespaceKinds.Time);
         plan.Init = options.Init;
@@ -34,10 +22,10 @@ internal static class ContainerPlan
         AddNamespaces(plan, options, user);
         var root = AddFiles(plan, options, user);
         Confine(plan, options, user, root);
-        plan.End(control);
+        plan.End();
 
         plan.Because($"the command '{options.Command[0]}'");
-        plan.Execute(control, Candidates(options), options.Command, Environment(options, user));
+        plan.Execute(Candidates(options), options.Command, Environment(options, user));
     }
 
     private static void AddNamespaces(LaunchPlan plan, ContainerOptions options, ContainerUser user)
@@ -53,7 +41,7 @@ internal static class ContainerPlan
         if (options.Namespaces.HasFlag(NamespaceKinds.Network))
         {
             plan.Because("the loopback interface");
-            plan.Inside.LoopbackUp();
+            plan.Early.LoopbackUp();
         }
 
         if (options.Namespaces.HasFlag(NamespaceKinds.Time))

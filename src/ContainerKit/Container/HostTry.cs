@@ -13,7 +13,7 @@ internal sealed class HostTry(Launcher launcher, CancellationToken cancellationT
     /// namespace the child is root.
     /// </summary>
     public Task<LinuxException?> StartAsync(CloneFlags namespaces, Action<LaunchPlan>? add = null) =>
-        EndAsync(() => LaunchedProcess.Start(launcher, [], (plan, control) =>
+        EndAsync(() => LaunchPlan.Make(plan =>
         {
             (plan.Namespaces, plan.Init) = (namespaces, false);
             plan.Begin();
@@ -23,21 +23,21 @@ internal sealed class HostTry(Launcher launcher, CancellationToken cancellationT
             }
 
             add?.Invoke(plan);
-            plan.End(control);
-            plan.Execute(control, [NoProgram], [NoProgram], []);
+            plan.End();
+            plan.Execute([NoProgram], [NoProgram], []);
         }));
 
     /// <summary>Makes all of a container with default options.</summary>
     public Task<LinuxException?> StartContainerAsync() =>
-        EndAsync(() => ContainerPlan.Start(new ContainerOptions { Command = [NoProgram] }, launcher, []));
+        EndAsync(() => ContainerPlan.Make(new ContainerOptions { Command = [NoProgram] }));
 
-    private async Task<LinuxException?> EndAsync(Func<LaunchedProcess> start)
+    private async Task<LinuxException?> EndAsync(Func<LaunchPlan> make)
     {
         cancellationToken.ThrowIfCancellationRequested();
         LaunchedProcess launched;
         try
         {
-            launched = start();
+            launched = LaunchedProcess.Start(launcher, make(), []);
         }
         catch (LinuxException failure)
         {

@@ -64,5 +64,6 @@ internal sealed record Call(string Name, SyscallNumber Number, params ArgumentPr
     /// <summary>The launcher's roles, which stand where a system call would.</summary>
     public static readonly Call
         supervise = new("supervise", new SyscallNumber(0xfff0, 0xfff0), Descriptor, Descriptor),
-        init = new("init", new SyscallNumber(0xfff1, 0xfff1), Descriptor, Descriptor);
+        init = new("init", new SyscallNumber(0xfff1, 0xfff1), Descriptor, Descriptor),
+        @continue = new("continue", new SyscallNumber(0xfff2, 0xfff2));
 }

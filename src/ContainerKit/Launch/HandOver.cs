@@ -1,3 +1,4 @@
+using System.Runtime.CompilerServices;
 using ContainerKit.Linux;
 
 namespace ContainerKit.Launch;
@@ -8,7 +9,7 @@ namespace ContainerKit.Launch;
 /// </summary>
 internal sealed class HandOver(PlanData data)
 {
-    private const int Most = 8, HeaderSize = 16;
+    private const int Most = 8, HeaderSize = 16, SOL_SOCKET = 1, SCM_RIGHTS = 1;
 
     // Two copies: the one the sender's steps fill in with its numbers, and the one the kernel fills in for the receiver.
     private readonly long _sent = data.Reserve(HeaderSize + (Most * sizeof(int)));
@@ -27,25 +28,28 @@ internal sealed class HandOver(PlanData data)
         return (_sent + offset, Descriptor.ResultAt(_received + offset));
     }
 
-    /// <summary>Adds the steps that send and receive.</summary>
-    public void Complete(LaunchStage sender, Descriptor sending, LaunchStage receiver, Descriptor receiving)
+    /// <summary>Adds the step that sends them, with a message.</summary>
+    public void Send<T>(LaunchStage stage, Descriptor socket, T message)
+        where T : unmanaged
     {
-        const int SOL_SOCKET = 1, SCM_RIGHTS = 1;
-        var length = HeaderSize + (sizeof(int) * _count);
-        data.Write(_sent, new ControlHeader((nuint)length, SOL_SOCKET, SCM_RIGHTS));
-        sender.Send(sending, Message(_sent, length));
-        receiver.Receive(receiving, Message(_received, length));
+        data.Write(_sent, new ControlHeader((nuint)Length, SOL_SOCKET, SCM_RIGHTS));
+        stage.Send(socket, Header(_sent, data.Add(message), Unsafe.SizeOf<T>()));
     }
 
-    private unsafe long Message(long control, int length)
+    /// <summary>Adds the step that receives them, with a byte.</summary>
+    public void Receive(LaunchStage stage, Descriptor socket) => stage.Receive(socket, Header(_received, data.Reserve(1), 1));
+
+    private int Length => HeaderSize + (sizeof(int) * _count);
+
+    private unsafe long Header(long control, long message, int length)
     {
-        var vector = data.Add(new IoVector((byte*)data.Reserve(1), 1));
+        var vector = data.Add(new IoVector((byte*)message, (nuint)length));
         return data.Add(new MessageHeader
         {
             Vectors = (IoVector*)vector,
             VectorCount = 1,
             Control = (void*)control,
-            ControlLength = (nuint)length,
+            ControlLength = (nuint)Length,
         });
     }
 }

@@ -6,10 +6,12 @@ internal static class LaunchFailure
     /// <summary>The exception for a failure that the launcher reported.</summary>
     public static LaunchException Describe(LaunchPlan plan, Failure failure)
     {
-        if (plan.Find(failure.Step) is not var (step, text))
+        if (plan.Find(failure.Part, failure.Step) is not var (step, text))
         {
-            return new("mapping the plan", "the launcher", "mmap", failure.Errno,
-                "The launcher found no memory for its plan; raise RLIMIT_AS or the memory limit of this process.");
+            return failure.Errno is Errno.EMFILE
+                ? new("receiving the plan", "the launcher", "recvmsg", failure.Errno, MoreDescriptors)
+                : new("mapping the plan", "the launcher", "mmap", failure.Errno,
+                    "The launcher found no memory for its plan; raise RLIMIT_AS or the memory limit of this process.");
         }
 
         var errno = failure.Errno is Errno.None ? Errno.EIO : failure.Errno;
@@ -21,6 +23,8 @@ internal static class LaunchFailure
         new("supervise", "the launcher", "supervise", Errno.ESRCH,
             "The container's supervisor was killed from outside, and its container with it.");
 
+    private const string MoreDescriptors = "The start needs more descriptors than this process may have: raise RLIMIT_NOFILE.";
+
     private static string? Hint(Step step, Errno errno) => (step.Call.Name, errno) switch
     {
         ("execve", Errno.ENOENT) =>
@@ -28,7 +32,7 @@ internal static class LaunchFailure
         ("execve", Errno.EACCES) => "The file is not executable, or lies in a directory that the container's user cannot enter.",
         ("execve", Errno.ENOEXEC) => "The file has no format the kernel can run: a script needs a #! line, a binary this architecture.",
         ("execve", Errno.E2BIG) => "Arguments and environment exceed the kernel's limit (ARG_MAX; 128 KiB for a single one).",
-        (_, Errno.EMFILE) => "The start needs more descriptors than this process may have: raise RLIMIT_NOFILE.",
+        (_, Errno.EMFILE) => MoreDescriptors,
         ("clone3", Errno.EPERM) =>
             "This user may not make user namespaces: see kernel.unprivileged_userns_clone and "
             + "kernel.apparmor_restrict_unprivileged_userns in sysctl, a chroot, or a seccomp filter around this process. "

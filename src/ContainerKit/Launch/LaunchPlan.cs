@@ -7,7 +7,8 @@ namespace ContainerKit.Launch;
 
 /// <summary>
 /// Everything a start does, as data: features add their steps to its stages, between <see cref="Begin"/> and
-/// <see cref="End"/>, which join them by the forks, roles and channels that every start has.
+/// <see cref="End"/>, which join them by the forks, roles and channels that every start has. It has two parts: a launcher
+/// that has run the first can wait for the second, and serve any start whose first part is the same.
 /// </summary>
 internal sealed class LaunchPlan : IDisposable
 {
@@ -16,31 +17,37 @@ internal sealed class LaunchPlan : IDisposable
     /// <summary>The child's directory of /proc, once its process id has taken the place of the last slashes.</summary>
     private const string ChildPath = "/proc///////////";
 
+    /// <summary>What a launcher inherits after the standard streams.</summary>
+    private static readonly Descriptor Control = Descriptor.Number(5), HeldLease = Descriptor.Number(6);
+
+    private readonly PlanData _first = PlanData.First(), _second = PlanData.Second();
     private readonly LaunchStage _init;
     private (Descriptor First, Descriptor Second) _sync;
     private long _childPath;
     private HandOver? _handOver;
+    private (ReadOnlyMemory<byte> First, ReadOnlyMemory<byte> Second)? _encoded;
 
     public LaunchPlan()
     {
-        Outside = new(Data);
-        Sync = new(Data);
-        Inside = new(Data);
-        Root = new(Data);
-        Pivoted = new(Data);
-        Confined = new(Data);
-        Program = new(Data);
-        _init = new(Data);
+        Outside = new(_first);
+        Early = new(_first);
+        Sync = new(_first);
+        Inside = new(_second);
+        Root = new(_second);
+        Pivoted = new(_second);
+        Confined = new(_second);
+        Program = new(_second);
+        _init = new(_second);
     }
-
-    /// <summary>What the steps point to.</summary>
-    public PlanData Data { get; } = new();
 
     /// <summary>In the launcher, before the fork, with the host's privileges.</summary>
     public LaunchStage Outside { get; }
 
     /// <summary>In the launcher, after the fork, while the child waits.</summary>
     public LaunchStage Sync { get; }
+
+    /// <summary>In the child in its new namespaces: what does not depend on the container's files, limits and program.</summary>
+    public LaunchStage Early { get; }
 
     /// <summary>In the child in its new namespaces, before it changes identity; the host's files are in sight.</summary>
     public LaunchStage Inside { get; }
@@ -73,7 +80,10 @@ internal sealed class LaunchPlan : IDisposable
     public SafeFileHandle? Lease { get; set; }
 
     /// <summary>What <see cref="Sync"/> hands over to the child.</summary>
-    public HandOver HandOver => _handOver ??= new(Data);
+    public HandOver HandOver => _handOver ??= new(_first);
+
+    /// <summary>Whether another start may have the same first part.</summary>
+    public bool CanBePrepared => _handOver is null && Lease is null;
 
     /// <summary>Names the feature whose steps are added from now on; a failed step names it.</summary>
     public void Because(object cause)
@@ -89,34 +99,44 @@ internal sealed class LaunchPlan : IDisposable
     {
         Because(Frame);
         _sync = Outside.SocketPair();
-        _childPath = Data.Add(ChildPath);
+        _childPath = _first.Add(ChildPath);
         ChildDirectory = Sync.OpenDirectory(_childPath);
-        Inside.Close(_sync.First);
-        Inside.SetUmask(0); // modes in the plan are meant as they stand
+        Early.Prctl(PrctlOption.PR_SET_PDEATHSIG, (long)Signal.SIGKILL); // of a spare; a change of ids clears it
+        Early.Close(_sync.First);
+        Early.SetUmask(0); // modes in the plan are meant as they stand
+        for (var number = 0; number < 3; number++)
+        {
+            Inside.Duplicate(Descriptor.Received(1 + number), number, flags: default);
+        }
     }
 
     /// <summary>Adds the rest of the frame: the forks, the roles, and how each ends when another is gone.</summary>
-    public void End(Descriptor control)
+    public void End()
     {
         Because(Frame);
-        var pidfd = Outside.Fork(Namespaces);
+        var message = new HandOver(_first);
+        var (place, _) = message.Add();
+        var pidfd = Outside.Fork(Namespaces, place);
         Outside.KeepDigits(_childPath + ChildPath.Length);
+        Early.Continue();
+        message.Send(Sync, Control, new Message(MessageKind.InitMade, 0));
         if (_handOver is null)
         {
             Inside.ReadByte(_sync.Second);
-            Sync.Write(_sync.First, Data.Add("\n"u8), 1);
+            Sync.Write(_sync.First, _first.Add("\n"u8), 1);
         }
         else
         {
-            _handOver.Complete(Sync, _sync.First, Inside, _sync.Second);
+            _handOver.Send(Sync, _sync.First, (byte)0);
+            _handOver.Receive(Inside, _sync.Second);
         }
 
         Sync.Duplicate(pidfd, 0);
-        Sync.Duplicate(control, 1);
+        Sync.Duplicate(Control, 1);
         Sync.Duplicate(_sync.First, 2); // closed with the supervisor: whoever asks for the signal too late sees that
         if (Lease is not null)
         {
-            Sync.Duplicate(Descriptor.Number((int)Lease.DangerousGetHandle()), 3);
+            Sync.Duplicate(HeldLease, 3);
         }
 
         Sync.CloseFrom(Lease is null ? 3 : 4);
@@ -129,58 +149,46 @@ internal sealed class LaunchPlan : IDisposable
         {
             Confined.Fork(default);
             var program = Confined.KeepResult();
-            _init.Duplicate(control, 0);
+            _init.Duplicate(Control, 0);
             _init.CloseFrom(1);
             _init.Init(Descriptor.Number(0), program);
         }
     }
 
     /// <summary>Adds the last steps: what the program starts with, and its start.</summary>
-    public void Execute(
-        Descriptor control, IReadOnlyList<string> paths, IReadOnlyCollection<string> arguments, IReadOnlyCollection<string> environment)
+    public void Execute(IReadOnlyList<string> paths, IReadOnlyCollection<string> arguments, IReadOnlyCollection<string> environment)
     {
         Program.NewSession();
         Program.UnblockSignals();
-        Program.Write(control, Data.Add((long)MessageKind.Started), sizeof(long));
+        Program.Write(Control, _second.Add(new Message(MessageKind.Started, 0)), sizeof(long));
         Program.CloseFrom(3, CloseRangeFlags.CLOSE_RANGE_CLOEXEC);
         Program.Execute(paths, arguments, environment);
     }
 
-    /// <summary>Writes the steps behind the data, in one array, and joins the forks.</summary>
-    public ReadOnlySpan<byte> Encode(Architecture architecture)
-    {
-        var count = 0;
-        foreach (var stage in AllStages)
-        {
-            count += stage.Count;
-        }
+    /// <summary>The two parts as the launcher reads them; nothing can be added afterwards.</summary>
+    public (ReadOnlyMemory<byte> First, ReadOnlyMemory<byte> Second) Encode(Architecture architecture) =>
+        _encoded ??= Join(architecture);
 
-        Outside.Last.Fork = count - Sync.Count;
+    /// <summary>Writes the steps of each part behind its data, in one array, and joins the forks.</summary>
+    private (ReadOnlyMemory<byte> First, ReadOnlyMemory<byte> Second) Join(Architecture architecture)
+    {
+        Outside.Last.Fork = Outside.Count + Early.Count;
         if (Init)
         {
-            Confined.Last.Fork = count - Sync.Count - _init.Count;
+            Confined.Last.Fork = Count(SecondPart) - _init.Count;
         }
 
-        var address = Data.AddSteps(count);
-        foreach (var stage in AllStages)
-        {
-            for (var i = 0; i < stage.Count; i++, address += EncodedStep.Size)
-            {
-                Data.Write(address, stage[i].Encode(architecture));
-            }
-        }
-
-        return Data.Content;
+        return (Encode(_first, FirstPart, architecture), Encode(_second, SecondPart, architecture));
     }
 
-    /// <summary>The step with a number, as it prints, and the feature that asked for it.</summary>
-    public (Step Step, string Text)? Find(int number)
+    /// <summary>The step with a number in a part, as it prints, and the feature that asked for it.</summary>
+    public (Step Step, string Text)? Find(int part, int number)
     {
-        foreach (var stage in AllStages)
+        foreach (var stage in part == 0 ? FirstPart : SecondPart)
         {
             if ((uint)number < (uint)stage.Count)
             {
-                return (stage[number], stage[number].PrintCall(Data));
+                return (stage[number], stage[number].PrintCall(stage.Data));
             }
 
             number -= stage.Count;
@@ -204,12 +212,28 @@ internal sealed class LaunchPlan : IDisposable
         return text.ToString();
     }
 
+    /// <summary>A plan, whose memory may have served another.</summary>
+    public static LaunchPlan Make(Action<LaunchPlan> add)
+    {
+        var plan = Rent();
+        try
+        {
+            add(plan);
+            return plan;
+        }
+        catch
+        {
+            plan.Dispose();
+            throw;
+        }
+    }
+
     /// <summary>An empty plan, whose memory may have served another.</summary>
     public static LaunchPlan Rent()
     {
-        lock (Spare)
+        lock (Unused)
         {
-            return Spare.TryPop(out var spare) ? spare : new();
+            return Unused.TryPop(out var unused) ? unused : new();
         }
     }
 
@@ -217,9 +241,10 @@ internal sealed class LaunchPlan : IDisposable
     public void Dispose()
     {
         const int most = 16, mostBytes = 256 * 1024;
-        if (Data.Length > mostBytes)
+        if (_second.Length > mostBytes)
         {
-            Data.Dispose();
+            _first.Dispose();
+            _second.Dispose();
             return;
         }
 
@@ -228,21 +253,52 @@ internal sealed class LaunchPlan : IDisposable
             stage.Clear();
         }
 
-        Data.Clear();
-        (_handOver, Lease, MapsIds) = (null, null, false);
-        lock (Spare)
+        _first.Clear();
+        _second.Clear();
+        (_handOver, _encoded, Lease, MapsIds) = (null, null, null, false);
+        lock (Unused)
         {
-            if (Spare.Count < most)
+            if (Unused.Count < most)
             {
-                Spare.Push(this);
+                Unused.Push(this);
             }
         }
     }
 
-    private static readonly Stack<LaunchPlan> Spare = new();
+    private static readonly Stack<LaunchPlan> Unused = new();
 
-    private static readonly string[] StageNames = ["Outside", "Inside", "Root", "Pivoted", "Confined", "Program", "Init", "Sync"];
+    private static readonly string[] StageNames =
+        ["Outside", "Early", "Sync", "Inside", "Root", "Pivoted", "Confined", "Program", "Init"];
 
     /// <summary>In the order in which they stand in the plan.</summary>
-    private LaunchStage[] AllStages => field ??= [Outside, Inside, Root, Pivoted, Confined, Program, _init, Sync];
+    private LaunchStage[] AllStages => field ??= [.. FirstPart, .. SecondPart];
+
+    private LaunchStage[] FirstPart => field ??= [Outside, Early, Sync];
+
+    private LaunchStage[] SecondPart => field ??= [Inside, Root, Pivoted, Confined, Program, _init];
+
+    private static int Count(LaunchStage[] stages)
+    {
+        var count = 0;
+        foreach (var stage in stages)
+        {
+            count += stage.Count;
+        }
+
+        return count;
+    }
+
+    private static ReadOnlyMemory<byte> Encode(PlanData part, LaunchStage[] stages, Architecture architecture)
+    {
+        var address = part.AddSteps(Count(stages));
+        foreach (var stage in stages)
+        {
+            for (var i = 0; i < stage.Count; i++, address += EncodedStep.Size)
+            {
+                part.Write(address, stage[i].Encode(architecture));
+            }
+        }
+
+        return part.Content;
+    }
 }

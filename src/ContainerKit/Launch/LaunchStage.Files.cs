@@ -78,12 +78,9 @@ internal sealed partial class LaunchStage
     /// <summary>fchdir(2).</summary>
     public void ChangeDirectory(Descriptor directory) => Add(Call.fchdir, directory);
 
-    /// <summary>dup3(2), close-on-exec.</summary>
-    public Descriptor Duplicate(Descriptor file, int number)
-    {
-        Add(Call.dup3, file, number, (long)OpenFlags.O_CLOEXEC);
-        return Descriptor.Number(number);
-    }
+    /// <summary>dup3(2), close-on-exec unless said otherwise.</summary>
+    public void Duplicate(Descriptor file, int number, OpenFlags flags = OpenFlags.O_CLOEXEC) =>
+        Add(Call.dup3, file, number, (long)flags);
 
     /// <summary>close_range(2) of this descriptor and all above.</summary>
     public void CloseFrom(int first, CloseRangeFlags flags = default) =>

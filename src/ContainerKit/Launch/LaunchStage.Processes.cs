@@ -7,10 +7,12 @@ namespace ContainerKit.Launch;
 internal sealed partial class LaunchStage
 {
     /// <summary>clone3(2) with a pidfd: the child goes on at the next step, the parent where the plan says.</summary>
-    public Descriptor Fork(CloneFlags flags)
+    public Descriptor Fork(CloneFlags flags) => Fork(flags, Data.NewResult());
+
+    /// <summary>The same with the pidfd at an address.</summary>
+    public Descriptor Fork(CloneFlags flags, long pidfd)
     {
         const ulong SIGCHLD = (ulong)Signal.SIGCHLD;
-        var pidfd = Data.NewResult();
         var arguments = new CloneArguments { Flags = (ulong)(flags | CloneFlags.CLONE_PIDFD), Pidfd = (ulong)pidfd, ExitSignal = SIGCHLD };
         Add(Call.clone3, Data.Add(arguments), 88);
         return Descriptor.ResultAt(pidfd);
@@ -142,6 +144,9 @@ internal sealed partial class LaunchStage
             }
         }
     }
+
+    /// <summary>Goes on with the plan's second part, once it is there.</summary>
+    public void Continue() => Add(Call.@continue);
 
     /// <summary>The role of the launcher that stays outside.</summary>
     public void Supervise(Descriptor control, Descriptor pidfd) => Add(Call.supervise, control, pidfd);

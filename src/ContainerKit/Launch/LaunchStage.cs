@@ -12,7 +12,7 @@ internal sealed partial class LaunchStage(PlanData data) : IDisposable
 
     /// <summary>A stage by itself.</summary>
     public LaunchStage()
-        : this(new PlanData())
+        : this(PlanData.First())
     {
     }
 

@@ -10,18 +10,19 @@ namespace ContainerKit.Launch;
 /// </summary>
 internal sealed class LaunchedProcess
 {
-    private readonly LaunchPlan _plan;
     private readonly SafeFileHandle _control, _setup;
     private readonly SafeFileHandle? _launcher; // null: .NET reaped it at once, as it does with all children of a host that is PID 1
     private readonly TaskCompletionSource _started = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private readonly TaskCompletionSource<WaitStatus> _ended = new(TaskCreationOptions.RunContinuationsAsynchronously);
-    private EventLoop.Watch _controlWatch, _setupWatch;
+    private LaunchPlan? _plan;
+    private SafeFileHandle? _pidOne;
+    private EventLoop.Watch _controlWatch, _setupWatch, _pidOneWatch;
     private WaitStatus? _program, _init;
     private LaunchException? _failure;
     private bool _setupEnded;
 
-    private LaunchedProcess(LaunchPlan plan, SafeFileHandle control, SafeFileHandle setup, SafeFileHandle? launcher, int processId) =>
-        (_plan, _control, _setup, _launcher, SupervisorId) = (plan, control, setup, launcher, processId);
+    private LaunchedProcess(SafeFileHandle control, SafeFileHandle setup, SafeFileHandle? launcher, int processId) =>
+        (_control, _setup, _launcher, SupervisorId) = (control, setup, launcher, processId);
 
     /// <summary>The process id of the launcher.</summary>
     public int SupervisorId { get; }
@@ -36,40 +37,61 @@ internal sealed class LaunchedProcess
     public Task<WaitStatus> Ended => _ended.Task;
 
     /// <summary>
-    /// Starts a launcher on a plan, whose steps <paramref name="add"/> adds with the control channel at hand. For who only
-    /// waits for the end (<paramref name="onlyEnd"/>), <see cref="Started"/> completes no sooner, and wakes this process
-    /// up no more often.
+    /// Starts a launcher on a plan, and disposes that at the end. For who only waits for the end (<paramref name="onlyEnd"/>),
+    /// <see cref="Started"/> completes no sooner, and wakes this process up no more often.
     /// </summary>
     public static LaunchedProcess Start(
-        Launcher launcher, ReadOnlySpan<SafeFileHandle> standard, Action<LaunchPlan, Descriptor> add, bool onlyEnd = false)
+        Launcher launcher, LaunchPlan plan, ReadOnlySpan<SafeFileHandle> standard, bool onlyEnd = false)
     {
-        var plan = LaunchPlan.Rent();
-        SafeFileHandle? control = null, setup = null;
         try
         {
-            (control, var far) = Syscall.SocketPair();
-            using var farControl = Above2(far);
-            (setup, var write) = Syscall.Pipe();
-            using var farSetup = Above2(write);
-            using var memory = Above2(Syscall.MemfdCreate("plan", MemfdFlags.MFD_CLOEXEC));
-            add(plan, Descriptor.Number(Number(farControl)));
-            Syscall.WriteWhole(memory, plan.Encode(RuntimeInformation.ProcessArchitecture));
-
-            ReadOnlySpan<string> arguments = ["containerkit", $"{Number(memory)}", $"{Number(farSetup)}"];
-            ReadOnlySpan<SafeFileHandle> inherited = plan.Lease is { } lease
-                ? [memory, farSetup, farControl, lease]
-                : [memory, farSetup, farControl];
-            var launched = new LaunchedProcess(plan, control, setup, Spawn(launcher, arguments, standard, inherited, out var id), id);
-            launched.Watch(onlyEnd);
+            var (first, second) = plan.Encode(RuntimeInformation.ProcessArchitecture);
+            var launched = Start(launcher, first.Span, second.Span, standard, plan.Lease);
+            launched.Watch(plan, onlyEnd);
             return launched;
         }
         catch
         {
-            control?.Dispose();
-            setup?.Dispose();
             plan.Dispose();
             throw;
         }
+    }
+
+    /// <summary>Starts a launcher on a plan's first part; it waits for <see cref="Complete"/> or <see cref="AbandonAsync"/>.</summary>
+    public static LaunchedProcess Prepare(Launcher launcher, ReadOnlySpan<byte> firstPart)
+    {
+        using var nothing = Syscall.Open("/dev/null", OpenFlags.O_RDWR);
+        return Start(launcher, firstPart, [], [nothing, nothing, nothing], lease: null);
+    }
+
+    /// <summary>
+    /// Gives a prepared launcher the rest of a plan with the same first part, and the standard streams; false when it is
+    /// there no more. Otherwise as <see cref="Start(Launcher, LaunchPlan, ReadOnlySpan{SafeFileHandle}, bool)"/>.
+    /// </summary>
+    public bool Complete(LaunchPlan plan, ReadOnlySpan<SafeFileHandle> standard, bool onlyEnd)
+    {
+        using var memory = Syscall.MemfdCreate("plan", MemfdFlags.MFD_CLOEXEC);
+        Syscall.WriteWhole(memory, plan.Encode(RuntimeInformation.ProcessArchitecture).Second.Span);
+        if (!Syscall.Send(_setup, [memory, .. standard]))
+        {
+            return false;
+        }
+
+        Watch(plan, onlyEnd);
+        return true;
+    }
+
+    /// <summary>Ends a prepared launcher.</summary>
+    public async Task AbandonAsync()
+    {
+        if (_control.IsClosed)
+        {
+            return;
+        }
+
+        Watch(LaunchPlan.Rent(), onlyEnd: true);
+        Send(Signal.SIGKILL);
+        await ((Task)Ended).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
     }
 
     /// <summary>Sends a signal to PID 1; an init passes it on to the program. Harmless when the container is gone.</summary>
@@ -93,28 +115,58 @@ internal sealed class LaunchedProcess
         }
     }
 
-    /// <summary>A descriptor that a standard stream's number cannot hide; the argument is disposed if it was copied.</summary>
-    private static SafeFileHandle Above2(SafeFileHandle handle)
+    private static LaunchedProcess Start(
+        Launcher launcher, ReadOnlySpan<byte> first, ReadOnlySpan<byte> second, ReadOnlySpan<SafeFileHandle> standard, SafeFileHandle? lease)
     {
-        if (handle.DangerousGetHandle() > 2)
+        SafeFileHandle? control = null, setup = null;
+        try
+        {
+            (control, var far) = Syscall.SocketPair();
+            using var farControl = Safe(far);
+            (setup, far) = Syscall.SocketPair();
+            using var farSetup = Safe(far);
+            using var memory = Safe(Syscall.MemfdCreate("plan", MemfdFlags.MFD_CLOEXEC));
+            Syscall.WriteWhole(memory, first);
+            if (!second.IsEmpty)
+            {
+                Syscall.WriteWhole(memory, second, PlanData.FirstPartSize);
+            }
+
+            using var ownLease = lease is null ? null : Syscall.Duplicate(lease, Syscall.FirstSafeNumber);
+            ReadOnlySpan<SafeFileHandle> inherited = ownLease is null
+                ? [memory, farSetup, farControl]
+                : [memory, farSetup, farControl, ownLease];
+            return new(control, setup, Spawn(launcher, standard, inherited, out var id), id);
+        }
+        catch
+        {
+            control?.Dispose();
+            setup?.Dispose();
+            throw;
+        }
+    }
+
+    /// <summary>A descriptor that another's new number cannot hide; the argument is disposed if it was copied.</summary>
+    private static SafeFileHandle Safe(SafeFileHandle handle)
+    {
+        if (handle.DangerousGetHandle() >= Syscall.FirstSafeNumber)
         {
             return handle;
         }
 
         using (handle)
         {
-            return Syscall.Duplicate(handle, 3);
+            return Syscall.Duplicate(handle, Syscall.FirstSafeNumber);
         }
     }
 
     /// <summary>Starts the launcher; a descriptor that stands for it, unless it has ended and been reaped.</summary>
     private static SafeFileHandle? Spawn(
-        Launcher launcher, ReadOnlySpan<string> arguments, ReadOnlySpan<SafeFileHandle> standard,
-        ReadOnlySpan<SafeFileHandle> inherited, out int processId)
+        Launcher launcher, ReadOnlySpan<SafeFileHandle> standard, ReadOnlySpan<SafeFileHandle> inherited, out int processId)
     {
-        using (var program = launcher.Open())
+        using (var program = Safe(launcher.Open()))
         {
-            processId = Syscall.Spawn($"/proc/self/fd/{Number(program)}", arguments, standard, inherited);
+            processId = Syscall.Spawn($"/proc/self/fd/{program.DangerousGetHandle()}", ["containerkit"], standard, inherited);
         }
 
         try
@@ -128,9 +180,7 @@ internal sealed class LaunchedProcess
         }
     }
 
-    private static int Number(SafeFileHandle handle) => (int)handle.DangerousGetHandle();
-
-    private void Watch(bool onlyEnd)
+    private void Watch(LaunchPlan plan, bool onlyEnd)
     {
         lock (_started)
         {
@@ -138,6 +188,7 @@ internal sealed class LaunchedProcess
             {
                 _setupWatch = onlyEnd ? default : EventLoop.Add(_setup, OnSetup);
                 _controlWatch = EventLoop.Add(_control, OnControl, onlyEnd);
+                _plan = plan;
             }
             catch
             {
@@ -153,8 +204,10 @@ internal sealed class LaunchedProcess
     {
         _controlWatch.Dispose();
         _setupWatch.Dispose();
+        _pidOneWatch.Dispose();
         _control.Dispose();
         _setup.Dispose();
+        _pidOne?.Dispose();
     }
 
     /// <summary>The end of the setup channel says that exec happened, unless a failure came first.</summary>
@@ -172,11 +225,11 @@ internal sealed class LaunchedProcess
     private void ReadSetup()
     {
         Span<byte> bytes = stackalloc byte[16];
-        while (!_setupEnded && Syscall.Read(_setup, bytes) is { } length)
+        while (!_setupEnded && Syscall.Receive(_setup, bytes) is var (length, _, _))
         {
             if (length > 0)
             {
-                _failure ??= LaunchFailure.Describe(_plan, MemoryMarshal.Read<Failure>(bytes));
+                _failure ??= LaunchFailure.Describe(_plan!, MemoryMarshal.Read<Failure>(bytes));
                 continue;
             }
 
@@ -210,11 +263,11 @@ internal sealed class LaunchedProcess
     private void ReadControl()
     {
         Span<byte> bytes = stackalloc byte[8];
-        while (Syscall.Receive(_control, bytes) is var (length, sender))
+        while (Syscall.Receive(_control, bytes) is var (length, sender, attached))
         {
             if (length == 0)
             {
-                OnEnd();
+                OnSupervisorEnd();
                 return;
             }
 
@@ -225,12 +278,40 @@ internal sealed class LaunchedProcess
                     ProgramId = sender;
                     CompleteStart();
                     break;
+                case MessageKind.InitMade:
+                    _pidOne = attached;
+                    break;
                 case MessageKind.ProgramExited:
                     _program = new(message.Status);
                     break;
                 default:
                     _init = new(message.Status);
                     break;
+            }
+        }
+    }
+
+    /// <summary>A supervisor that was killed leaves a PID 1 that may have given up dying with it.</summary>
+    private void OnSupervisorEnd()
+    {
+        if (_init is not null || _pidOne is null)
+        {
+            OnEnd();
+            return;
+        }
+
+        _controlWatch.Dispose();
+        Syscall.Kill(_pidOne);
+        _pidOneWatch = EventLoop.Add(_pidOne, OnPidOneEnd);
+    }
+
+    private void OnPidOneEnd()
+    {
+        lock (_started)
+        {
+            if (!_control.IsClosed)
+            {
+                OnEnd();
             }
         }
     }
@@ -246,7 +327,7 @@ internal sealed class LaunchedProcess
             _launcher.Dispose();
         }
 
-        _plan.Dispose();
+        _plan!.Dispose();
         var failure = _failure ?? (_init is null ? LaunchFailure.SupervisorGone() : null);
         if (failure is not null)
         {

@@ -5,37 +5,57 @@ using System.Text;
 namespace ContainerKit.Launch;
 
 /// <summary>
-/// What the steps of a plan point to: texts, structures and lists, at the addresses they will have in the launcher.
-/// It begins with the offset of the first step, which the encoder fills in.
+/// One of a plan's two parts: what its steps point to (texts, structures and lists, at the addresses they will have in
+/// the launcher), and the steps. It begins with the offset of the first step, which the encoder fills in.
 /// </summary>
 internal sealed unsafe class PlanData : IDisposable
 {
     /// <summary>Where launcher.c maps the plan.</summary>
     public const long PlanAddress = 0x10000000;
 
+    /// <summary>How much of it is the first part, at the most.</summary>
+    public const int FirstPartSize = 0x100000;
+
     private const int ResultsSize = 0x10000;
     private const long ResultsAddress = PlanAddress - ResultsSize;
+
+    private readonly long _start;
+    private readonly int _size;
+    private readonly int _firstResult, _endOfResults;
     private byte[] _buffer = ArrayPool<byte>.Shared.Rent(16 * 1024);
     private int _results;
 
-    public PlanData() => Reserve(sizeof(long));
+    private PlanData(long start, int size, int firstResult, int endOfResults)
+    {
+        (_start, _size, _firstResult, _endOfResults) = (start, size, firstResult, endOfResults);
+        Clear();
+    }
+
+    /// <summary>A first part; results of its steps are numbered from 8.</summary>
+    public static PlanData First() => new(PlanAddress, FirstPartSize, 8, 100);
+
+    /// <summary>A second part; results of its steps are numbered from 100.</summary>
+    public static PlanData Second() => new(PlanAddress + FirstPartSize, Array.MaxLength, 100, ResultsSize / sizeof(int));
 
     /// <summary>How many bytes there are.</summary>
     public int Length { get; private set; }
 
     /// <summary>All of it.</summary>
-    public ReadOnlySpan<byte> Content => _buffer.AsSpan(0, Length);
+    public ReadOnlyMemory<byte> Content => _buffer.AsMemory(0, Length);
 
-    /// <summary>The number under which a result prints: 1 for the first; null for one that lies elsewhere.</summary>
+    /// <summary>The place of a descriptor that comes with the second part; 1 for the first after the part itself.</summary>
+    public static long Received(int index) => ResultsAddress + 16 + (index * sizeof(int)); // struct received of launcher.c
+
+    /// <summary>The number under which a result prints; null for one that lies elsewhere.</summary>
     public static int? ResultNumber(long address) =>
         address < PlanAddress ? (int)(address - ResultsAddress) / sizeof(int) : null;
 
     /// <summary>A place for the next result, or for several in a row.</summary>
     public long NewResult(int count = 1)
     {
-        var first = _results + 1;
+        var first = _results;
         _results += count;
-        return _results < ResultsSize / sizeof(int)
+        return _results <= _endOfResults
             ? ResultsAddress + (sizeof(int) * first)
             : throw new ArgumentException("The container has more mounts and files than one plan can hold; use fewer.");
     }
@@ -47,7 +67,7 @@ internal sealed unsafe class PlanData : IDisposable
         Grow(checked(start + length));
         _buffer.AsSpan(Length, start + length - Length).Clear();
         Length = start + length;
-        return PlanAddress + start;
+        return _start + start;
     }
 
     /// <summary>Adds bytes, and a zero that ends them where they are printed.</summary>
@@ -58,7 +78,7 @@ internal sealed unsafe class PlanData : IDisposable
         bytes.CopyTo(_buffer.AsSpan(start));
         Length += bytes.Length;
         _buffer[Length++] = 0;
-        return PlanAddress + start;
+        return _start + start;
     }
 
     /// <summary>Adds a structure, aligned.</summary>
@@ -76,7 +96,7 @@ internal sealed unsafe class PlanData : IDisposable
     {
         fixed (byte* start = _buffer)
         {
-            *(T*)(start + (address - PlanAddress)) = structure;
+            *(T*)(start + (address - _start)) = structure;
         }
     }
 
@@ -92,7 +112,7 @@ internal sealed unsafe class PlanData : IDisposable
         var start = Length;
         Length += Encoding.UTF8.GetBytes(text, _buffer.AsSpan(Length));
         _buffer[Length++] = 0;
-        return PlanAddress + start;
+        return _start + start;
     }
 
     /// <summary>Adds texts and, zero-terminated, the list of their addresses, as execve(2) wants it.</summary>
@@ -133,14 +153,14 @@ internal sealed unsafe class PlanData : IDisposable
     public long AddSteps(int count)
     {
         var address = Reserve(checked(count * sizeof(EncodedStep)));
-        Write(PlanAddress, address - PlanAddress);
+        Write(_start, address - _start);
         return address;
     }
 
     /// <summary>Takes everything away.</summary>
     public void Clear()
     {
-        (Length, _results) = (0, 0);
+        (Length, _results) = (0, _firstResult);
         Reserve(sizeof(long));
     }
 
@@ -152,13 +172,18 @@ internal sealed unsafe class PlanData : IDisposable
         Length = 0;
     }
 
-    private ReadOnlySpan<byte> From(long address) => Content[(int)(address - PlanAddress)..];
+    private ReadOnlySpan<byte> From(long address) => Content.Span[(int)(address - _start)..];
 
     private void Grow(int needed)
     {
         if (needed <= _buffer.Length)
         {
             return;
+        }
+
+        if (needed > _size)
+        {
+            throw new ArgumentException("The container has longer paths of layers than one plan can hold; use fewer, or shorter ones.");
         }
 
         var larger = ArrayPool<byte>.Shared.Rent(Math.Max(needed, (int)Math.Min(2L * _buffer.Length, Array.MaxLength)));

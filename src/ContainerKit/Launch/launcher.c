@@ -1,9 +1,10 @@
 /*
  * The launcher: runs the system calls that C# wrote down, in a process where no managed code can run.
  *
- * It is freestanding and single-threaded, and decides nothing. The plan is mapped at a fixed address, so every pointer
- * in it is a number the host knows. Four roles: run a plan, supervise PID 1, be PID 1 (init); resident comes later.
- * Started as: launcher PLAN SETUP, the numbers of two inherited descriptors. Build with ./build-launcher.
+ * It is freestanding and single-threaded, and decides nothing. A plan has two parts, mapped at fixed addresses, so every
+ * pointer in it is a number the host knows. The second part comes with the first, or over the setup channel once the host
+ * knows it. Four roles: run a plan, supervise PID 1, be PID 1 (init); resident comes later.
+ * It inherits the plan as descriptor 3 and the setup channel as 4. Build with ./build-launcher.
  */
 
 typedef unsigned char u8;
@@ -12,13 +13,17 @@ typedef unsigned int u32;
 typedef unsigned long u64;
 
 #define PLAN_ADDRESS 0x10000000UL
+#define FIRST_PART_SIZE 0x100000UL
+#define SECOND_PART_ADDRESS (PLAN_ADDRESS + FIRST_PART_SIZE)
 #define RESULTS_ADDRESS (PLAN_ADDRESS - RESULTS_SIZE) /* zeros at first; no descriptor of a plan's is 0 */
 #define RESULTS_SIZE 0x10000UL
+#define MOST_RECEIVED 4
 #define LAST_ERRNO 4095
+#define NO_STEP (~0U)
 
-enum { AT_PLAN = 1, AT_SETUP = 2 };                                 /* arguments */
+enum { PLAN = 3, SETUP = 4 };                                       /* inherited descriptors */
 enum { STORE_NOTHING = 0, STORE_NUMBER = 4, STORE_DIGITS = 10 };    /* what becomes of a result */
-enum { ROLE_SUPERVISE = 0xfff0, ROLE_INIT = 0xfff1 };               /* numbers that no system call has */
+enum { ROLE_SUPERVISE = 0xfff0, ROLE_INIT, ROLE_CONTINUE };         /* numbers that no system call has */
 enum { MESSAGE_PROGRAM_EXITED = 2, MESSAGE_INIT_EXITED = 3 };
 
 /* One system call. The host's encoder writes the same layout; a test compares the two. */
@@ -33,14 +38,19 @@ struct step {
     u64 argument[6];
 };
 
-struct plan {
+struct part {
     u64 first_step; /* offset */
 };
 
 struct failure {
-    u32 step;
-    int error; /* 0: the result was too small */
-    long result;
+    u32 part, step;
+    long result; /* an errno, negated; or too small */
+};
+
+/* What comes with the second part, at the start of the results: its file, then what the part calls by number. */
+struct received {
+    u64 length;
+    int level, type, descriptor[MOST_RECEIVED];
 };
 
 struct message {
@@ -55,8 +65,8 @@ struct pollfd {
 
 #if defined(__x86_64__)
 
-enum { SYS_read = 0, SYS_write = 1, SYS_lseek = 8, SYS_mmap = 9, SYS_wait4 = 61, SYS_kill = 62,
-       SYS_rt_sigtimedwait = 128, SYS_exit_group = 231, SYS_ppoll = 271, SYS_pidfd_send_signal = 424 };
+enum { SYS_read = 0, SYS_write = 1, SYS_close = 3, SYS_lseek = 8, SYS_mmap = 9, SYS_recvmsg = 47, SYS_wait4 = 61,
+       SYS_kill = 62,        SYS_rt_sigtimedwait = 128, SYS_exit_group = 231, SYS_ppoll = 271, SYS_pidfd_send_signal = 424 };
 
 static long call6(long number, long a, long b, long c, long d, long e, long f)
 {
@@ -67,12 +77,12 @@ static long call6(long number, long a, long b, long c, long d, long e, long f)
     return result;
 }
 
-__asm__(".globl _start\n_start:\n\txor %ebp, %ebp\n\tmov %rsp, %rdi\n\tand $-16, %rsp\n\tcall launch\n");
+__asm__(".globl _start\n_start:\n\txor %ebp, %ebp\n\tcall launch\n");
 
 #elif defined(__aarch64__)
 
-enum { SYS_read = 63, SYS_write = 64, SYS_lseek = 62, SYS_mmap = 222, SYS_wait4 = 260, SYS_kill = 129,
-       SYS_rt_sigtimedwait = 137, SYS_exit_group = 94, SYS_ppoll = 73, SYS_pidfd_send_signal = 424 };
+enum { SYS_read = 63, SYS_write = 64, SYS_close = 57, SYS_lseek = 62, SYS_mmap = 222, SYS_recvmsg = 212, SYS_wait4 = 260,
+       SYS_kill = 129,        SYS_rt_sigtimedwait = 137, SYS_exit_group = 94, SYS_ppoll = 73, SYS_pidfd_send_signal = 424 };
 
 static long call6(long number, long a, long b, long c, long d, long e, long f)
 {
@@ -82,7 +92,7 @@ static long call6(long number, long a, long b, long c, long d, long e, long f)
     return x0;
 }
 
-__asm__(".globl _start\n_start:\n\tmov x29, #0\n\tmov x30, #0\n\tmov x0, sp\n\tbl launch\n");
+__asm__(".globl _start\n_start:\n\tmov x29, #0\n\tmov x30, #0\n\tbl launch\n");
 
 #else
 #error "x86_64 or aarch64"
@@ -90,7 +100,8 @@ __asm__(".globl _start\n_start:\n\tmov x29, #0\n\tmov x30, #0\n\tmov x0, sp\n\tb
 
 #define CALL(name, a, b, c, d, e, f) call6(SYS_##name, (long)(a), (long)(b), (long)(c), (long)(d), (long)(e), (long)(f))
 
-static int setup;
+static int is_whole; /* both parts came at once */
+static u32 current_part;
 
 __attribute__((noreturn)) static void leave(int status)
 {
@@ -100,8 +111,8 @@ __attribute__((noreturn)) static void leave(int status)
 
 __attribute__((noreturn)) static void fail(u32 step, long result)
 {
-    struct failure failure = {step, result < 0 ? (int)-result : 0, result};
-    CALL(write, setup, &failure, sizeof failure, 0, 0, 0);
+    struct failure failure = {current_part, step, result};
+    CALL(write, SETUP, &failure, sizeof failure, 0, 0, 0);
     leave(125);
 }
 
@@ -191,8 +202,47 @@ static int tolerated(const struct step *step, long result)
     return 0;
 }
 
-__attribute__((noreturn)) static void run(const struct step *steps)
+/* Maps memory, private and at that address; anonymous when there is no file. */
+static long map(u64 address, u64 size, int file)
 {
+    enum { READ_WRITE = 3, PRIVATE = 0x02, ANONYMOUS = 0x20, FIXED_NOREPLACE = 0x100000, ENOMEM = 12 };
+    long mapped = CALL(mmap, address, size, READ_WRITE, PRIVATE | FIXED_NOREPLACE | (file < 0 ? ANONYMOUS : 0), file, 0);
+    return mapped < 0 || mapped == (long)address ? mapped : -ENOMEM;
+}
+
+/* Gives the size. */
+static long map_file(u64 address, int file)
+{
+    enum { SEEK_END = 2 };
+    long size = CALL(lseek, file, 0, SEEK_END, 0, 0, 0), mapped = map(address, (u64)size, file);
+    return mapped < 0 ? mapped : size;
+}
+
+/* Waits for the second part and the descriptors it uses; without a host there is nothing to do. */
+static void receive_part(void)
+{
+    enum { MSG_CMSG_CLOEXEC = 0x40000000, EMFILE = 24 };
+    struct received *received = (struct received *)RESULTS_ADDRESS;
+    u64 byte, vector[2] = {(u64)&byte, 1};
+    u64 message[7] = {0, 0, (u64)vector, 1, RESULTS_ADDRESS, sizeof *received, 0}; /* struct msghdr */
+    long result = CALL(recvmsg, SETUP, message, MSG_CMSG_CLOEXEC, 0, 0, 0);
+    if (result == 0)
+        leave(0);
+    if (result > 0)
+        result = received->length < sizeof *received ? -EMFILE : map_file(SECOND_PART_ADDRESS, received->descriptor[0]);
+    if (result < 0)
+        fail(NO_STEP, result);
+    CALL(close, received->descriptor[0], 0, 0, 0, 0, 0);
+}
+
+static const struct step *first_step(u64 part)
+{
+    return (const struct step *)(part + ((const struct part *)part)->first_step);
+}
+
+__attribute__((noreturn)) static void run(void)
+{
+    const struct step *steps = first_step(PLAN_ADDRESS);
     for (const struct step *step = steps;;) {
         long a[6], result = 0;
         if (load(step, a)) {
@@ -200,6 +250,13 @@ __attribute__((noreturn)) static void run(const struct step *steps)
                 supervise((int)a[0], (int)a[1]);
             if (step->call == ROLE_INIT)
                 init((int)a[0], (int)a[1]);
+            if (step->call == ROLE_CONTINUE) {
+                if (!is_whole)
+                    receive_part();
+                current_part++;
+                steps = step = first_step(SECOND_PART_ADDRESS);
+                continue;
+            }
             result = call6(step->call, a[0], a[1], a[2], a[3], a[4], a[5]);
             int failed = result < 0 && result >= -LAST_ERRNO;
             if (failed ? !tolerated(step, result) : result < step->least)
@@ -211,34 +268,13 @@ __attribute__((noreturn)) static void run(const struct step *steps)
     }
 }
 
-/* Maps memory, private and at that address; anonymous when there is no file. */
-static long map(u64 address, u64 size, int file)
+__attribute__((noreturn, used)) void launch(void)
 {
-    enum { READ_WRITE = 3, PRIVATE = 0x02, ANONYMOUS = 0x20, FIXED_NOREPLACE = 0x100000, ENOMEM = 12 };
-    long mapped = CALL(mmap, address, size, READ_WRITE, PRIVATE | FIXED_NOREPLACE | (file < 0 ? ANONYMOUS : 0), file, 0);
-    return mapped < 0 || mapped == (long)address ? mapped : -ENOMEM;
-}
-
-static int number(const char *text)
-{
-    int value = 0;
-    while (*text >= '0' && *text <= '9')
-        value = 10 * value + (*text++ - '0');
-    return value;
-}
-
-__attribute__((noreturn, used)) void launch(char **stack)
-{
-    enum { SEEK_END = 2, NO_STEP = ~0 };
-    char **arguments = stack + 1;
-    if ((long)stack[0] != 3)
-        leave(125);
-    int plan = number(arguments[AT_PLAN]);
-    setup = number(arguments[AT_SETUP]);
-    long size = CALL(lseek, plan, 0, SEEK_END, 0, 0, 0), mapped = map(RESULTS_ADDRESS, RESULTS_SIZE, -1);
-    if (mapped > 0)
-        mapped = map(PLAN_ADDRESS, (u64)size, plan);
-    if (mapped < 0)
-        fail((u32)NO_STEP, mapped);
-    run((const struct step *)(PLAN_ADDRESS + ((const struct plan *)PLAN_ADDRESS)->first_step));
+    long result = map(RESULTS_ADDRESS, RESULTS_SIZE, -1);
+    if (result > 0)
+        result = map_file(PLAN_ADDRESS, PLAN);
+    if (result < 0)
+        fail(NO_STEP, result);
+    is_whole = result > (long)FIRST_PART_SIZE;
+    run();
 }

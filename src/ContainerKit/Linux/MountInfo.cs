@@ -3,8 +3,11 @@ namespace ContainerKit.Linux;
 /// <summary>A mount as this process sees it; /proc/self/mountinfo, proc(5).</summary>
 internal sealed record MountInfo(string Root, string Target, string Options, string Type, string SuperOptions)
 {
+    /// <summary>The file that lists them.</summary>
+    public const string OfThisProcess = "/proc/self/mountinfo";
+
     /// <summary>All mounts below this process's root, in the order in which they were made.</summary>
-    public static IReadOnlyList<MountInfo> ReadAll() => [.. File.ReadLines("/proc/self/mountinfo").Select(Parse)];
+    public static IReadOnlyList<MountInfo> ReadAll() => [.. File.ReadLines(OfThisProcess).Select(Parse)];
 
     /// <summary>Reads a line: <c>36 35 98:0 /root /target rw,relatime master:1 - ext4 /dev/sda rw</c>.</summary>
     public static MountInfo Parse(string line)

@@ -125,14 +125,14 @@ internal static unsafe partial class Syscall
         return text.ToString();
     }
 
-    /// <summary>Writes all of a buffer to a file, from its start on; pwrite(2).</summary>
-    public static void WriteWhole(SafeFileHandle file, ReadOnlySpan<byte> content)
+    /// <summary>Writes all of a buffer to a file, from an offset on; pwrite(2).</summary>
+    public static void WriteWhole(SafeFileHandle file, ReadOnlySpan<byte> content, int offset = 0)
     {
         for (nint done = 0; done < content.Length;)
         {
             fixed (byte* start = content[(int)done..])
             {
-                done += Check(Pwrite(file, start, (nuint)(content.Length - done), done), "pwrite");
+                done += Check(Pwrite(file, start, (nuint)(content.Length - done), offset + done), "pwrite");
             }
         }
     }

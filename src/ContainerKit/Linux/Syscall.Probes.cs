@@ -62,6 +62,17 @@ internal static unsafe partial class Syscall
         return (limits[0], limits[1]);
     }
 
+    /// <summary>Whether mounts came or went since a /proc/PID/mountinfo was opened, or asked this last; poll(2), proc(5).</summary>
+    public static bool HaveMountsChanged(SafeFileHandle mountInfo)
+    {
+        const long POLLPRI = 2;
+        var polled = (uint)Number(mountInfo) | (POLLPRI << 32); // struct pollfd
+        return Check(Poll(&polled, 1, 0), "poll") > 0;
+    }
+
+    [LibraryImport("libc", EntryPoint = "poll", SetLastError = true)]
+    private static partial int Poll(long* polled, nuint count, int timeout);
+
     [LibraryImport("libc", EntryPoint = "syscall", SetLastError = true)]
     private static partial nint Call(nint number, nint a, nint b, nint c, nint d);
 

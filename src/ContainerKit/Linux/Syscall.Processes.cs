@@ -7,7 +7,8 @@ internal static unsafe partial class Syscall
 {
     /// <summary>
     /// Starts a program in a session of its own, all its signals blocked and at their defaults; posix_spawn(3).
-    /// It inherits <paramref name="standard"/> as 0, 1 and 2, and <paramref name="inherited"/> under their own numbers.
+    /// It inherits <paramref name="standard"/> as 0, 1 and 2, and <paramref name="inherited"/>, whose numbers must be
+    /// <see cref="FirstSafeNumber"/> or more, as 3 and on.
     /// </summary>
     public static int Spawn(
         string path, ReadOnlySpan<string> arguments, ReadOnlySpan<SafeFileHandle> standard, ReadOnlySpan<SafeFileHandle> inherited)
@@ -35,10 +36,9 @@ internal static unsafe partial class Syscall
                 CheckError(SpawnAddDuplicate(actions, Number(standard[target]), target), "posix_spawn_file_actions_adddup2");
             }
 
-            foreach (var handle in inherited)
+            for (var i = 0; i < inherited.Length; i++)
             {
-                // A copy onto itself only clears close-on-exec.
-                CheckError(SpawnAddDuplicate(actions, Number(handle), Number(handle)), "posix_spawn_file_actions_adddup2");
+                CheckError(SpawnAddDuplicate(actions, Number(inherited[i]), 3 + i), "posix_spawn_file_actions_adddup2");
             }
 
             return Spawn(path, arguments, actions, attributes);
@@ -49,6 +49,9 @@ internal static unsafe partial class Syscall
             _ = SpawnAttributesDestroy(attributes);
         }
     }
+
+    /// <summary>The least number of a descriptor that cannot be hidden by another one in <see cref="Spawn(string, ReadOnlySpan{string}, ReadOnlySpan{SafeFileHandle}, ReadOnlySpan{SafeFileHandle})"/>.</summary>
+    public const int FirstSafeNumber = 10;
 
     /// <summary>A descriptor that stands for a process; null when it has ended and been reaped. pidfd_open(2).</summary>
     public static SafeFileHandle? PidfdOpen(int pid)
@@ -69,6 +72,15 @@ internal static unsafe partial class Syscall
 
     /// <summary>Ends a child that has not been reaped; kill(2).</summary>
     public static void Kill(int processId) => _ = Kill(processId, (int)Signal.SIGKILL);
+
+    /// <summary>Ends a process, unless it has ended; pidfd_send_signal(2).</summary>
+    public static void Kill(SafeFileHandle pidfd)
+    {
+        if (PidfdSendSignal(SyscallNumber.pidfd_send_signal.Here, pidfd, (int)Signal.SIGKILL, 0, 0) < 0 && LastError is not Errno.ESRCH)
+        {
+            throw Failed("pidfd_send_signal");
+        }
+    }
 
     /// <summary>Ends a child that was started just now, and takes its remains away.</summary>
     public static void KillAndReap(int processId)
@@ -153,6 +165,9 @@ internal static unsafe partial class Syscall
 
     [LibraryImport("libc", EntryPoint = "syscall", SetLastError = true)]
     private static partial nint PidfdOpen(nint number, int pid, uint flags);
+
+    [LibraryImport("libc", EntryPoint = "syscall", SetLastError = true)]
+    private static partial nint PidfdSendSignal(nint number, SafeFileHandle pidfd, int signal, nint info, uint flags);
 
     [LibraryImport("libc", EntryPoint = "geteuid")]
     private static partial uint GetEffectiveUser();

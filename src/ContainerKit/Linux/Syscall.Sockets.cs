@@ -15,7 +15,7 @@ internal static unsafe partial class Syscall
         const int kind = (int)(SocketKind.SOCK_SEQPACKET | SocketKind.SOCK_CLOEXEC);
         Check(SocketPair((int)AddressFamily.AF_UNIX, kind, 0, ends), "socketpair");
         var (first, second) = (new SafeFileHandle(ends[0], ownsHandle: true), new SafeFileHandle(ends[1], ownsHandle: true));
-        const int SOL_SOCKET = 1, SO_PASSCRED = 16;
+        const int SO_PASSCRED = 16;
         var on = 1;
         Check(SetSocketOption(first, SOL_SOCKET, SO_PASSCRED, &on, sizeof(int)), "setsockopt");
         return (first, second);
@@ -31,13 +31,31 @@ internal static unsafe partial class Syscall
         }
     }
 
-    /// <summary>
-    /// Takes one message and the process id of its sender as this process sees it, without waiting: null when there is
-    /// none yet, a length of 0 when the other end is closed. recvmsg(2).
-    /// </summary>
-    public static (int Length, int Sender)? Receive(SafeFileHandle socket, Span<byte> message)
+    /// <summary>Sends one byte with descriptors, without waiting; false when nobody can receive them any more. sendmsg(2), unix(7).</summary>
+    public static bool Send(SafeFileHandle socket, ReadOnlySpan<SafeFileHandle> descriptors)
     {
-        const int controlLength = 64, SOL_SOCKET = 1, SCM_CREDENTIALS = 2;
+        var controlLength = sizeof(ControlHeader) + (sizeof(int) * descriptors.Length);
+        var control = stackalloc byte[controlLength];
+        *(ControlHeader*)control = new((nuint)controlLength, SOL_SOCKET, SCM_RIGHTS);
+        for (var i = 0; i < descriptors.Length; i++)
+        {
+            ((int*)(control + sizeof(ControlHeader)))[i] = Number(descriptors[i]);
+        }
+
+        byte message = 0;
+        var vector = new IoVector(&message, 1);
+        var header = new MessageHeader { Vectors = &vector, VectorCount = 1, Control = control, ControlLength = (nuint)controlLength };
+        var sent = SendMessage(socket, &header, (int)(MessageFlags.MSG_DONTWAIT | MessageFlags.MSG_NOSIGNAL));
+        return sent >= 0 || (LastError is Errno.EPIPE or Errno.ECONNRESET ? false : throw Failed("sendmsg"));
+    }
+
+    /// <summary>
+    /// Takes one message, the process id of its sender as this process sees it, and a descriptor that is attached, without
+    /// waiting: null when there is none yet, a length of 0 when the other end is closed. recvmsg(2).
+    /// </summary>
+    public static (int Length, int Sender, SafeFileHandle? Attached)? Receive(SafeFileHandle socket, Span<byte> message)
+    {
+        const int controlLength = 64;
         var control = stackalloc byte[controlLength];
         fixed (byte* start = message)
         {
@@ -55,12 +73,41 @@ internal static unsafe partial class Syscall
                 };
             }
 
-            var attached = (ControlHeader*)control;
-            var named = header.ControlLength >= (nuint)(sizeof(ControlHeader) + sizeof(Credentials))
-                && attached->Level == SOL_SOCKET && attached->Type == SCM_CREDENTIALS;
-            return ((int)length, named ? ((Credentials*)(attached + 1))->ProcessId : 0);
+            return ((int)length, SenderIn(header), DescriptorIn(header));
         }
     }
+
+    private static int SenderIn(in MessageHeader header)
+    {
+        var attached = Attached(header, SCM_CREDENTIALS, sizeof(Credentials));
+        return attached is null ? 0 : ((Credentials*)attached)->ProcessId;
+    }
+
+    private static SafeFileHandle? DescriptorIn(in MessageHeader header)
+    {
+        var attached = Attached(header, SCM_RIGHTS, sizeof(int));
+        return attached is null ? null : new(*(int*)attached, ownsHandle: true);
+    }
+
+    /// <summary>What is attached to a message, of a type and at least so long; cmsg(3).</summary>
+    private static void* Attached(in MessageHeader header, int type, int length)
+    {
+        var end = (byte*)header.Control + header.ControlLength;
+        for (var place = (byte*)header.Control; place + sizeof(ControlHeader) + length <= end;)
+        {
+            var attached = (ControlHeader*)place;
+            if (attached->Level == SOL_SOCKET && attached->Type == type)
+            {
+                return attached + 1;
+            }
+
+            place += (attached->Length + 7) & ~(nuint)7;
+        }
+
+        return null;
+    }
+
+    private const int SOL_SOCKET = 1, SCM_RIGHTS = 1, SCM_CREDENTIALS = 2;
 
     [LibraryImport("libc", EntryPoint = "socketpair", SetLastError = true)]
     private static partial int SocketPair(int family, int kind, int protocol, int* ends);
@@ -70,6 +117,9 @@ internal static unsafe partial class Syscall
 
     [LibraryImport("libc", EntryPoint = "send", SetLastError = true)]
     private static partial nint Send(SafeFileHandle socket, byte* buffer, nuint length, int flags);
+
+    [LibraryImport("libc", EntryPoint = "sendmsg", SetLastError = true)]
+    private static partial nint SendMessage(SafeFileHandle socket, MessageHeader* header, int flags);
 
     [LibraryImport("libc", EntryPoint = "recvmsg", SetLastError = true)]
     private static partial nint ReceiveMessage(SafeFileHandle socket, MessageHeader* header, int flags);

@@ -29,9 +29,9 @@ internal static class SystemMounts
         const MountAttributes inert = MountAttributes.MOUNT_ATTR_NOSUID | MountAttributes.MOUNT_ATTR_NODEV | MountAttributes.MOUNT_ATTR_NOEXEC;
 
         // The kernel lets a container have them only while it sees the host's, hence before the pivot.
-        var proc = plan.Inside.MakeFileSystem("proc", inert);
+        var proc = plan.Early.MakeFileSystem("proc", inert);
         var sys = plan.Namespaces.HasFlag(CloneFlags.CLONE_NEWNET)
-            ? plan.Inside.MakeFileSystem("sysfs", inert | MountAttributes.MOUNT_ATTR_RDONLY)
+            ? plan.Early.MakeFileSystem("sysfs", inert | MountAttributes.MOUNT_ATTR_RDONLY)
             : DirectoryRoot.CloneReadOnly(plan, "/sys");
         plan.Pivoted.Attach(proc, root, "proc");
         plan.Pivoted.Attach(sys, root, "sys");

@@ -70,7 +70,7 @@ internal sealed record SingleIdMap(uint? HostUser, uint? HostGroup) : IdMap
     private static void WriteOwnId(LaunchPlan plan, string file, uint inside)
     {
         var line = Line(inside, FirstOwnId, 1);
-        var text = plan.Data.Add(line);
+        var text = plan.Sync.Data.Add(line);
         plan.Outside.GetProcessId();
         plan.Outside.KeepDigits(text + line.LastIndexOf(' '));
         plan.Sync.WriteFile(plan.ChildDirectory, file, text, Encoding.UTF8.GetByteCount(line));

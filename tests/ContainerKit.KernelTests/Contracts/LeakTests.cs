@@ -54,8 +54,10 @@ public class LeakTests
         await leftovers.AssertNone();
     }
 
-    [Fact]
-    public async Task Kills_of_the_host_at_random_instants_leave_nothing()
+    [Theory]
+    [InlineData("0")]
+    [InlineData("2")]
+    public async Task Kills_of_the_host_at_random_instants_leave_nothing(string spares)
     {
         var seed = Environment.TickCount;
         TestContext.Current.SendDiagnosticMessage($"The seed is {seed}.");
@@ -67,7 +69,7 @@ public class LeakTests
         {
             for (var i = 0; i < TimeFactor.Times(20, soak: 200); i++)
             {
-                await using var host = HostProcess.Start("loop", "2");
+                await using var host = HostProcess.Start("loop", "2", spares);
                 Assert.Equal("up", await host.ReadLineAsync());
                 await Task.Delay(TimeSpan.FromMilliseconds(random.NextDouble() * 30), TestContext.Current.CancellationToken);
                 await host.KillAsync();

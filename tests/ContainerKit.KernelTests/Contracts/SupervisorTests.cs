@@ -75,4 +75,18 @@ public class SupervisorTests
         await container.DisposeAsync();
         await leftovers.AssertNone();
     }
+
+    [PythonFact]
+    public async Task A_program_that_would_outlive_its_supervisor_is_killed_before_the_end_is_told()
+    {
+        const string script = "import ctypes, time; ctypes.CDLL(None).prctl(1, 0); print('up', flush=True); time.sleep(1000)"; // PR_SET_PDEATHSIG
+        await using var container = await LiveContainer.StartAsync(Script.Python(script) with { Init = false });
+        Assert.Equal("up", await container.ReadLineAsync());
+        var program = container.Program;
+
+        Native.Kill(container.Supervisor.Id, Signal.SIGKILL);
+
+        await Assert.ThrowsAsync<LaunchException>(container.EndAsync);
+        Assert.False(ProcessTree.IsAlive(program.Id));
+    }
 }

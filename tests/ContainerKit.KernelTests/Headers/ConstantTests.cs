@@ -104,7 +104,7 @@ public partial class ConstantTests
         check.Verify(architecture);
 
         static bool IsOwn(string name) =>
-            name is "AT_PLAN" or "AT_SETUP" or "NO_STEP" || OwnPrefix().IsMatch(name);
+            name is "PLAN" or "SETUP" || OwnPrefix().IsMatch(name);
     }
 
     [Fact]

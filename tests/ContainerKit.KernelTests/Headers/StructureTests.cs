@@ -53,7 +53,7 @@ public class StructureTests
             ("Call", "call"), ("Load", "load"), ("StoreAs", "store_as"), ("Tolerated", "tolerated"),
             ("Least", "least"), ("Fork", "fork"), ("Store", "store"), ("Arguments", "argument"),
         ]),
-        [typeof(Failure)] = ("struct failure", [("Step", "step"), ("Errno", "error"), ("Result", "result")]),
+        [typeof(Failure)] = ("struct failure", [("Part", "part"), ("Step", "step"), ("Result", "result")]),
         [typeof(Message)] = ("struct message", [("Kind", "kind"), ("Status", "status")]),
     };
 
@@ -94,9 +94,11 @@ public class StructureTests
         var check = new HeaderCheck($"\"{directory.Write("launcher.c", Sources.Text("Launch/launcher.c"))}\"");
         AddTo(check, OfLauncher);
         check.Equal("sizeof((struct step){0}.argument)", Layout.Of(typeof(EncodedArguments)).Size);
-        check.Equal("offsetof(struct plan, first_step)", 0);
-        check.Equal("sizeof(struct plan)", sizeof(long));
+        check.Equal("offsetof(struct part, first_step)", 0);
+        check.Equal("sizeof(struct part)", sizeof(long));
         check.Equal("PLAN_ADDRESS", PlanData.PlanAddress);
+        check.Equal("FIRST_PART_SIZE", PlanData.FirstPartSize);
+        check.Equal("ROLE_CONTINUE", Call.@continue.Number.On(architecture));
         check.Equal("ROLE_SUPERVISE", Call.supervise.Number.On(architecture));
         check.Equal("ROLE_INIT", Call.init.Number.On(architecture));
         check.Equal("STORE_NOTHING", (long)StoreAs.Nothing);
@@ -104,8 +106,13 @@ public class StructureTests
         check.Equal("STORE_DIGITS", (long)StoreAs.Digits);
         check.Equal("MESSAGE_PROGRAM_EXITED", (long)MessageKind.ProgramExited);
         check.Equal("MESSAGE_INIT_EXITED", (long)MessageKind.InitExited);
-        using var data = new PlanData();
-        check.Equal("RESULTS_ADDRESS", data.NewResult() - sizeof(int)); // the first place is kept free
+        using PlanData first = PlanData.First(), second = PlanData.Second();
+        check.Equal("RESULTS_ADDRESS + sizeof(struct received)", first.NewResult());
+        check.Equal("RESULTS_ADDRESS + offsetof(struct received, descriptor)", PlanData.Received(0));
+        check.Equal("SECOND_PART_ADDRESS", second.Reserve(1) - sizeof(long));
+        check.Equal("MOST_RECEIVED", 4); // the part, and the three standard streams
+        check.Equal("7 * sizeof(u64)", Layout.Of(typeof(MessageHeader)).Size); // as receive_part writes it
+        check.Equal("4 * sizeof(u64)", Layout.Of(typeof(MessageHeader)).Offsets["Control"]);
         check.Equal("sizeof(struct pollfd)", 8);
         check.Equal("offsetof(struct pollfd, events)", 4);
         check.Equal("offsetof(struct pollfd, revents)", 6);

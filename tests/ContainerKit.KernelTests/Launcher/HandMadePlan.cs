@@ -9,7 +9,7 @@ internal sealed class HandMadePlan : IDisposable
 {
     private readonly List<Step> _steps = [];
 
-    public PlanData Data { get; } = new();
+    public PlanData Data { get; } = PlanData.First();
 
     /// <summary>The number of the next step.</summary>
     public int Next => _steps.Count;
@@ -80,7 +80,7 @@ internal sealed class HandMadePlan : IDisposable
     }
 
     /// <summary>The plan as the launcher of an architecture reads it.</summary>
-    public ReadOnlySpan<byte> Encode(Architecture architecture)
+    public ReadOnlyMemory<byte> Encode(Architecture architecture)
     {
         var address = Data.AddSteps(_steps.Count);
         foreach (var step in _steps)

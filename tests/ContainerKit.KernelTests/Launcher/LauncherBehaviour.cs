@@ -43,7 +43,7 @@ public abstract partial class LauncherBehaviour : IDisposable
             stage.MakeDirectory(Descriptor.WorkingDirectory, Directory["after"], 0x1ED);
         }));
 
-        Assert.Equal(new Failure(2, Errno.ENOENT, -(long)Errno.ENOENT), failure);
+        Assert.Equal(new Failure(0, 2, -(long)Errno.ENOENT), failure);
         Assert.Equal(125, status.ExitCode);
         Assert.False(System.IO.Directory.Exists(Directory["after"]));
     }
@@ -112,7 +112,7 @@ public abstract partial class LauncherBehaviour : IDisposable
         var (_, failure) = await Run(plan => plan.Add(stage =>
             stage.ReadByte(stage.Open(Descriptor.WorkingDirectory, Directory.Write("empty", ""), OpenFlags.O_RDONLY))));
 
-        Assert.Equal(new Failure(1, Errno.None, 0), failure);
+        Assert.Equal(new Failure(0, 1, 0), failure);
     }
 
     [Fact]
@@ -171,7 +171,7 @@ public abstract partial class LauncherBehaviour : IDisposable
             plan.Exit(0);
         });
 
-        Assert.Equal(new Failure(number, Errno.ENOENT, -(long)Errno.ENOENT), failure);
+        Assert.Equal(new Failure(0, number, -(long)Errno.ENOENT), failure);
     }
 
     [Fact]
@@ -198,7 +198,7 @@ public abstract partial class LauncherBehaviour : IDisposable
         using var empty = Syscall.MemfdCreate("plan", MemfdFlags.MFD_CLOEXEC);
         using var run = new LauncherRun(Architecture, empty);
 
-        Assert.Equal(new Failure(-1, Errno.EINVAL, -(long)Errno.EINVAL), await run.ReadSetup());
+        Assert.Equal(new Failure(0, -1, -(long)Errno.EINVAL), await run.ReadSetup());
         Assert.Equal(125, run.Reap().ExitCode);
     }
 

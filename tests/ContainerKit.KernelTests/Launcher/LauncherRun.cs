@@ -23,8 +23,8 @@ internal sealed partial class LauncherRun : IDisposable
         using (far)
         using (var memory = Syscall.MemfdCreate("plan", MemfdFlags.MFD_CLOEXEC))
         {
-            add(plan, Descriptor.Number(Number(far)));
-            Syscall.WriteWhole(memory, plan.Encode(architecture));
+            add(plan, Descriptor.Number(5));
+            Syscall.WriteWhole(memory, plan.Encode(architecture).Span);
             Id = Spawn(architecture, memory, far);
         }
     }
@@ -62,7 +62,7 @@ internal sealed partial class LauncherRun : IDisposable
     /// <summary>The next message on the control channel and its sender; null when the channel is closed.</summary>
     public async Task<(Message Message, int Sender)?> ReadMessage()
     {
-        (int Length, int Sender)? received = null;
+        (int Length, int Sender, SafeFileHandle? Attached)? received = null;
         var bytes = new byte[Unsafe.SizeOf<Message>()];
         await Eventually.Holds(() => (received = Syscall.Receive(_near, bytes)) is not null, "The launcher should say something.");
         return received!.Value.Length == 0 ? null : (MemoryMarshal.Read<Message>(bytes), received.Value.Sender);
@@ -105,14 +105,12 @@ internal sealed partial class LauncherRun : IDisposable
         using var write = new SafeFileHandle(_setup.ClientSafePipeHandle.DangerousGetHandle(), ownsHandle: false);
         using var input = new SafeFileHandle(_input.ClientSafePipeHandle.DangerousGetHandle(), ownsHandle: false);
         using var nothing = Syscall.Open("/dev/null", OpenFlags.O_RDWR);
-        string[] command = [.. emulator, program, $"{Number(plan)}", $"{Number(write)}"];
+        string[] command = [.. emulator, program];
         var id = Syscall.Spawn(command[0], command, [input, nothing, nothing], [plan, write, control]);
         _setup.DisposeLocalCopyOfClientHandle();
         _input.DisposeLocalCopyOfClientHandle();
         return id;
     }
-
-    private static int Number(SafeFileHandle handle) => (int)handle.DangerousGetHandle();
 
     [LibraryImport("libc", EntryPoint = "waitpid")]
     private static partial int Wait(int process, out int status, int options);

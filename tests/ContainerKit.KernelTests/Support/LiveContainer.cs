@@ -15,7 +15,7 @@ internal sealed class LiveContainer : IAsyncDisposable
     {
         using var nothing = File.OpenHandle("/dev/null", FileMode.Open, FileAccess.ReadWrite);
         _output = new(0, _lines.Writer.AsStream());
-        Launched = ContainerPlan.Start(options, Launcher.Memory, [nothing, _output.FarEnd, nothing]);
+        Launched = LaunchedProcess.Start(Launcher.Memory, ContainerPlan.Make(options), [nothing, _output.FarEnd, nothing]);
         Output = new(_lines.Reader.AsStream());
         _forwarding = ForwardAsync();
     }

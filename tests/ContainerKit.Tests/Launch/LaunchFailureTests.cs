@@ -12,7 +12,7 @@ public class LaunchFailureTests
         plan.Because("the command 'x'");
         plan.Outside.NewSession();
         plan.Program.Execute(["/x"], ["x"], []);
-        var failure = LaunchFailure.Describe(plan, new(1, Errno.ENOENT, -2));
+        var failure = LaunchFailure.Describe(plan, new(1, 0, -2));
 
         Assert.Equal("execve(\"/x\", [\"x\"], [])", failure.Step);
         Assert.Equal("the command 'x'", failure.Cause);
@@ -26,7 +26,7 @@ public class LaunchFailureTests
     {
         using var plan = new LaunchPlan();
         plan.Outside.NewSession();
-        var failure = LaunchFailure.Describe(plan, new(-1, Errno.ENOMEM, -12));
+        var failure = LaunchFailure.Describe(plan, new(0, -1, -12));
 
         Assert.Equal(("mmap", Errno.ENOMEM), (failure.Call, failure.Errno));
         Assert.Contains("RLIMIT_AS", failure.Hint);
@@ -37,8 +37,8 @@ public class LaunchFailureTests
     {
         using var plan = new LaunchPlan();
         plan.Because("a file");
-        plan.Root.Write(Descriptor.Number(3), plan.Data.Add("text"), 4);
+        plan.Root.Write(Descriptor.Number(3), plan.Root.Data.Add("text"), 4);
 
-        Assert.Equal(Errno.EIO, LaunchFailure.Describe(plan, new(0, Errno.None, 2)).Errno);
+        Assert.Equal(Errno.EIO, LaunchFailure.Describe(plan, new(1, 0, 2)).Errno);
     }
 }

@@ -67,31 +67,60 @@ public class PlanEncodingTests
     public void After_each_fork_the_parent_goes_on_where_its_part_begins(bool init)
     {
         using var plan = new LaunchPlan { Init = init };
-        var steps = Encode(plan);
-        var forks = steps.Where(step => step.Fork != 0).ToList();
+        var (first, second) = Encode(plan);
+        var fork = first.Single(step => step.Fork != 0);
 
-        Assert.Equal(init ? 2 : 1, forks.Count);
-        Assert.All(forks, step => Assert.Equal(SyscallNumber.clone3.X64, step.Call));
-        var names = Names(plan);
-        Assert.StartsWith("openat(AT_FDCWD, \"/proc/", names[(int)forks[0].Fork]);
-        Assert.Equal(steps.Count - 1, names.FindLastIndex(name => name.StartsWith("supervise(", StringComparison.Ordinal)));
+        Assert.Equal(SyscallNumber.clone3.X64, fork.Call);
+        Assert.StartsWith("openat(AT_FDCWD, \"/proc/", Names(plan, 0)[(int)fork.Fork]);
+        Assert.Equal("continue()", Names(plan, 0)[(int)fork.Fork - 1]);
+        Assert.StartsWith("supervise(", Names(plan, 0)[^1]);
+        Assert.Equal(init ? 1 : 0, second.Count(step => step.Fork != 0));
         if (init)
         {
-            Assert.Equal("dup3(7, 0, O_CLOEXEC)", names[(int)forks[1].Fork]);
-            Assert.StartsWith("init(0, $", names[(int)forks[0].Fork - 1]);
+            Assert.Equal("dup3(5, 0, O_CLOEXEC)", Names(plan, 1)[(int)second.Single(step => step.Fork != 0).Fork]);
+            Assert.StartsWith("init(0, $", Names(plan, 1)[^1]);
         }
     }
 
     [Fact]
-    public void A_step_is_found_by_the_number_it_is_encoded_under()
+    public void A_step_is_found_by_the_part_and_the_number_it_is_encoded_under()
     {
         using var plan = new LaunchPlan();
-        var steps = Encode(plan);
+        var (first, second) = Encode(plan);
 
-        Assert.Equal(
-            steps.Select(step => step.Call), Enumerable.Range(0, steps.Count).Select(i => plan.Find(i)!.Value.Step.Call.Number.X64));
-        Assert.Null(plan.Find(steps.Count));
-        Assert.Null(plan.Find(-1));
+        Assert.Equal(first.Select(step => step.Call), Enumerable.Range(0, first.Count).Select(i => plan.Find(0, i)!.Value.Step.Call.Number.X64));
+        Assert.Equal(second.Select(step => step.Call), Enumerable.Range(0, second.Count).Select(i => plan.Find(1, i)!.Value.Step.Call.Number.X64));
+        Assert.Null(plan.Find(0, first.Count));
+        Assert.Null(plan.Find(1, second.Count));
+        Assert.Null(plan.Find(0, -1));
+    }
+
+    [Fact]
+    public void The_first_part_does_not_depend_on_files_limits_and_program()
+    {
+        var plain = new ContainerOptions { Command = ["true"] };
+        Assert.Equal(FirstPart(plain), FirstPart(plain with
+        {
+            Command = ["false", "argument"],
+            Root = RootFilesystem.Empty,
+            Mounts = [new BindMount("/usr", "/usr"), new TmpfsMount("/scratch")],
+            Environment = new Dictionary<string, string> { ["NAME"] = "value" },
+            WorkingDirectory = "/usr",
+            HostName = "other",
+            Init = false,
+            MaxProcesses = 7,
+            ResourceLimits = [new(Resource.RLIMIT_NOFILE, 9, 9)],
+            Umask = 0,
+        }));
+        Assert.NotEqual(FirstPart(plain), FirstPart(plain with { User = "1000" }));
+        Assert.NotEqual(FirstPart(plain), FirstPart(plain with { Namespaces = NamespaceKinds.Default & ~NamespaceKinds.Ipc }));
+        Assert.NotEqual(FirstPart(plain), FirstPart(plain with { Namespaces = NamespaceKinds.Default & ~NamespaceKinds.Network }));
+
+        static byte[] FirstPart(ContainerOptions options)
+        {
+            using var plan = ContainerPlan.Make(options);
+            return plan.Encode(Architecture.X64).First.ToArray();
+        }
     }
 
     [Fact]
@@ -104,13 +133,13 @@ public class PlanEncodingTests
             new TmpfsMount($"/mounts/{i}").AddTo(plan, Descriptor.Number(9));
         }
 
-        plan.End(Descriptor.Number(7));
+        plan.End();
         var arguments = Enumerable.Range(0, 10_000).Select(i => $"argument {i}").ToArray();
-        plan.Execute(Descriptor.Number(7), ["/program"], arguments, []);
-        var steps = Steps(plan);
+        plan.Execute(["/program"], arguments, []);
+        var steps = Steps(plan.Encode(Architecture.X64).Second);
 
         var execve = steps.Single(step => step.Call == SyscallNumber.execve.X64);
-        Assert.Equal(arguments, plan.Data.TextsAt(execve.Arguments[1]));
+        Assert.Equal(arguments, plan.Program.Data.TextsAt(execve.Arguments[1]));
         Assert.Equal(1001, steps.Count(step => step.Call == SyscallNumber.fsmount.X64) + 1);
     }
 
@@ -127,25 +156,25 @@ public class PlanEncodingTests
             "more mounts and files than one plan can hold", Assert.Throws<ArgumentException>(() => Container.Explain(options)).Message);
     }
 
-    private static List<EncodedStep> Encode(LaunchPlan plan)
+    private static (List<EncodedStep> First, List<EncodedStep> Second) Encode(LaunchPlan plan)
     {
         plan.Begin();
-        plan.End(Descriptor.Number(7));
-        plan.Execute(Descriptor.Number(7), ["/program"], ["program"], []);
-        return Steps(plan);
+        plan.End();
+        plan.Execute(["/program"], ["program"], []);
+        var (first, second) = plan.Encode(Architecture.X64);
+        return (Steps(first), Steps(second));
     }
 
-    /// <summary>The steps as the launcher finds them: from the offset that the plan begins with, to its end.</summary>
-    private static List<EncodedStep> Steps(LaunchPlan plan)
+    /// <summary>The steps as the launcher finds them: from the offset that the part begins with, to its end.</summary>
+    private static List<EncodedStep> Steps(ReadOnlyMemory<byte> part)
     {
-        var content = plan.Encode(Architecture.X64);
-        var first = MemoryMarshal.Read<long>(content);
+        var first = MemoryMarshal.Read<long>(part.Span);
         Assert.Equal(0, first % 8);
-        var steps = MemoryMarshal.Cast<byte, EncodedStep>(content[(int)first..]);
-        Assert.Equal(content.Length, first + (steps.Length * Unsafe.SizeOf<EncodedStep>()));
+        var steps = MemoryMarshal.Cast<byte, EncodedStep>(part.Span[(int)first..]);
+        Assert.Equal(part.Length, first + (steps.Length * Unsafe.SizeOf<EncodedStep>()));
         return [.. steps];
     }
 
-    private static List<string> Names(LaunchPlan plan) =>
-        [.. Enumerable.Range(0, int.MaxValue).Select(plan.Find).TakeWhile(found => found is not null).Select(found => found!.Value.Text)];
+    private static List<string> Names(LaunchPlan plan, int part) =>
+        [.. Enumerable.Range(0, int.MaxValue).Select(i => plan.Find(part, i)).TakeWhile(found => found is not null).Select(found => found!.Value.Text)];
 }

@@ -15,13 +15,13 @@ public class StageTests
         new BindMount("/", "/data").AddTo(plan, Root);
 
         Assert.Equal("""
-            $1 = open_tree(AT_FDCWD, "/", OPEN_TREE_CLONE | AT_RECURSIVE | OPEN_TREE_CLOEXEC)
-            mount_setattr($1, "", AT_EMPTY_PATH | AT_RECURSIVE, MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV, MS_PRIVATE)
+            $100 = open_tree(AT_FDCWD, "/", OPEN_TREE_CLONE | AT_RECURSIVE | OPEN_TREE_CLOEXEC)
+            mount_setattr($100, "", AT_EMPTY_PATH | AT_RECURSIVE, MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV, MS_PRIVATE)
             """, plan.Inside.ToString());
         Assert.Equal("""
             mkdirat(9, "data", 0755)
-            $2 = openat2(9, "/data", O_CLOEXEC | O_PATH, RESOLVE_NO_MAGICLINKS | RESOLVE_IN_ROOT)
-            move_mount($1, "", $2, "", MOVE_MOUNT_F_EMPTY_PATH | MOVE_MOUNT_T_EMPTY_PATH)
+            $101 = openat2(9, "/data", O_CLOEXEC | O_PATH, RESOLVE_NO_MAGICLINKS | RESOLVE_IN_ROOT)
+            move_mount($100, "", $101, "", MOVE_MOUNT_F_EMPTY_PATH | MOVE_MOUNT_T_EMPTY_PATH)
             """, plan.Pivoted.ToString());
     }
 
@@ -41,13 +41,13 @@ public class StageTests
         new TmpfsMount("/a") { Size = ByteSize.KiB(8), Mode = 0x1C0 }.AddTo(plan, Root);
 
         Assert.Equal("""
-            $1 = fsopen("tmpfs", FSOPEN_CLOEXEC)
-            fsconfig($1, FSCONFIG_SET_STRING, "mode", "700", 0)
-            fsconfig($1, FSCONFIG_SET_STRING, "size", "8192", 0)
-            fsconfig($1, FSCONFIG_SET_STRING, "nr_inodes", "3", 0)
-            fsconfig($1, FSCONFIG_CMD_CREATE, NULL, NULL, 0)
-            $2 = fsmount($1, FSMOUNT_CLOEXEC, MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV)
-            close($1)
+            $100 = fsopen("tmpfs", FSOPEN_CLOEXEC)
+            fsconfig($100, FSCONFIG_SET_STRING, "mode", "700", 0)
+            fsconfig($100, FSCONFIG_SET_STRING, "size", "8192", 0)
+            fsconfig($100, FSCONFIG_SET_STRING, "nr_inodes", "3", 0)
+            fsconfig($100, FSCONFIG_CMD_CREATE, NULL, NULL, 0)
+            $101 = fsmount($100, FSMOUNT_CLOEXEC, MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV)
+            close($100)
             """, plan.Root.ToString());
     }
 
@@ -59,12 +59,12 @@ public class StageTests
 
         Assert.Equal("""
             mkdirat(9, "a", 0755)
-            $3 = openat2(9, "/a", O_CLOEXEC | O_PATH, RESOLVE_NO_MAGICLINKS | RESOLVE_IN_ROOT)
-            mkdirat($3, "b", 0755)
-            $4 = openat2(9, "/a/b", O_CLOEXEC | O_PATH, RESOLVE_NO_MAGICLINKS | RESOLVE_IN_ROOT)
-            mkdirat($4, "c", 0755)
-            $5 = openat2(9, "/a/b/c", O_CLOEXEC | O_PATH, RESOLVE_NO_MAGICLINKS | RESOLVE_IN_ROOT)
-            move_mount($2, "", $5, "", MOVE_MOUNT_F_EMPTY_PATH | MOVE_MOUNT_T_EMPTY_PATH)
+            $102 = openat2(9, "/a", O_CLOEXEC | O_PATH, RESOLVE_NO_MAGICLINKS | RESOLVE_IN_ROOT)
+            mkdirat($102, "b", 0755)
+            $103 = openat2(9, "/a/b", O_CLOEXEC | O_PATH, RESOLVE_NO_MAGICLINKS | RESOLVE_IN_ROOT)
+            mkdirat($103, "c", 0755)
+            $104 = openat2(9, "/a/b/c", O_CLOEXEC | O_PATH, RESOLVE_NO_MAGICLINKS | RESOLVE_IN_ROOT)
+            move_mount($101, "", $104, "", MOVE_MOUNT_F_EMPTY_PATH | MOVE_MOUNT_T_EMPTY_PATH)
             """, plan.Pivoted.ToString());
     }
 
@@ -134,12 +134,12 @@ public class StageTests
         stage.Close(stage.Open(Descriptor.WorkingDirectory, "a", OpenFlags.O_RDWR));
 
         Assert.Equal("""
-            socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, [$1, $2])
-            close($1)
-            clone3(CLONE_PIDFD | CLONE_NEWUSER, pidfd=$3)
-            dup3($3, 0, O_CLOEXEC)
-            $4 = openat(AT_FDCWD, "a", O_RDWR | O_CLOEXEC, 0)
-            close($4)
+            socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, [$8, $9])
+            close($8)
+            clone3(CLONE_PIDFD | CLONE_NEWUSER, pidfd=$10)
+            dup3($10, 0, O_CLOEXEC)
+            $11 = openat(AT_FDCWD, "a", O_RDWR | O_CLOEXEC, 0)
+            close($11)
             """, stage.ToString());
     }
 
