@@ -5,8 +5,10 @@ namespace ContainerKit;
 /// <summary>Starts containers, and ends those that still run when it is disposed. Thread-safe.</summary>
 public sealed class ContainerHost : IAsyncDisposable
 {
+    private static readonly StandardStream CapturedOutput = StandardStream.Capture(ByteSize.MiB(1));
+
     private readonly Spares _spares;
-    private readonly HashSet<LaunchedProcess> _running = [];
+    private readonly HashSet<Container> _running = [];
     private volatile bool _disposed;
 
     /// <summary>A host with these options, or with the default ones.</summary>
@@ -22,8 +24,8 @@ public sealed class ContainerHost : IAsyncDisposable
     public static ContainerHost Default { get; } = new();
 
     /// <summary>
-    /// Runs a program in a container until it ends; then nothing is left of the container. Cancelling kills it, waits
-    /// until it is gone, and throws.
+    /// Runs a program in a container until it ends; then nothing is left of the container. An exit code other than 0
+    /// does not throw. Cancelling kills it, waits until it is gone, and throws.
     /// </summary>
     /// <exception cref="ArgumentException">The options cannot be what is meant; nothing was made.</exception>
     /// <exception cref="LaunchException">A step of the start failed; everything was unmade.</exception>
@@ -31,75 +33,116 @@ public sealed class ContainerHost : IAsyncDisposable
     public async Task<ContainerResult> RunAsync(ContainerOptions options, CancellationToken cancellationToken = default)
     {
         ArgumentNullException.ThrowIfNull(options);
-        ObjectDisposedException.ThrowIf(_disposed, this);
-        cancellationToken.ThrowIfCancellationRequested();
+        OptionsCheck.ValidateRun(options);
+        var container = await LaunchAsync(options, CapturedOutput, onlyEnd: true, cancellationToken).ConfigureAwait(false);
+        await using var disposed = container.ConfigureAwait(false);
+        await using (cancellationToken.UnsafeRegister(static container => ((Container)container!).Kill(), container).ConfigureAwait(false))
+        {
+            await container.Ended.ConfigureAwait(false);
+        }
 
-        OptionsCheck.Validate(options);
-        var program = options.Command[0];
-        var (root, held) = options.Root.Open();
-        using var rootHeld = held;
-        using var streams = new StandardStreams(options);
-        var launched = _spares.Start(ContainerPlan.Make(options with { Root = root }), streams.OfProgram, onlyEnd: true);
-        using var timeout = new CancellationTokenSource(options.Timeout);
-        ExitStatus status;
+        cancellationToken.ThrowIfCancellationRequested();
+        return await container.WaitForResultAsync(cancellationToken).ConfigureAwait(false);
+    }
+
+    /// <summary>
+    /// Starts a program in a container, and returns once it was executed. The container lives until the program ends, is
+    /// disposed, or this process ends. Cancelling kills what was started, waits until it is gone, and throws.
+    /// </summary>
+    /// <exception cref="ArgumentException">The options cannot be what is meant; nothing was made.</exception>
+    /// <exception cref="LaunchException">A step of the start failed; everything was unmade.</exception>
+    /// <exception cref="LinuxException">A system call of this process failed; everything was unmade.</exception>
+    public async Task<Container> StartAsync(ContainerOptions options, CancellationToken cancellationToken = default)
+    {
+        ArgumentNullException.ThrowIfNull(options);
+        var container = await LaunchAsync(options, StandardStream.Null, onlyEnd: false, cancellationToken).ConfigureAwait(false);
         try
         {
-            Register(launched);
-            streams.Start();
-            await using (timeout.Token.UnsafeRegister(Kill, launched).ConfigureAwait(false))
-            await using (cancellationToken.UnsafeRegister(Kill, launched).ConfigureAwait(false))
-            {
-                var ended = await launched.Ended.ConfigureAwait(false);
-                status = new(ended, timedOut: timeout.IsCancellationRequested && ended.Signal is Signal.SIGKILL);
-            }
+            await container.StartedAsync(cancellationToken).ConfigureAwait(false);
+            return container;
         }
-        finally
+        catch
         {
-            await EndAsync(launched).ConfigureAwait(false);
+            await container.DisposeAsync().ConfigureAwait(false);
+            throw;
         }
-
-        cancellationToken.ThrowIfCancellationRequested();
-        await streams.EndAsync(cancellationToken).ConfigureAwait(false);
-        return new(program, status, streams.Output, streams.Error);
     }
 
     /// <summary>Kills what runs, and waits until it is gone. <see cref="Default"/> starts containers even after that.</summary>
     public async ValueTask DisposeAsync()
     {
-        LaunchedProcess[] running;
+        Container[] running;
         lock (_running)
         {
             _disposed = this != Default; // which is everybody's
             running = [.. _running];
         }
 
-        await Task.WhenAll(running.Select(EndAsync)).ConfigureAwait(false);
+        foreach (var container in running)
+        {
+            container.Kill();
+        }
+
+        foreach (var container in running)
+        {
+            await container.Ended.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+        }
+
         await _spares.DisposeAsync().ConfigureAwait(false);
     }
 
-    private void Register(LaunchedProcess launched)
+    /// <summary>Knows a container no more that is gone.</summary>
+    internal void Forget(Container container)
     {
         lock (_running)
         {
-            ObjectDisposedException.ThrowIf(_disposed, this);
-            _running.Add(launched);
+            _running.Remove(container);
         }
     }
 
-    /// <summary>Kills a container that still runs, and waits until it is gone.</summary>
-    private async Task EndAsync(LaunchedProcess launched)
+    private async ValueTask<Container> LaunchAsync(
+        ContainerOptions options, StandardStream output, bool onlyEnd, CancellationToken cancellationToken)
     {
-        if (!launched.Ended.IsCompleted)
+        ObjectDisposedException.ThrowIf(_disposed, this);
+        cancellationToken.ThrowIfCancellationRequested();
+        OptionsCheck.Validate(options);
+        var container = Launch(options, output, onlyEnd);
+        try
         {
-            Kill(launched);
-            await ((Task)launched.Ended).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
-        }
+            lock (_running)
+            {
+                ObjectDisposedException.ThrowIf(_disposed, this);
+                if (container.IsRunning) // or it was forgotten already
+                {
+                    _running.Add(container);
+                }
+            }
 
-        lock (_running)
+            container.Begin();
+            return container;
+        }
+        catch
         {
-            _running.Remove(launched);
+            await container.DisposeAsync().ConfigureAwait(false);
+            throw;
         }
     }
 
-    private static void Kill(object? launched) => ((LaunchedProcess)launched!).Send(Signal.SIGKILL);
+    private Container Launch(ContainerOptions options, StandardStream output, bool onlyEnd)
+    {
+        var (root, held) = options.Root.Open();
+        StandardStreams? streams = null;
+        try
+        {
+            streams = new(options, output);
+            var launched = _spares.Start(ContainerPlan.Make(options with { Root = root }), streams.OfProgram, onlyEnd);
+            return new(this, options, launched, streams, held);
+        }
+        catch
+        {
+            streams?.Dispose();
+            held?.Dispose();
+            throw;
+        }
+    }
 }

@@ -60,9 +60,15 @@ public sealed record ContainerOptions
     /// <summary>What the program reads; nothing unless said otherwise.</summary>
     public StandardStream StandardInput { get; init; } = StandardStream.Null;
 
-    /// <summary>Where its output goes; captured, up to 1 MiB, unless said otherwise.</summary>
-    public StandardStream StandardOutput { get; init; } = StandardStream.Capture(ByteSize.MiB(1));
+    /// <summary>Where its output goes; unless said otherwise, a run captures up to 1 MiB, and after a start it goes nowhere.</summary>
+    public StandardStream? StandardOutput { get; init; }
 
-    /// <summary>Where its errors go; captured, up to 1 MiB, unless said otherwise.</summary>
-    public StandardStream StandardError { get; init; } = StandardStream.Capture(ByteSize.MiB(1));
+    /// <summary>Where its errors go; unless said otherwise, a run captures up to 1 MiB, and after a start they go nowhere.</summary>
+    public StandardStream? StandardError { get; init; }
+
+    /// <summary>What <see cref="Container.StopAsync"/> asks the program to end with; SIGTERM unless said otherwise.</summary>
+    public Signal StopSignal { get; init; } = Signal.SIGTERM;
+
+    /// <summary>The longest the program may take to end after being asked to; 10 seconds unless said otherwise.</summary>
+    public TimeSpan StopTimeout { get; init; } = TimeSpan.FromSeconds(10);
 }

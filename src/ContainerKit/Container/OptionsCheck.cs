@@ -46,6 +46,11 @@ internal static class OptionsCheck
         }
     }
 
+    /// <summary>Complains besides about what only a container that was started can have.</summary>
+    public static void ValidateRun(ContainerOptions options) =>
+        Check(options is not { StandardInput: StandardStream.PipedStream } and not { StandardOutput: StandardStream.PipedStream }
+            and not { StandardError: StandardStream.PipedStream }, "A run has no stream to reach a Pipe by: use StartAsync, or Capture or To for output.");
+
     private static void CheckNamespaces(ContainerOptions options)
     {
         Check((options.Namespaces & ~NamespaceKinds.All) == 0, $"Namespaces holds an unknown kind: {options.Namespaces}.");
@@ -70,8 +75,10 @@ internal static class OptionsCheck
 
     private static void CheckStreams(ContainerOptions options)
     {
-        Check(options.StandardInput is StandardStream.NullStream or StandardStream.InheritedStream,
-            "StandardInput can be Null or Inherit; to capture or forward is for output.");
+        Check(options.StandardInput is StandardStream.NullStream or StandardStream.InheritedStream or StandardStream.PipedStream,
+            "StandardInput can be Null, Inherit or Pipe; to capture or forward is for output.");
+        Check((int)options.StopSignal is > 0 and <= 64, $"StopSignal is an unknown signal: {options.StopSignal}.");
+        Check(options.StopTimeout >= TimeSpan.Zero && options.StopTimeout.TotalDays <= 40, "StopTimeout must be at least 0 and at most 40 days.");
     }
 
     private static void Check(bool holds, [InterpolatedStringHandlerArgument(nameof(holds))] Complaint complaint)

@@ -25,6 +25,7 @@ internal sealed class OutputPipe : IDisposable
     {
         (_limit, _destination) = (limit, destination);
         (_end, FarEnd) = Syscall.Pipe();
+        Syscall.DoNotBlock(_end);
 
         // So that the program can open /dev/stdout, whoever it is; nobody else can reach a pipe by name.
         Syscall.ChangeMode(FarEnd, 0x1B6); // 0666

@@ -11,6 +11,13 @@ public abstract record StandardStream
     public static StandardStream Null { get; } = new NullStream();
 
     /// <summary>
+    /// A stream of the running container: <see cref="Container.StandardInput"/>, which the program reads and which ends
+    /// when it is disposed, or <see cref="Container.StandardOutput"/> and <see cref="Container.StandardError"/>. A program
+    /// whose output nobody reads waits once the pipe is full.
+    /// </summary>
+    public static StandardStream Pipe { get; } = new PipedStream();
+
+    /// <summary>
     /// This process's own descriptor. A terminal passed on so lets the program do to it what an open descriptor can,
     /// but not push input into it: the program is in a session of its own.
     /// </summary>
@@ -38,6 +45,12 @@ public abstract record StandardStream
     {
         /// <inheritdoc/>
         public override string ToString() => "StandardStream.Null";
+    }
+
+    internal sealed record PipedStream : StandardStream
+    {
+        /// <inheritdoc/>
+        public override string ToString() => "StandardStream.Pipe";
     }
 
     internal sealed record InheritedStream : StandardStream

@@ -14,14 +14,16 @@ internal sealed class StandardStreams : IDisposable
 
     private readonly SafeFileHandle[] _ofProgram = new SafeFileHandle[3];
     private readonly OutputPipe? _output, _error;
+    private readonly ProgramPipe?[] _pipes = new ProgramPipe?[3];
 
-    public StandardStreams(ContainerOptions options)
+    /// <summary>Opens what the options say; output of which they say nothing goes to <paramref name="output"/>.</summary>
+    public StandardStreams(ContainerOptions options, StandardStream output)
     {
         try
         {
             _ofProgram[0] = Open(0, options.StandardInput, out _);
-            _ofProgram[1] = Open(1, options.StandardOutput, out _output);
-            _ofProgram[2] = Open(2, options.StandardError, out _error);
+            _ofProgram[1] = Open(1, options.StandardOutput ?? output, out _output);
+            _ofProgram[2] = Open(2, options.StandardError ?? output, out _error);
         }
         catch
         {
@@ -32,6 +34,9 @@ internal sealed class StandardStreams : IDisposable
 
     /// <summary>What becomes 0, 1 and 2 of the program.</summary>
     public SafeFileHandle[] OfProgram => _ofProgram;
+
+    /// <summary>This process's end of the pipe that is 0, 1 or 2 of the program, if it is one.</summary>
+    public Stream? Pipe(int number) => _pipes[number];
 
     /// <summary>What was captured of standard output.</summary>
     public Captured Output => _output?.Captured ?? default;
@@ -44,6 +49,10 @@ internal sealed class StandardStreams : IDisposable
     {
         _output?.Start();
         _error?.Start();
+        foreach (var pipe in _pipes)
+        {
+            pipe?.Start();
+        }
     }
 
     /// <summary>
@@ -75,9 +84,13 @@ internal sealed class StandardStreams : IDisposable
     {
         _output?.Dispose();
         _error?.Dispose();
+        foreach (var pipe in _pipes)
+        {
+            pipe?.Dispose();
+        }
     }
 
-    private static SafeFileHandle Open(int number, StandardStream stream, out OutputPipe? pipe)
+    private SafeFileHandle Open(int number, StandardStream stream, out OutputPipe? pipe)
     {
         pipe = stream switch
         {
@@ -85,6 +98,11 @@ internal sealed class StandardStreams : IDisposable
             StandardStream.ForwardedStream forwarded => new(0, forwarded.Destination),
             _ => null,
         };
+        if (stream is StandardStream.PipedStream)
+        {
+            return (_pipes[number] = number == 0 ? ProgramPipe.ToProgram() : ProgramPipe.FromProgram()).OfProgram;
+        }
+
         return pipe?.FarEnd ?? (stream is StandardStream.InheritedStream ? new(number, ownsHandle: false) : NullDevice.Value);
     }
 }

@@ -25,7 +25,7 @@ internal sealed class LaunchPlan : IDisposable
     private (Descriptor First, Descriptor Second) _sync;
     private long _childPath;
     private HandOver? _handOver;
-    private (ReadOnlyMemory<byte> First, ReadOnlyMemory<byte> Second)? _encoded;
+    private bool _isEncoded;
 
     public LaunchPlan()
     {
@@ -165,26 +165,35 @@ internal sealed class LaunchPlan : IDisposable
         Program.Execute(paths, arguments, environment);
     }
 
-    /// <summary>The two parts as the launcher reads them; nothing can be added afterwards.</summary>
-    public (ReadOnlyMemory<byte> First, ReadOnlyMemory<byte> Second) Encode(Architecture architecture) =>
-        _encoded ??= Join(architecture);
+    /// <summary>The first part as the launcher reads it, once it is encoded.</summary>
+    public ReadOnlySpan<byte> FirstPart => _first.Content;
 
-    /// <summary>Writes the steps of each part behind its data, in one array, and joins the forks.</summary>
-    private (ReadOnlyMemory<byte> First, ReadOnlyMemory<byte> Second) Join(Architecture architecture)
+    /// <summary>The second part as the launcher reads it, once it is encoded.</summary>
+    public ReadOnlySpan<byte> SecondPart => _second.Content;
+
+    /// <summary>Writes the steps of each part behind its data, in one array, and joins the forks. Nothing can be added afterwards.</summary>
+    public void Encode(Architecture architecture)
     {
+        if (_isEncoded)
+        {
+            return;
+        }
+
         Outside.Last.Fork = Outside.Count + Early.Count;
         if (Init)
         {
-            Confined.Last.Fork = Count(SecondPart) - _init.Count;
+            Confined.Last.Fork = Count(OfSecondPart) - _init.Count;
         }
 
-        return (Encode(_first, FirstPart, architecture), Encode(_second, SecondPart, architecture));
+        Encode(_first, OfFirstPart, architecture);
+        Encode(_second, OfSecondPart, architecture);
+        _isEncoded = true;
     }
 
     /// <summary>The step with a number in a part, as it prints, and the feature that asked for it.</summary>
     public (Step Step, string Text)? Find(int part, int number)
     {
-        foreach (var stage in part == 0 ? FirstPart : SecondPart)
+        foreach (var stage in part == 0 ? OfFirstPart : OfSecondPart)
         {
             if ((uint)number < (uint)stage.Count)
             {
@@ -255,7 +264,7 @@ internal sealed class LaunchPlan : IDisposable
 
         _first.Clear();
         _second.Clear();
-        (_handOver, _encoded, Lease, MapsIds) = (null, null, null, false);
+        (_handOver, Lease, MapsIds, _isEncoded) = (null, null, false, false);
         lock (Unused)
         {
             if (Unused.Count < most)
@@ -271,11 +280,11 @@ internal sealed class LaunchPlan : IDisposable
         ["Outside", "Early", "Sync", "Inside", "Root", "Pivoted", "Confined", "Program", "Init"];
 
     /// <summary>In the order in which they stand in the plan.</summary>
-    private LaunchStage[] AllStages => field ??= [.. FirstPart, .. SecondPart];
+    private LaunchStage[] AllStages => field ??= [.. OfFirstPart, .. OfSecondPart];
 
-    private LaunchStage[] FirstPart => field ??= [Outside, Early, Sync];
+    private LaunchStage[] OfFirstPart => field ??= [Outside, Early, Sync];
 
-    private LaunchStage[] SecondPart => field ??= [Inside, Root, Pivoted, Confined, Program, _init];
+    private LaunchStage[] OfSecondPart => field ??= [Inside, Root, Pivoted, Confined, Program, _init];
 
     private static int Count(LaunchStage[] stages)
     {
@@ -288,7 +297,7 @@ internal sealed class LaunchPlan : IDisposable
         return count;
     }
 
-    private static ReadOnlyMemory<byte> Encode(PlanData part, LaunchStage[] stages, Architecture architecture)
+    private static void Encode(PlanData part, LaunchStage[] stages, Architecture architecture)
     {
         var address = part.AddSteps(Count(stages));
         foreach (var stage in stages)
@@ -298,7 +307,5 @@ internal sealed class LaunchPlan : IDisposable
                 part.Write(address, stage[i].Encode(architecture));
             }
         }
-
-        return part.Content;
     }
 }

@@ -45,8 +45,8 @@ internal sealed class LaunchedProcess
     {
         try
         {
-            var (first, second) = plan.Encode(RuntimeInformation.ProcessArchitecture);
-            var launched = Start(launcher, first.Span, second.Span, standard, plan.Lease);
+            plan.Encode(RuntimeInformation.ProcessArchitecture);
+            var launched = Start(launcher, plan.FirstPart, plan.SecondPart, standard, plan.Lease);
             launched.Watch(plan, onlyEnd);
             return launched;
         }
@@ -71,7 +71,7 @@ internal sealed class LaunchedProcess
     public bool Complete(LaunchPlan plan, ReadOnlySpan<SafeFileHandle> standard, bool onlyEnd)
     {
         using var memory = Syscall.MemfdCreate("plan", MemfdFlags.MFD_CLOEXEC);
-        Syscall.WriteWhole(memory, plan.Encode(RuntimeInformation.ProcessArchitecture).Second.Span);
+        Syscall.WriteWhole(memory, plan.SecondPart);
         if (!Syscall.Send(_setup, [memory, .. standard]))
         {
             return false;
@@ -187,7 +187,7 @@ internal sealed class LaunchedProcess
             try
             {
                 _setupWatch = onlyEnd ? default : EventLoop.Add(_setup, OnSetup);
-                _controlWatch = EventLoop.Add(_control, OnControl, onlyEnd);
+                _controlWatch = EventLoop.Add(_control, OnControl, onlyEnd ? EpollEvents.None : EpollEvents.EPOLLIN);
                 _plan = plan;
             }
             catch
@@ -225,7 +225,7 @@ internal sealed class LaunchedProcess
     private void ReadSetup()
     {
         Span<byte> bytes = stackalloc byte[16];
-        while (!_setupEnded && Syscall.Receive(_setup, bytes) is var (length, _, _))
+        while (!_setupEnded && Syscall.Receive(_setup, bytes, out _, out _) is { } length)
         {
             if (length > 0)
             {
@@ -263,7 +263,7 @@ internal sealed class LaunchedProcess
     private void ReadControl()
     {
         Span<byte> bytes = stackalloc byte[8];
-        while (Syscall.Receive(_control, bytes) is var (length, sender, attached))
+        while (Syscall.Receive(_control, bytes, out var sender, out var attached) is { } length)
         {
             if (length == 0)
             {

@@ -41,7 +41,7 @@ internal sealed unsafe class PlanData : IDisposable
     public int Length { get; private set; }
 
     /// <summary>All of it.</summary>
-    public ReadOnlyMemory<byte> Content => _buffer.AsMemory(0, Length);
+    public ReadOnlySpan<byte> Content => _buffer.AsSpan(0, Length);
 
     /// <summary>The place of a descriptor that comes with the second part; 1 for the first after the part itself.</summary>
     public static long Received(int index) => ResultsAddress + 16 + (index * sizeof(int)); // struct received of launcher.c
@@ -172,7 +172,7 @@ internal sealed unsafe class PlanData : IDisposable
         Length = 0;
     }
 
-    private ReadOnlySpan<byte> From(long address) => Content.Span[(int)(address - _start)..];
+    private ReadOnlySpan<byte> From(long address) => Content[(int)(address - _start)..];
 
     private void Grow(int needed)
     {

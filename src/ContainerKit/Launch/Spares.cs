@@ -28,7 +28,8 @@ internal sealed class Spares(Launcher launcher, int most) : IAsyncDisposable
             return LaunchedProcess.Start(launcher, plan, standard, onlyEnd);
         }
 
-        byte[] firstPart = plan.Encode(RuntimeInformation.ProcessArchitecture).First.ToArray();
+        plan.Encode(RuntimeInformation.ProcessArchitecture);
+        var firstPart = plan.FirstPart.ToArray();
         var launched = StartInSpare(plan, firstPart, standard, onlyEnd) ?? LaunchedProcess.Start(launcher, plan, standard, onlyEnd);
         Refill(firstPart, launched.Ended);
         return launched;
@@ -171,7 +172,7 @@ internal sealed class Spares(Launcher launcher, int most) : IAsyncDisposable
             if (_mounts is null && !_disposed)
             {
                 _mounts = Syscall.Open(MountInfo.OfThisProcess, OpenFlags.O_RDONLY);
-                _mountsWatch = EventLoop.Add(_mounts, AbandonAll, onlyEnd: true);
+                _mountsWatch = EventLoop.Add(_mounts, AbandonAll, EpollEvents.None);
             }
         }
     }

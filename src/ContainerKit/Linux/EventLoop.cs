@@ -23,15 +23,16 @@ internal sealed class EventLoop
 
     /// <summary>
     /// Calls <paramref name="ready"/> when there is something to read, or the end, and again until it is read; dispose
-    /// the watch before the descriptor, and expect one more call. <paramref name="onlyEnd"/> saves the wake-ups before it.
+    /// the watch before the descriptor, and expect one more call. Other <paramref name="events"/> can be chosen: none,
+    /// to be woken up by the end alone.
     /// </summary>
-    public static Watch Add(SafeFileHandle file, Action ready, bool onlyEnd = false)
+    public static Watch Add(SafeFileHandle file, Action ready, EpollEvents events = EpollEvents.EPOLLIN)
     {
         var loop = Shared;
         var key = loop.Register(ready);
         try
         {
-            Syscall.EpollAdd(loop._epoll, file, (ulong)key, onlyEnd);
+            Syscall.EpollAdd(loop._epoll, file, (ulong)key, events);
         }
         catch
         {
@@ -84,7 +85,7 @@ internal sealed class EventLoop
     {
         lock (_ready)
         {
-            return _ready.GetValueOrDefault(key);
+            return _ready.TryGetValue(key, out var ready) ? ready : null;
         }
     }
 

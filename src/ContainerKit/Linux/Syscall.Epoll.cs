@@ -8,13 +8,12 @@ internal static unsafe partial class Syscall
     /// <summary>A set of descriptors to wait for; epoll_create1(2).</summary>
     public static SafeFileHandle EpollCreate() => Handle(EpollCreate1((int)OpenFlags.O_CLOEXEC), "epoll_create1");
 
-    /// <summary>Watches a descriptor for its end, and for something to read, too, or not, under a key; epoll_ctl(2).</summary>
-    public static void EpollAdd(SafeFileHandle epoll, SafeFileHandle file, ulong key, bool onlyEnd)
+    /// <summary>Watches a descriptor for its end, and what else is wanted, under a key; epoll_ctl(2).</summary>
+    public static void EpollAdd(SafeFileHandle epoll, SafeFileHandle file, ulong key, EpollEvents events)
     {
         const int EPOLL_CTL_ADD = 1;
-        const uint EPOLLIN = 1; // EPOLLHUP is always reported
         var wanted = stackalloc byte[EpollEventSize];
-        *(uint*)wanted = onlyEnd ? 0 : EPOLLIN;
+        *(uint*)wanted = (uint)events;
         *(ulong*)(wanted + EpollKeyOffset) = key;
         Check(EpollControl(epoll, EPOLL_CTL_ADD, file, wanted), "epoll_ctl");
     }
@@ -62,4 +61,13 @@ internal static unsafe partial class Syscall
 
     [LibraryImport("libc", EntryPoint = "epoll_wait", SetLastError = true)]
     private static partial int EpollWait(SafeFileHandle epoll, byte* events, int count, int timeout);
+}
+
+/// <summary>What epoll(7) reports beside the end of a descriptor and its errors, which it always does.</summary>
+[Flags]
+internal enum EpollEvents : uint
+{
+    None = 0,
+    EPOLLIN = 1,
+    EPOLLOUT = 4,
 }

@@ -66,15 +66,19 @@ internal static unsafe partial class Syscall
         return Handle(OpenAt2(SyscallNumber.openat2.Here, root, path, &how, sizeof(OpenHow)), "openat2", path);
     }
 
-    /// <summary>Makes a pipe, close-on-exec; the end that is read does not block. pipe2(2).</summary>
+    /// <summary>Makes a pipe, close-on-exec; pipe2(2).</summary>
     public static (SafeFileHandle Read, SafeFileHandle Write) Pipe()
     {
         var ends = stackalloc int[2];
         Check(Pipe2(ends, (int)OpenFlags.O_CLOEXEC), "pipe2");
-        var (read, write) = (new SafeFileHandle(ends[0], ownsHandle: true), new SafeFileHandle(ends[1], ownsHandle: true));
+        return (new SafeFileHandle(ends[0], ownsHandle: true), new SafeFileHandle(ends[1], ownsHandle: true));
+    }
+
+    /// <summary>Lets nobody wait in a read or write of an end of a pipe; fcntl(2).</summary>
+    public static void DoNotBlock(SafeFileHandle end)
+    {
         const int F_SETFL = 4;
-        Check(Fcntl(read, F_SETFL, (int)OpenFlags.O_NONBLOCK), "fcntl");
-        return (read, write);
+        Check(Fcntl(end, F_SETFL, (int)OpenFlags.O_NONBLOCK), "fcntl");
     }
 
     /// <summary>Sets the permissions of an open file, of a pipe, too; fchmod(2).</summary>
@@ -109,6 +113,16 @@ internal static unsafe partial class Syscall
         {
             var count = Read(file, start, (nuint)buffer.Length);
             return count >= 0 ? (int)count : LastError is Errno.EAGAIN ? null : throw Failed("read");
+        }
+    }
+
+    /// <summary>Writes what there is room for; null when a descriptor that does not block has none. write(2).</summary>
+    public static int? Write(SafeFileHandle file, ReadOnlySpan<byte> content)
+    {
+        fixed (byte* start = content)
+        {
+            var count = Write(file, start, (nuint)content.Length);
+            return count >= 0 ? (int)count : LastError is Errno.EAGAIN ? null : throw Failed("write");
         }
     }
 
@@ -183,6 +197,9 @@ internal static unsafe partial class Syscall
 
     [LibraryImport("libc", EntryPoint = "read", SetLastError = true)]
     private static partial nint Read(SafeFileHandle file, byte* buffer, nuint count);
+
+    [LibraryImport("libc", EntryPoint = "write", SetLastError = true)]
+    private static partial nint Write(SafeFileHandle file, byte* buffer, nuint count);
 
     [LibraryImport("libc", EntryPoint = "pwrite", SetLastError = true)]
     private static partial nint Pwrite(SafeFileHandle file, byte* buffer, nuint count, nint offset);

@@ -50,11 +50,12 @@ internal static unsafe partial class Syscall
     }
 
     /// <summary>
-    /// Takes one message, the process id of its sender as this process sees it, and a descriptor that is attached, without
-    /// waiting: null when there is none yet, a length of 0 when the other end is closed. recvmsg(2).
+    /// Takes one message and gives its length, with the process id of its sender as this process sees it and a descriptor
+    /// that is attached, without waiting: null when there is none yet, 0 when the other end is closed. recvmsg(2).
     /// </summary>
-    public static (int Length, int Sender, SafeFileHandle? Attached)? Receive(SafeFileHandle socket, Span<byte> message)
+    public static int? Receive(SafeFileHandle socket, Span<byte> message, out int sender, out SafeFileHandle? attached)
     {
+        (sender, attached) = (0, null);
         const int controlLength = 64;
         var control = stackalloc byte[controlLength];
         fixed (byte* start = message)
@@ -68,12 +69,13 @@ internal static unsafe partial class Syscall
                 {
                     Errno.EAGAIN => null,
                     // Closed with messages of ours unread: said once, and before the messages that are still to be read.
-                    Errno.ECONNRESET => Receive(socket, message),
+                    Errno.ECONNRESET => Receive(socket, message, out sender, out attached),
                     _ => throw Failed("recvmsg"),
                 };
             }
 
-            return ((int)length, SenderIn(header), DescriptorIn(header));
+            (sender, attached) = (SenderIn(header), DescriptorIn(header));
+            return (int)length;
         }
     }
 

@@ -61,8 +61,20 @@ public abstract record IdMap
     /// <summary>With a process id of up to seven digits over its end: in the range that systemd keeps for containers.</summary>
     private protected const uint FirstOwnId = 500_000_000;
 
-    private static readonly Lazy<bool> HasOwnIds =
-        new(() => HasOwnIdsIn("/proc/self/uid_map") && HasOwnIdsIn("/proc/self/gid_map"), LazyThreadSafetyMode.PublicationOnly);
+    private static int _hasOwnIds; // once known, as a map is written once: -1 or 1
+
+    private static bool HasOwnIds
+    {
+        get
+        {
+            if (_hasOwnIds == 0)
+            {
+                _hasOwnIds = HasOwnIdsIn("/proc/self/uid_map") && HasOwnIdsIn("/proc/self/gid_map") ? 1 : -1;
+            }
+
+            return _hasOwnIds > 0;
+        }
+    }
 
     /// <summary>Whether this process may map ids of others.</summary>
     private protected static bool IsPrivileged =>
@@ -72,7 +84,7 @@ public abstract record IdMap
     /// Whether this process is root, and not of a user namespace that has but a few ids: the host's own root, as far as
     /// it can know.
     /// </summary>
-    private protected static bool IsRootOfMany => Syscall.EffectiveUser == 0 && HasOwnIds.Value;
+    private protected static bool IsRootOfMany => Syscall.EffectiveUser == 0 && HasOwnIds;
 
     /// <summary>Complains when this process is root, and the kernel lets it not map itself (from 5.12 on).</summary>
     private protected void CheckMapsRoot()

@@ -7,8 +7,11 @@ namespace ContainerKit;
 /// <summary>What no container's program has: capabilities, a way to new ones, the host's keys, room for endless processes.</summary>
 internal static class SecurityFloor
 {
-    private static readonly Lazy<int> LastCapability = new(
-        () => int.Parse(Syscall.ReadText("/proc/sys/kernel/cap_last_cap"), CultureInfo.InvariantCulture), LazyThreadSafetyMode.PublicationOnly);
+    private static int _lastCapability; // once known; there are more than one
+
+    private static int LastCapability => _lastCapability > 0
+        ? _lastCapability
+        : _lastCapability = int.Parse(Syscall.ReadText("/proc/sys/kernel/cap_last_cap"), CultureInfo.InvariantCulture);
 
     /// <summary>Adds the steps that limit what a program can use up of the host.</summary>
     public static void Limit(LaunchStage confined, int? maxProcesses)
@@ -27,7 +30,7 @@ internal static class SecurityFloor
     /// <summary>Adds the steps that close the way to capabilities through exec; they need the privilege of the container's root.</summary>
     public static void DropBoundingSet(LaunchStage confined)
     {
-        for (var capability = 0; capability <= LastCapability.Value; capability++)
+        for (var capability = 0; capability <= LastCapability; capability++)
         {
             confined.DropFromBoundingSet(capability);
         }

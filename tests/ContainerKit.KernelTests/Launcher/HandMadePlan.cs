@@ -80,7 +80,7 @@ internal sealed class HandMadePlan : IDisposable
     }
 
     /// <summary>The plan as the launcher of an architecture reads it.</summary>
-    public ReadOnlyMemory<byte> Encode(Architecture architecture)
+    public ReadOnlySpan<byte> Encode(Architecture architecture)
     {
         var address = Data.AddSteps(_steps.Count);
         foreach (var step in _steps)

@@ -24,7 +24,7 @@ internal sealed partial class LauncherRun : IDisposable
         using (var memory = Syscall.MemfdCreate("plan", MemfdFlags.MFD_CLOEXEC))
         {
             add(plan, Descriptor.Number(5));
-            Syscall.WriteWhole(memory, plan.Encode(architecture).Span);
+            Syscall.WriteWhole(memory, plan.Encode(architecture));
             Id = Spawn(architecture, memory, far);
         }
     }
@@ -62,10 +62,10 @@ internal sealed partial class LauncherRun : IDisposable
     /// <summary>The next message on the control channel and its sender; null when the channel is closed.</summary>
     public async Task<(Message Message, int Sender)?> ReadMessage()
     {
-        (int Length, int Sender, SafeFileHandle? Attached)? received = null;
+        (int? length, var sender) = (null, 0);
         var bytes = new byte[Unsafe.SizeOf<Message>()];
-        await Eventually.Holds(() => (received = Syscall.Receive(_near, bytes)) is not null, "The launcher should say something.");
-        return received!.Value.Length == 0 ? null : (MemoryMarshal.Read<Message>(bytes), received.Value.Sender);
+        await Eventually.Holds(() => (length = Syscall.Receive(_near, bytes, out sender, out _)) is not null, "The launcher should say something.");
+        return length == 0 ? null : (MemoryMarshal.Read<Message>(bytes), sender);
     }
 
     /// <summary>Asks the supervisor for a signal.</summary>

@@ -14,7 +14,7 @@ public class PlanDataTests
         using var data = PlanData.First();
         var address = data.Add([1, 0, 2]);
 
-        Assert.Equal([1, 0, 2, 0], data.Content.Span[(int)(address - PlanData.PlanAddress)..].ToArray());
+        Assert.Equal([1, 0, 2, 0], data.Content[(int)(address - PlanData.PlanAddress)..].ToArray());
     }
 
     [Fact]
@@ -35,7 +35,7 @@ public class PlanDataTests
         {
             using var data = PlanData.First();
             var address = data.Reserve(8000);
-            Assert.Equal(-1, data.Content.Span[(int)(address - PlanData.PlanAddress)..].IndexOfAnyExcept((byte)0));
+            Assert.Equal(-1, data.Content[(int)(address - PlanData.PlanAddress)..].IndexOfAnyExcept((byte)0));
             data.Add(Enumerable.Repeat((byte)0xff, 12_000).ToArray());
         }
     }

@@ -119,7 +119,8 @@ public class PlanEncodingTests
         static byte[] FirstPart(ContainerOptions options)
         {
             using var plan = ContainerPlan.Make(options);
-            return plan.Encode(Architecture.X64).First.ToArray();
+            plan.Encode(Architecture.X64);
+            return plan.FirstPart.ToArray();
         }
     }
 
@@ -136,7 +137,8 @@ public class PlanEncodingTests
         plan.End();
         var arguments = Enumerable.Range(0, 10_000).Select(i => $"argument {i}").ToArray();
         plan.Execute(["/program"], arguments, []);
-        var steps = Steps(plan.Encode(Architecture.X64).Second);
+        plan.Encode(Architecture.X64);
+        var steps = Steps(plan.SecondPart);
 
         var execve = steps.Single(step => step.Call == SyscallNumber.execve.X64);
         Assert.Equal(arguments, plan.Program.Data.TextsAt(execve.Arguments[1]));
@@ -161,16 +163,16 @@ public class PlanEncodingTests
         plan.Begin();
         plan.End();
         plan.Execute(["/program"], ["program"], []);
-        var (first, second) = plan.Encode(Architecture.X64);
-        return (Steps(first), Steps(second));
+        plan.Encode(Architecture.X64);
+        return (Steps(plan.FirstPart), Steps(plan.SecondPart));
     }
 
     /// <summary>The steps as the launcher finds them: from the offset that the part begins with, to its end.</summary>
-    private static List<EncodedStep> Steps(ReadOnlyMemory<byte> part)
+    private static List<EncodedStep> Steps(ReadOnlySpan<byte> part)
     {
-        var first = MemoryMarshal.Read<long>(part.Span);
+        var first = MemoryMarshal.Read<long>(part);
         Assert.Equal(0, first % 8);
-        var steps = MemoryMarshal.Cast<byte, EncodedStep>(part.Span[(int)first..]);
+        var steps = MemoryMarshal.Cast<byte, EncodedStep>(part[(int)first..]);
         Assert.Equal(part.Length, first + (steps.Length * Unsafe.SizeOf<EncodedStep>()));
         return [.. steps];
     }
