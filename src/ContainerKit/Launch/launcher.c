@@ -100,18 +100,15 @@ __asm__(".globl _start\n_start:\n\tmov x29, #0\n\tmov x30, #0\n\tbl launch\n");
 
 #define CALL(name, a, b, c, d, e, f) call6(SYS_##name, (long)(a), (long)(b), (long)(c), (long)(d), (long)(e), (long)(f))
 
-static int is_whole; /* both parts came at once */
-static u32 current_part;
-
 __attribute__((noreturn)) static void leave(int status)
 {
     for (;;)
         CALL(exit_group, status, 0, 0, 0, 0, 0);
 }
 
-__attribute__((noreturn)) static void fail(u32 step, long result)
+__attribute__((noreturn)) static void fail(u32 part, u32 step, long result)
 {
-    struct failure failure = {current_part, step, result};
+    struct failure failure = {part, step, result};
     CALL(write, SETUP, &failure, sizeof failure, 0, 0, 0);
     leave(125);
 }
@@ -231,7 +228,7 @@ static void receive_part(void)
     if (result > 0)
         result = received->length < sizeof *received ? -EMFILE : map_file(SECOND_PART_ADDRESS, received->descriptor[0]);
     if (result < 0)
-        fail(NO_STEP, result);
+        fail(0, NO_STEP, result);
     CALL(close, received->descriptor[0], 0, 0, 0, 0, 0);
 }
 
@@ -240,8 +237,10 @@ static const struct step *first_step(u64 part)
     return (const struct step *)(part + ((const struct part *)part)->first_step);
 }
 
-__attribute__((noreturn)) static void run(void)
+/* Writable data of its own would cost each process a page more. */
+__attribute__((noreturn)) static void run(int is_whole)
 {
+    u32 part = 0;
     const struct step *steps = first_step(PLAN_ADDRESS);
     for (const struct step *step = steps;;) {
         long a[6], result = 0;
@@ -253,14 +252,14 @@ __attribute__((noreturn)) static void run(void)
             if (step->call == ROLE_CONTINUE) {
                 if (!is_whole)
                     receive_part();
-                current_part++;
+                part++;
                 steps = step = first_step(SECOND_PART_ADDRESS);
                 continue;
             }
             result = call6(step->call, a[0], a[1], a[2], a[3], a[4], a[5]);
             int failed = result < 0 && result >= -LAST_ERRNO;
             if (failed ? !tolerated(step, result) : result < step->least)
-                fail((u32)(step - steps), result);
+                fail(part, (u32)(step - steps), result);
             if (!failed)
                 store(step, result);
         }
@@ -274,7 +273,6 @@ __attribute__((noreturn, used)) void launch(void)
     if (result > 0)
         result = map_file(PLAN_ADDRESS, PLAN);
     if (result < 0)
-        fail(NO_STEP, result);
-    is_whole = result > (long)FIRST_PART_SIZE;
-    run();
+        fail(0, NO_STEP, result);
+    run(result > (long)FIRST_PART_SIZE); /* both parts came at once */
 }
