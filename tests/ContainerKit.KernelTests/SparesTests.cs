@@ -37,6 +37,28 @@ public sealed class SparesTests : IAsyncDisposable
     }
 
     [Fact]
+    public async Task A_thread_that_hands_down_something_else_does_not_take_it()
+    {
+        await RunAsync(True);
+        var spare = await SpareAsync();
+        var taken = Task.CompletedTask;
+        var supervisor = 0;
+        var thread = new Thread(() =>
+        {
+            Native.GiveUpNewPrivileges();
+            var run = RunAsync(True); // up to its first wait in this thread
+            taken = run.ContinueWith(id => supervisor = id.Result, TaskScheduler.Default);
+        });
+        thread.Start();
+        thread.Join();
+        await taken;
+
+        Assert.NotEqual(0, supervisor);
+        Assert.NotEqual(spare.Id, supervisor);
+        Assert.Equal(spare.Id, await RunAsync(True));
+    }
+
+    [Fact]
     public async Task A_program_in_a_spare_sees_what_any_other_sees()
     {
         // But for what counts up: ids of processes, mounts and devices, the host's id behind the container's root.

@@ -17,7 +17,8 @@ public sealed class Container : IAsyncDisposable
     private readonly Task _ended;
     private ExitStatus _status;
 
-    internal Container(ContainerHost host, ContainerOptions options, LaunchedProcess launched, StandardStreams streams, IDisposable? held)
+    internal Container(
+        ContainerHost host, ContainerOptions options, LaunchedProcess launched, StandardStreams streams, IDisposable? held)
     {
         (_host, _options, _launched, _streams, _held) = (host, options, launched, streams, held);
         _timeout = new(options.Timeout);
@@ -59,7 +60,7 @@ public sealed class Container : IAsyncDisposable
     }
 
     /// <summary>Waits for the program to end. Cancelling stops the waiting, never the program.</summary>
-    /// <exception cref="LaunchException">The container's supervisor was killed from outside; how the program ended is not known.</exception>
+    /// <exception cref="LaunchException">The container's supervisor was killed from outside.</exception>
     public async Task<ExitStatus> WaitAsync(CancellationToken cancellationToken = default)
     {
         await _ended.WaitAsync(cancellationToken).ConfigureAwait(false);
@@ -93,7 +94,10 @@ public sealed class Container : IAsyncDisposable
         _launched.Send(signal);
     }
 
-    /// <summary>Asks the program to end, and kills it when it takes longer than its stop timeout. Cancelling stops the waiting, not the asking.</summary>
+    /// <summary>
+    /// Asks the program to end, and kills it when it takes longer than its stop timeout. Cancelling stops the waiting, and
+    /// the program is not killed then.
+    /// </summary>
     /// <exception cref="LaunchException">As <see cref="WaitAsync"/>.</exception>
     public async Task<ExitStatus> StopAsync(CancellationToken cancellationToken = default)
     {

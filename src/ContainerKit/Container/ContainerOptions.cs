@@ -60,10 +60,10 @@ public sealed record ContainerOptions
     /// <summary>What the program reads; nothing unless said otherwise.</summary>
     public StandardStream StandardInput { get; init; } = StandardStream.Null;
 
-    /// <summary>Where its output goes; unless said otherwise, a run captures up to 1 MiB, and after a start it goes nowhere.</summary>
+    /// <summary>Where its output goes; unless said, a run captures up to 1 MiB, and after a start it goes nowhere.</summary>
     public StandardStream? StandardOutput { get; init; }
 
-    /// <summary>Where its errors go; unless said otherwise, a run captures up to 1 MiB, and after a start they go nowhere.</summary>
+    /// <summary>Where its errors go; unless said, a run captures up to 1 MiB, and after a start they go nowhere.</summary>
     public StandardStream? StandardError { get; init; }
 
     /// <summary>What <see cref="Container.StopAsync"/> asks the program to end with; SIGTERM unless said otherwise.</summary>

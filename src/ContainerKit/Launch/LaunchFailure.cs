@@ -9,7 +9,7 @@ internal static class LaunchFailure
         if (plan.Find(failure.Part, failure.Step) is not var (step, text))
         {
             return failure.Errno is Errno.EMFILE
-                ? new("receiving the plan", "the launcher", "recvmsg", failure.Errno, MoreDescriptors)
+                ? NoDescriptors()
                 : new("mapping the plan", "the launcher", "mmap", failure.Errno,
                     "The launcher found no memory for its plan; raise RLIMIT_AS or the memory limit of this process.");
         }
@@ -17,6 +17,9 @@ internal static class LaunchFailure
         var errno = failure.Errno is Errno.None ? Errno.EIO : failure.Errno;
         return new(text, $"{step.Cause}", step.Call.Name, errno, Hint(step, errno));
     }
+
+    /// <summary>The exception for descriptors that were sent and could not be received.</summary>
+    public static LaunchException NoDescriptors() => new("receive", "the launch", "recvmsg", Errno.EMFILE, MoreDescriptors);
 
     /// <summary>The exception for a supervisor that ended without a word.</summary>
     public static LaunchException SupervisorGone() =>

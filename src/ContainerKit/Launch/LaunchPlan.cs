@@ -25,6 +25,8 @@ internal sealed class LaunchPlan : IDisposable
     private (Descriptor First, Descriptor Second) _sync;
     private long _childPath;
     private HandOver? _handOver;
+    private HandOver _pidOne = null!;
+    private long _pidfd;
     private bool _isEncoded;
 
     public LaunchPlan()
@@ -98,6 +100,8 @@ internal sealed class LaunchPlan : IDisposable
     public void Begin()
     {
         Because(Frame);
+        _pidOne = new(_first);
+        (_pidfd, _) = _pidOne.Add();
         _sync = Outside.SocketPair();
         _childPath = _first.Add(ChildPath);
         ChildDirectory = Sync.OpenDirectory(_childPath);
@@ -114,12 +118,10 @@ internal sealed class LaunchPlan : IDisposable
     public void End()
     {
         Because(Frame);
-        var message = new HandOver(_first);
-        var (place, _) = message.Add();
-        var pidfd = Outside.Fork(Namespaces, place);
+        var pidfd = Outside.Fork(Namespaces, _pidfd);
         Outside.KeepDigits(_childPath + ChildPath.Length);
         Early.Continue();
-        message.Send(Sync, Control, new Message(MessageKind.InitMade, 0));
+        _pidOne.Send(Sync, Control, new Message(MessageKind.InitMade, 0));
         if (_handOver is null)
         {
             Inside.ReadByte(_sync.Second);

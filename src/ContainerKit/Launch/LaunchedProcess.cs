@@ -19,7 +19,7 @@ internal sealed class LaunchedProcess
     private EventLoop.Watch _controlWatch, _setupWatch, _pidOneWatch;
     private WaitStatus? _program, _init;
     private LaunchException? _failure;
-    private bool _setupEnded;
+    private bool _onlyEnd, _setupEnded;
 
     private LaunchedProcess(SafeFileHandle control, SafeFileHandle setup, SafeFileHandle? launcher, int processId) =>
         (_control, _setup, _launcher, SupervisorId) = (control, setup, launcher, processId);
@@ -89,7 +89,15 @@ internal sealed class LaunchedProcess
             return;
         }
 
-        Watch(LaunchPlan.Rent(), onlyEnd: true);
+        try
+        {
+            Watch(LaunchPlan.Rent(), onlyEnd: true);
+        }
+        catch (LinuxException)
+        {
+            return; // it has ended
+        }
+
         Send(Signal.SIGKILL);
         await ((Task)Ended).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
     }
@@ -187,14 +195,23 @@ internal sealed class LaunchedProcess
             try
             {
                 _setupWatch = onlyEnd ? default : EventLoop.Add(_setup, OnSetup);
-                _controlWatch = EventLoop.Add(_control, OnControl, onlyEnd ? EpollEvents.None : EpollEvents.EPOLLIN);
-                _plan = plan;
+                (_plan, _onlyEnd) = (plan, onlyEnd);
+                ReadControl(); // of a spare, PID 1 has long been told: no need to be woken up for it
+                if (!_control.IsClosed)
+                {
+                    var events = onlyEnd && _pidOne is not null ? EpollEvents.None : EpollEvents.EPOLLIN;
+                    _controlWatch = EventLoop.Add(_control, OnControl, events);
+                }
             }
             catch
             {
-                Close();
-                Syscall.KillAndReap(SupervisorId);
-                _launcher?.Dispose();
+                Close(); // which ends the supervisor, and it PID 1
+                if (_launcher is not null)
+                {
+                    Syscall.Reap(_launcher);
+                    _launcher.Dispose();
+                }
+
                 throw;
             }
         }
@@ -279,7 +296,7 @@ internal sealed class LaunchedProcess
                     CompleteStart();
                     break;
                 case MessageKind.InitMade:
-                    _pidOne = attached;
+                    OnInitMade(attached);
                     break;
                 case MessageKind.ProgramExited:
                     _program = new(message.Status);
@@ -288,6 +305,22 @@ internal sealed class LaunchedProcess
                     _init = new(message.Status);
                     break;
             }
+        }
+    }
+
+    /// <summary>The descriptor is taken at once: while it is on its way it counts against all programs of this user.</summary>
+    private void OnInitMade(SafeFileHandle? pidOne)
+    {
+        _pidOne = pidOne;
+        if (pidOne is null)
+        {
+            _failure ??= LaunchFailure.NoDescriptors();
+            Send(Signal.SIGKILL);
+        }
+
+        if (_onlyEnd && _controlWatch.IsActive)
+        {
+            _controlWatch.OnlyEnd();
         }
     }
 
@@ -301,8 +334,24 @@ internal sealed class LaunchedProcess
         }
 
         _controlWatch.Dispose();
-        Syscall.Kill(_pidOne);
-        _pidOneWatch = EventLoop.Add(_pidOne, OnPidOneEnd);
+        if (_pidOneWatch.IsActive)
+        {
+            return; // told twice
+        }
+
+        try
+        {
+            _pidOneWatch = EventLoop.Add(_pidOne, OnPidOneEnd);
+            Syscall.Kill(_pidOne);
+        }
+        catch (LinuxException) when (_pidOneWatch.IsActive)
+        {
+            // This process is another user by now, who may not kill it: it ends by itself, or is waited for.
+        }
+        catch (LinuxException)
+        {
+            OnEnd();
+        }
     }
 
     private void OnPidOneEnd()

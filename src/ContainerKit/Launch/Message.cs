@@ -12,11 +12,11 @@ internal enum MessageKind
     /// <summary>The program below an init ended, with the status wait4(2) gave.</summary>
     ProgramExited = 2,
 
-    /// <summary>PID 1 was made; a descriptor that stands for it is attached.</summary>
-    InitMade = 4,
-
     /// <summary>PID 1 ended, and with it everything in its pid namespace.</summary>
     InitExited = 3,
+
+    /// <summary>PID 1 was made; a descriptor that stands for it is attached.</summary>
+    InitMade = 4,
 }
 
 /// <summary>Why a step failed, as it comes over the setup channel; struct failure of launcher.c.</summary>

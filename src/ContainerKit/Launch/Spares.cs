@@ -81,9 +81,10 @@ internal sealed class Spares(Launcher launcher, int most) : IAsyncDisposable
     {
         lock (_waiting)
         {
+            var state = _waiting.Count == 0 ? "" : InheritedState.Read();
             for (var i = 0; i < _waiting.Count; i++)
             {
-                if (!_waiting[i].FirstPart.AsSpan().SequenceEqual(firstPart))
+                if (!_waiting[i].FirstPart.AsSpan().SequenceEqual(firstPart) || _waiting[i].State != state)
                 {
                     continue;
                 }
@@ -126,9 +127,10 @@ internal sealed class Spares(Launcher launcher, int most) : IAsyncDisposable
             {
                 Add(Make(firstPart));
             }
-            catch (LinuxException)
+#pragma warning disable CA1031 // whatever it is, the next start goes without, and says what is wrong if that concerns it
+            catch (Exception)
+#pragma warning restore CA1031
             {
-                // The next start goes without, and says what is wrong if that concerns it.
                 lock (_waiting)
                 {
                     _refills = false;
@@ -155,7 +157,8 @@ internal sealed class Spares(Launcher launcher, int most) : IAsyncDisposable
         var mounts = Syscall.Open(MountInfo.OfThisProcess, OpenFlags.O_RDONLY); // before it copies them
         try
         {
-            return new(LaunchedProcess.Prepare(launcher, firstPart), firstPart, mounts);
+            var state = InheritedState.Read();
+            return new(LaunchedProcess.Prepare(launcher, firstPart), firstPart, state, mounts);
         }
         catch
         {
@@ -171,8 +174,9 @@ internal sealed class Spares(Launcher launcher, int most) : IAsyncDisposable
         {
             if (_mounts is null && !_disposed)
             {
-                _mounts = Syscall.Open(MountInfo.OfThisProcess, OpenFlags.O_RDONLY);
-                _mountsWatch = EventLoop.Add(_mounts, AbandonAll, EpollEvents.None);
+                var mounts = Syscall.Open(MountInfo.OfThisProcess, OpenFlags.O_RDONLY);
+                _mountsWatch = EventLoop.Add(mounts, AbandonAll, EpollEvents.None);
+                _mounts = mounts;
             }
         }
     }
@@ -181,6 +185,12 @@ internal sealed class Spares(Launcher launcher, int most) : IAsyncDisposable
     {
         lock (_waiting)
         {
+            if (_disposed || Syscall.HaveMountsChanged(spare.Mounts))
+            {
+                Abandon(spare);
+                return;
+            }
+
             _waiting.Add(spare);
             if (_waiting.Count > most)
             {
@@ -209,5 +219,6 @@ internal sealed class Spares(Launcher launcher, int most) : IAsyncDisposable
         }
     }
 
-    private sealed record Spare(LaunchedProcess Process, byte[] FirstPart, SafeFileHandle Mounts);
+    /// <summary>One that waits, with what was handed down to it by the thread that started it, and the mounts it has a copy of.</summary>
+    private sealed record Spare(LaunchedProcess Process, byte[] FirstPart, string State, SafeFileHandle Mounts);
 }

@@ -66,7 +66,7 @@ struct pollfd {
 #if defined(__x86_64__)
 
 enum { SYS_read = 0, SYS_write = 1, SYS_close = 3, SYS_lseek = 8, SYS_mmap = 9, SYS_recvmsg = 47, SYS_wait4 = 61,
-       SYS_kill = 62,        SYS_rt_sigtimedwait = 128, SYS_exit_group = 231, SYS_ppoll = 271, SYS_pidfd_send_signal = 424 };
+       SYS_kill = 62, SYS_rt_sigtimedwait = 128, SYS_exit_group = 231, SYS_ppoll = 271, SYS_pidfd_send_signal = 424 };
 
 static long call6(long number, long a, long b, long c, long d, long e, long f)
 {
@@ -82,7 +82,7 @@ __asm__(".globl _start\n_start:\n\txor %ebp, %ebp\n\tcall launch\n");
 #elif defined(__aarch64__)
 
 enum { SYS_read = 63, SYS_write = 64, SYS_close = 57, SYS_lseek = 62, SYS_mmap = 222, SYS_recvmsg = 212, SYS_wait4 = 260,
-       SYS_kill = 129,        SYS_rt_sigtimedwait = 137, SYS_exit_group = 94, SYS_ppoll = 73, SYS_pidfd_send_signal = 424 };
+       SYS_kill = 129, SYS_rt_sigtimedwait = 137, SYS_exit_group = 94, SYS_ppoll = 73, SYS_pidfd_send_signal = 424 };
 
 static long call6(long number, long a, long b, long c, long d, long e, long f)
 {

@@ -105,6 +105,12 @@ internal sealed class EventLoop
     /// <summary>A descriptor that is watched. Disposing it, once or again, ends that.</summary>
     public readonly struct Watch(EventLoop loop, SafeFileHandle file, int key) : IDisposable
     {
+        /// <summary>Whether it is one.</summary>
+        public bool IsActive => loop is not null;
+
+        /// <summary>Waits only for the end from now on.</summary>
+        public void OnlyEnd() => Syscall.EpollOnlyEnd(loop._epoll, file, (ulong)key);
+
         /// <inheritdoc/>
         public void Dispose()
         {

@@ -18,6 +18,16 @@ internal static unsafe partial class Syscall
         Check(EpollControl(epoll, EPOLL_CTL_ADD, file, wanted), "epoll_ctl");
     }
 
+    /// <summary>Watches a descriptor only for its end from now on; epoll_ctl(2).</summary>
+    public static void EpollOnlyEnd(SafeFileHandle epoll, SafeFileHandle file, ulong key)
+    {
+        const int EPOLL_CTL_MOD = 3;
+        var wanted = stackalloc byte[EpollEventSize];
+        *(uint*)wanted = (uint)EpollEvents.None;
+        *(ulong*)(wanted + EpollKeyOffset) = key;
+        Check(EpollControl(epoll, EPOLL_CTL_MOD, file, wanted), "epoll_ctl");
+    }
+
     /// <summary>
     /// Watches a descriptor no longer. Closing it is not enough: a process that is being started may hold a copy.
     /// </summary>

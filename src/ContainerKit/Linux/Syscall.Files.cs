@@ -55,9 +55,6 @@ internal static unsafe partial class Syscall
         Check(SetLock(file, F_UNLCK) ? 0 : -1, "fcntl");
     }
 
-    /// <summary>A copy of a locked file's descriptor for a supervisor to inherit, whose own are 0 to 3.</summary>
-    public static SafeFileHandle AsLease(SafeFileHandle file) => Duplicate(file, 4);
-
     /// <summary>Opens a path that cannot lead out of <paramref name="root"/>, whatever its links say; openat2(2).</summary>
     public static SafeFileHandle OpenInRoot(SafeFileHandle root, string path, OpenFlags flags)
     {

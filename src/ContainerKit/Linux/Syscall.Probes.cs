@@ -67,7 +67,16 @@ internal static unsafe partial class Syscall
     {
         const long POLLPRI = 2;
         var polled = (uint)Number(mountInfo) | (POLLPRI << 32); // struct pollfd
-        return Check(Poll(&polled, 1, 0), "poll") > 0;
+        int changed;
+        while ((changed = Poll(&polled, 1, 0)) < 0)
+        {
+            if (LastError is not Errno.EINTR)
+            {
+                throw Failed("poll");
+            }
+        }
+
+        return changed > 0;
     }
 
     [LibraryImport("libc", EntryPoint = "poll", SetLastError = true)]

@@ -50,7 +50,7 @@ internal static unsafe partial class Syscall
         }
     }
 
-    /// <summary>The least number of a descriptor that cannot be hidden by another one in <see cref="Spawn(string, ReadOnlySpan{string}, ReadOnlySpan{SafeFileHandle}, ReadOnlySpan{SafeFileHandle})"/>.</summary>
+    /// <summary>The least number of a descriptor that a spawned program's own numbers cannot hide.</summary>
     public const int FirstSafeNumber = 10;
 
     /// <summary>A descriptor that stands for a process; null when it has ended and been reaped. pidfd_open(2).</summary>

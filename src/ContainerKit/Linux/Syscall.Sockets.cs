@@ -31,7 +31,7 @@ internal static unsafe partial class Syscall
         }
     }
 
-    /// <summary>Sends one byte with descriptors, without waiting; false when nobody can receive them any more. sendmsg(2), unix(7).</summary>
+    /// <summary>Sends one byte with descriptors, without waiting; false when they cannot be received any more, or too many are on their way. sendmsg(2), unix(7).</summary>
     public static bool Send(SafeFileHandle socket, ReadOnlySpan<SafeFileHandle> descriptors)
     {
         var controlLength = sizeof(ControlHeader) + (sizeof(int) * descriptors.Length);
@@ -46,7 +46,8 @@ internal static unsafe partial class Syscall
         var vector = new IoVector(&message, 1);
         var header = new MessageHeader { Vectors = &vector, VectorCount = 1, Control = control, ControlLength = (nuint)controlLength };
         var sent = SendMessage(socket, &header, (int)(MessageFlags.MSG_DONTWAIT | MessageFlags.MSG_NOSIGNAL));
-        return sent >= 0 || (LastError is Errno.EPIPE or Errno.ECONNRESET ? false : throw Failed("sendmsg"));
+        return sent >= 0
+            || (LastError is Errno.EPIPE or Errno.ECONNRESET or Errno.ETOOMANYREFS or Errno.ENOBUFS ? false : throw Failed("sendmsg"));
     }
 
     /// <summary>

@@ -20,12 +20,16 @@ internal sealed class KeptLayer : IDisposable
     {
         const OpenFlags flags = OpenFlags.O_CREAT | OpenFlags.O_RDWR | OpenFlags.O_NONBLOCK;
         using var directory = Syscall.Open(path, OpenFlags.O_PATH);
-        using var file = Syscall.OpenEntry(directory, "lock\0"u8, flags, 0x180); // 0600
-        return Syscall.TryLock(file)
-            ? new(Syscall.AsLease(file))
-            : throw new ArgumentException(
-                $"The directory '{path}' takes the changes of another container: wait until that is gone, or give each "
-                + "container a directory of its own.");
+        var file = Syscall.OpenEntry(directory, "lock\0"u8, flags, 0x180); // 0600
+        if (Syscall.TryLock(file))
+        {
+            return new(file);
+        }
+
+        file.Dispose();
+        throw new ArgumentException(
+            $"The directory '{path}' takes the changes of another container: wait until that is gone, or give each "
+            + "container a directory of its own.");
     }
 
     /// <inheritdoc/>

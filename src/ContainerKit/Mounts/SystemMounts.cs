@@ -117,15 +117,28 @@ internal static class SystemMounts
     /// </summary>
     private static void CheckDevice(string path, uint major, uint minor)
     {
-        var status = Syscall.Status(path);
+        var status = StatusOf(path);
         var isDevice = (status.Mode & (uint)FileType.S_IFMT) == (uint)FileType.S_IFCHR;
         if (!isDevice || (status.Major, status.Minor) != (major, minor))
         {
-            var found = isDevice ? $"the device {status.Major}:{status.Minor}" : "no character device";
+            var found = isDevice ? $"the device {status.Major}:{status.Minor}" : status.Mode == 0 ? "missing" : "no character device";
             throw new LaunchException(
                 $"statx(\"{path}\")", "the private /dev", "statx", Errno.ENODEV,
                 $"On this host it is {found} instead of {major}:{minor}: unmount what covers it, or make it anew with "
                 + $"mknod -m 0666 {path} c {major} {minor}.");
+        }
+    }
+
+    /// <summary>What a file of the host is; nothing when there is none.</summary>
+    private static FileStatus StatusOf(string path)
+    {
+        try
+        {
+            return Syscall.Status(path);
+        }
+        catch (LinuxException missing) when (missing.Errno is Errno.ENOENT)
+        {
+            return default;
         }
     }
 

@@ -41,8 +41,7 @@ internal sealed class TemporaryLayer : IDisposable
             var name = string.Create(
                 CultureInfo.InvariantCulture, $"{Prefix}{Environment.ProcessId}-{Guid.NewGuid():N}");
             var path = Path.Combine(parent, name);
-            using var file = Syscall.Create(path + Lock, 0x180); // 0600
-            var layer = new TemporaryLayer(parent, name, Syscall.AsLease(file));
+            var layer = new TemporaryLayer(parent, name, Syscall.Create(path + Lock, 0x180)); // 0600
             try
             {
                 if (TryTake(layer.Lease))

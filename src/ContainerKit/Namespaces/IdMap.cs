@@ -13,7 +13,7 @@ public abstract record IdMap
 
     /// <summary>
     /// The default: the container has one user and one group. For an ordinary user, and for a root without CAP_SETUID
-    /// and CAP_SETGID, they are that user's own on the host; for root they are ids from 500,000,001 to 504,194,304 that
+    /// and CAP_SETGID, they are that user's own on the host (which for root needs a null MaxProcesses); for root they are ids from 500,000,001 to 504,194,304 that
     /// no other container of this machine's pid namespace has while this one lives. A later one can have the same: let
     /// containers write to host directories only as <see cref="SingleIdAs"/>.
     /// </summary>

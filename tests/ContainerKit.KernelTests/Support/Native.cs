@@ -34,6 +34,16 @@ internal static unsafe partial class Native
         }
     }
 
+    /// <summary>Gives up new privileges for the calling thread; prctl(2).</summary>
+    public static void GiveUpNewPrivileges()
+    {
+        const int PR_SET_NO_NEW_PRIVS = 38;
+        if (ProcessControl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0)
+        {
+            throw new Win32Exception();
+        }
+    }
+
     /// <summary>Takes away what is left of a child that ended, and says whether there was such a child; waitpid(2).</summary>
     public static bool Reap(int id)
     {
