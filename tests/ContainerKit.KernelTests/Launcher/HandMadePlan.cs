@@ -5,11 +5,11 @@ using ContainerKit.Linux;
 namespace ContainerKit.KernelTests;
 
 /// <summary>A plan without a frame: steps that a test writes, and no namespaces.</summary>
-internal sealed class HandMadePlan : IDisposable
+internal sealed class HandMadePlan(PlanData data) : IDisposable
 {
     private readonly List<Step> _steps = [];
 
-    public PlanData Data { get; } = PlanData.First();
+    public PlanData Data { get; } = data;
 
     /// <summary>The number of the next step.</summary>
     public int Next => _steps.Count;

@@ -11,14 +11,14 @@ namespace ContainerKit.KernelTests;
 /// <summary>The launcher of an architecture at work on a plan, with both its channels; by qemu where it is not this machine's.</summary>
 internal sealed partial class LauncherRun : IDisposable
 {
-    private readonly AnonymousPipeServerStream _setup = new(PipeDirection.In);
     private readonly AnonymousPipeServerStream _input = new(PipeDirection.Out);
-    private readonly SafeFileHandle _near;
+    private readonly SafeFileHandle _near, _setup, _farSetup;
     private readonly TempDirectory _directory = new();
 
     public LauncherRun(Architecture architecture, Action<HandMadePlan, Descriptor> add)
     {
-        using var plan = new HandMadePlan();
+        using var plan = new HandMadePlan(PlanData.First());
+        (_setup, _farSetup) = Syscall.SocketPair();
         (_near, var far) = Syscall.SocketPair();
         using (far)
         using (var memory = Syscall.MemfdCreate("plan", MemfdFlags.MFD_CLOEXEC))
@@ -32,6 +32,7 @@ internal sealed partial class LauncherRun : IDisposable
     /// <summary>Starts the launcher with something else in place of a plan.</summary>
     public LauncherRun(Architecture architecture, SafeFileHandle plan)
     {
+        (_setup, _farSetup) = Syscall.SocketPair();
         (_near, var far) = Syscall.SocketPair();
         using (far)
         {
@@ -54,10 +55,21 @@ internal sealed partial class LauncherRun : IDisposable
     public async Task<Failure?> ReadSetup()
     {
         var bytes = new byte[Unsafe.SizeOf<Failure>()];
-        using var limit = new CancellationTokenSource(TimeFactor.Seconds(30));
-        var length = await _setup.ReadAtLeastAsync(bytes, bytes.Length, throwOnEndOfStream: false, limit.Token);
-        return length == 0 ? null : MemoryMarshal.Read<Failure>(bytes.AsSpan(0, length));
+        int? length = null;
+        await Eventually.Holds(() => (length = Syscall.Receive(_setup, bytes, out _, out _)) is not null, "The launcher should say something.");
+        return length == 0 ? null : MemoryMarshal.Read<Failure>(bytes.AsSpan(0, length!.Value));
     }
+
+    /// <summary>Sends a second part over the setup channel, with descriptors.</summary>
+    public void SendPart(HandMadePlan part, Architecture architecture, params ReadOnlySpan<SafeFileHandle> descriptors)
+    {
+        using var memory = Syscall.MemfdCreate("plan", MemfdFlags.MFD_CLOEXEC);
+        Syscall.WriteWhole(memory, part.Encode(architecture));
+        Assert.True(Syscall.Send(_setup, [memory, .. descriptors]));
+    }
+
+    /// <summary>Closes the host's end of the setup channel.</summary>
+    public void CloseSetup() => _setup.Dispose();
 
     /// <summary>The next message on the control channel and its sender; null when the channel is closed.</summary>
     public async Task<(Message Message, int Sender)?> ReadMessage()
@@ -102,12 +114,11 @@ internal sealed partial class LauncherRun : IDisposable
         File.WriteAllBytes(program, Launcher.Program(architecture));
         File.SetUnixFileMode(program, UnixFileMode.UserRead | UnixFileMode.UserExecute);
         string[] emulator = architecture == RuntimeInformation.ProcessArchitecture ? [] : [Tools.Find("qemu-aarch64-static")!];
-        using var write = new SafeFileHandle(_setup.ClientSafePipeHandle.DangerousGetHandle(), ownsHandle: false);
         using var input = new SafeFileHandle(_input.ClientSafePipeHandle.DangerousGetHandle(), ownsHandle: false);
         using var nothing = Syscall.Open("/dev/null", OpenFlags.O_RDWR);
         string[] command = [.. emulator, program];
-        var id = Syscall.Spawn(command[0], command, [input, nothing, nothing], [plan, write, control]);
-        _setup.DisposeLocalCopyOfClientHandle();
+        var id = Syscall.Spawn(command[0], command, [input, nothing, nothing], [plan, _farSetup, control]);
+        _farSetup.Dispose();
         _input.DisposeLocalCopyOfClientHandle();
         return id;
     }
