@@ -15,9 +15,9 @@ internal static class InheritedState
     public static string Read()
     {
         var text = new StringBuilder();
-        foreach (var line in Syscall.ReadText("/proc/thread-self/status").Split('\n'))
+        foreach (var line in Syscall.ReadText("/proc/thread-self/status").AsSpan().EnumerateLines())
         {
-            if (Array.Exists(Fields, field => line.StartsWith(field, StringComparison.Ordinal)))
+            if (IsHandedDown(line))
             {
                 text.Append(line).Append('\n');
             }
@@ -30,5 +30,18 @@ internal static class InheritedState
         }
 
         return text.ToString();
+    }
+
+    private static bool IsHandedDown(ReadOnlySpan<char> line)
+    {
+        foreach (var field in Fields)
+        {
+            if (line.StartsWith(field, StringComparison.Ordinal))
+            {
+                return true;
+            }
+        }
+
+        return false;
     }
 }

@@ -127,10 +127,11 @@ internal static unsafe partial class Syscall
     public static string ReadText(string path)
     {
         using var file = Open(path, OpenFlags.O_RDONLY);
-        var (text, bytes) = (new StringBuilder(), new byte[4096]);
+        var text = new StringBuilder();
+        Span<byte> bytes = stackalloc byte[4096];
         while (Read(file, bytes) is > 0 and var length)
         {
-            text.Append(Encoding.UTF8.GetString(bytes, 0, length));
+            text.Append(Encoding.UTF8.GetString(bytes[..length]));
         }
 
         return text.ToString();
