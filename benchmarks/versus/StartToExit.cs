@@ -27,10 +27,10 @@ internal static class StartToExit
     [
         (Ours.InitOff, Peers.Limit, 1.2),
         (Ours.InitOn, Peers.LimitInit, 1.2),
-        // Those of a host that keeps a spare are what must be reached; those without one guard what was.
-        (Ours.InitOff, Peers.Bubblewrap, 0.65),
-        (Ours.InitOff, Peers.Crun, 0.3),
-        (Ours.InitOff, Peers.Runc, 0.13),
+        // Of a start that does everything after it was asked for, and of one that finds a part of it done.
+        (Ours.InitOff, Peers.Bubblewrap, 0.45),
+        (Ours.InitOff, Peers.Crun, 0.2),
+        (Ours.InitOff, Peers.Runc, 0.08),
         (Ours.Spare, Peers.Bubblewrap, 0.45),
         (Ours.Spare, Peers.Crun, 0.2),
         (Ours.Spare, Peers.Runc, 0.08),
