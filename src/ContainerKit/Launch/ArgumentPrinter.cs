@@ -50,9 +50,9 @@ internal static class ArgumentPrinters
 
     private static string Attributes(PlanData data, long address)
     {
-        const ulong MS_PRIVATE = 1 << 18;
         var set = Names((MountAttributes)data.Word(address, 0));
-        return data.Word(address, 2) == MS_PRIVATE ? $"{set}, MS_PRIVATE" : set;
+        var propagation = (PropagationType)data.Word(address, 2);
+        return propagation is PropagationType.None ? set : $"{set}, {propagation}";
     }
 
     private static string LimitValue(ulong value) => value == ulong.MaxValue ? "unlimited" : value.ToString(CultureInfo.InvariantCulture);

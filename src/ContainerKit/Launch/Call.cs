@@ -59,7 +59,8 @@ internal sealed record Call(string Name, SyscallNumber Number, params ArgumentPr
             Number1, ArgumentPrinters.Hexadecimal, ArgumentPrinters.Flags<CloseRangeFlags>()),
         openat2 = new("openat2", SyscallNumber.openat2, Descriptor, Text, ArgumentPrinters.OpenHow, Hidden),
         mount_setattr = new("mount_setattr", SyscallNumber.mount_setattr,
-            Descriptor, Text, ArgumentPrinters.Flags<SetAttributesFlags>(), ArgumentPrinters.MountAttributes, Hidden);
+            Descriptor, Text, ArgumentPrinters.Flags<SetAttributesFlags>(), ArgumentPrinters.MountAttributes, Hidden),
+        mapIds = mount_setattr with { }; // an object of its own: it fails for reasons of its own
 
     /// <summary>The launcher's roles, which stand where a system call would.</summary>
     public static readonly Call

@@ -9,7 +9,7 @@ namespace ContainerKit.Launch;
 /// </summary>
 internal sealed class HandOver(PlanData data)
 {
-    private const int Most = 8, HeaderSize = 16, SOL_SOCKET = 1, SCM_RIGHTS = 1;
+    private const int Most = 32, HeaderSize = 16, SOL_SOCKET = 1, SCM_RIGHTS = 1;
 
     // Two copies: the one the sender's steps fill in with its numbers, and the one the kernel fills in for the receiver.
     private readonly long _sent = data.Reserve(HeaderSize + (Most * sizeof(int)));
@@ -21,7 +21,8 @@ internal sealed class HandOver(PlanData data)
     {
         if (_count == Most)
         {
-            throw new ArgumentException($"At most {Most} directories of the host can be layers.");
+            throw new ArgumentException(
+                $"At most {Most} directories and files of the host can be layers, mapped, or without their mounts.");
         }
 
         var offset = HeaderSize + (sizeof(int) * _count++);

@@ -30,6 +30,10 @@ internal static class LaunchFailure
 
     private static string? Hint(Step step, Errno errno) => (step.Call.Name, errno) switch
     {
+        (_, Errno.EINVAL or Errno.EPERM) when ReferenceEquals(step.Call, Call.mapIds) =>
+            "A file system there, or this kernel for it, cannot map ids (tmpfs needs Linux 6.3, most network file "
+            + "systems cannot), it is mapped already, or this process is not root over it: take another directory, "
+            + "or leave MapIds out.",
         ("execve", Errno.ENOENT) =>
             "The container has no such program, or the program's interpreter (its #! line, or its ELF loader) is missing there.",
         ("execve", Errno.EACCES) => "The file is not executable, or lies in a directory that the container's user cannot enter.",
@@ -55,7 +59,7 @@ internal static class LaunchFailure
             "A directory can only be mounted on a directory, a file on a file, and nothing on a symbolic link.",
         ("open_tree", Errno.ENOENT) => "There is no such file or directory on the host.",
         ("open_tree", Errno.EINVAL) =>
-            "Something else is mounted below this directory, which an ordinary user cannot leave out of a layer: take a directory without mounts.",
+            "Something else is mounted below this directory, which an ordinary user cannot leave out: take another.",
         ("open_tree" or "openat2" or "openat" or "fchdir" or "move_mount" or "mkdirat" or "mknodat", Errno.EACCES) =>
             "The container's user may not enter or change it: on the host it is another user than this process's, see IdMap.",
         ("fsmount", Errno.EPERM) =>

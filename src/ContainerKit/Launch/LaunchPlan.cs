@@ -10,15 +10,15 @@ namespace ContainerKit.Launch;
 /// <see cref="End"/>, which join them by the forks, roles and channels that every start has. It has two parts: a launcher
 /// that has run the first can wait for the second, and serve any start whose first part is the same.
 /// </summary>
-internal sealed class LaunchPlan : IDisposable
+internal sealed partial class LaunchPlan : IDisposable
 {
     private const string Frame = "the launch";
 
     /// <summary>The child's directory of /proc, once its process id has taken the place of the last slashes.</summary>
     private const string ChildPath = "/proc///////////";
 
-    /// <summary>What a launcher inherits after the standard streams.</summary>
-    private static readonly Descriptor Control = Descriptor.Number(5), HeldLease = Descriptor.Number(6);
+    /// <summary>What a launcher inherits after the standard streams, the plan and the setup channel.</summary>
+    private static readonly Descriptor Control = Descriptor.Number(5);
 
     private readonly PlanData _first = PlanData.First(), _second = PlanData.Second();
     private readonly LaunchStage _init;
@@ -78,6 +78,11 @@ internal sealed class LaunchPlan : IDisposable
     /// <summary>Whether the container's ids are others than the host's, and the launcher may map them in mounts, too.</summary>
     public bool MapsIds { get; set; }
 
+    /// <summary>
+    /// Whether what belongs to this process's user on the host belongs to the container's user in there.
+    /// </summary>
+    public bool KeepsOwner { get; set; }
+
     /// <summary>A descriptor that the supervisor holds while it lives, such as a lock.</summary>
     public SafeFileHandle? Lease { get; set; }
 
@@ -85,7 +90,7 @@ internal sealed class LaunchPlan : IDisposable
     public HandOver HandOver => _handOver ??= new(_first);
 
     /// <summary>Whether another start may have the same first part.</summary>
-    public bool CanBePrepared => _handOver is null && Lease is null;
+    public bool CanBePrepared => _handOver is null && Lease is null && _inherited is null;
 
     /// <summary>Names the feature whose steps are added from now on; a failed step names it.</summary>
     public void Because(object cause)
@@ -138,7 +143,7 @@ internal sealed class LaunchPlan : IDisposable
         Sync.Duplicate(_sync.First, 2); // closed with the supervisor: whoever asks for the signal too late sees that
         if (Lease is not null)
         {
-            Sync.Duplicate(HeldLease, 3);
+            Sync.Duplicate(Inherit(Lease), 3);
         }
 
         Sync.CloseFrom(Lease is null ? 3 : 4);
@@ -163,7 +168,8 @@ internal sealed class LaunchPlan : IDisposable
         Program.NewSession();
         Program.UnblockSignals();
         Program.Write(Control, _second.Add(new Message(MessageKind.Started, 0)), sizeof(long));
-        Program.CloseFrom(3, CloseRangeFlags.CLOSE_RANGE_CLOEXEC);
+        AddPassed();
+        Program.CloseFrom(3 + PassedCount, CloseRangeFlags.CLOSE_RANGE_CLOEXEC);
         Program.Execute(paths, arguments, environment);
     }
 
@@ -267,6 +273,7 @@ internal sealed class LaunchPlan : IDisposable
         _first.Clear();
         _second.Clear();
         (_handOver, Lease, MapsIds, _isEncoded) = (null, null, false, false);
+        (_inherited, _passed, _startsElsewhere, KeepsOwner) = (null, null, false, false);
         lock (Unused)
         {
             if (Unused.Count < most)

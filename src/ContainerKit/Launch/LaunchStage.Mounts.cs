@@ -10,12 +10,15 @@ internal sealed partial class LaunchStage
             Call.open_tree, directory, Data.Add(path),
             (long)(flags | OpenTreeFlags.OPEN_TREE_CLONE | OpenTreeFlags.OPEN_TREE_CLOEXEC)));
 
-    /// <summary>mount_setattr(2): adds attributes, and cuts off the propagation of later mounts.</summary>
-    public void SetMountAttributes(Descriptor tree, MountAttributes attributes, bool recursive = false)
+    /// <summary>
+    /// mount_setattr(2): adds attributes, and cuts off the propagation of later mounts unless said otherwise.
+    /// </summary>
+    public void SetMountAttributes(
+        Descriptor tree, MountAttributes attributes, bool recursive = false,
+        PropagationType propagation = PropagationType.MS_PRIVATE)
     {
-        const ulong MS_PRIVATE = 1 << 18;
         var flags = SetAttributesFlags.AT_EMPTY_PATH | (recursive ? SetAttributesFlags.AT_RECURSIVE : 0);
-        var change = Data.Add(new MountAttributesChange((ulong)attributes, 0, MS_PRIVATE, 0));
+        var change = Data.Add(new MountAttributesChange((ulong)attributes, 0, (ulong)propagation, 0));
         Add(Call.mount_setattr, tree, Data.Add(""), (long)flags, change, 32);
     }
 
@@ -25,13 +28,20 @@ internal sealed partial class LaunchStage
     /// </summary>
     public void MapIdsIfPossible(Descriptor tree, Descriptor childDirectory)
     {
+        MapIds(tree, childDirectory, recursive: false);
+        Last.Tolerate(Errno.EINVAL);
+        Last.Tolerate(Errno.EPERM);
+    }
+
+    /// <summary>mount_setattr(2): the ids of a tree's files are those of the child's user namespace.</summary>
+    public void MapIds(Descriptor tree, Descriptor childDirectory, bool recursive)
+    {
         const int userNamespaceField = 24;
+        var flags = SetAttributesFlags.AT_EMPTY_PATH | (recursive ? SetAttributesFlags.AT_RECURSIVE : 0);
         var change = Data.Add(new MountAttributesChange((ulong)MountAttributes.MOUNT_ATTR_IDMAP, 0, 0, 0));
         Add(Call.openat, childDirectory, Data.Add("ns/user"), (long)OpenFlags.O_CLOEXEC);
         KeepResultAt(change + userNamespaceField);
-        ref var step = ref Add(Call.mount_setattr, tree, Data.Add(""), (long)SetAttributesFlags.AT_EMPTY_PATH, change, 32);
-        step.Tolerate(Errno.EINVAL);
-        step.Tolerate(Errno.EPERM);
+        Add(Call.mapIds, tree, Data.Add(""), (long)flags, change, 32);
     }
 
     /// <summary>move_mount(2) to a path below a directory; the last component is not followed.</summary>

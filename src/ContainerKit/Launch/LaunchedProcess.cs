@@ -46,7 +46,7 @@ internal sealed class LaunchedProcess
         try
         {
             plan.Encode(RuntimeInformation.ProcessArchitecture);
-            var launched = Start(launcher, plan.FirstPart, plan.SecondPart, standard, plan.Lease);
+            var launched = Start(launcher, plan.FirstPart, plan.SecondPart, standard, plan.Inherited);
             launched.Watch(plan, onlyEnd);
             return launched;
         }
@@ -61,7 +61,7 @@ internal sealed class LaunchedProcess
     public static LaunchedProcess Prepare(Launcher launcher, ReadOnlySpan<byte> firstPart)
     {
         using var nothing = Syscall.Open("/dev/null", OpenFlags.O_RDWR);
-        return Start(launcher, firstPart, [], [nothing, nothing, nothing], lease: null);
+        return Start(launcher, firstPart, [], [nothing, nothing, nothing], []);
     }
 
     /// <summary>
@@ -124,27 +124,31 @@ internal sealed class LaunchedProcess
     }
 
     private static LaunchedProcess Start(
-        Launcher launcher, ReadOnlySpan<byte> first, ReadOnlySpan<byte> second, ReadOnlySpan<SafeFileHandle> standard, SafeFileHandle? lease)
+        Launcher launcher, ReadOnlySpan<byte> first, ReadOnlySpan<byte> second, ReadOnlySpan<SafeFileHandle> standard,
+        ReadOnlySpan<SafeHandle> others)
     {
         SafeFileHandle? control = null, setup = null;
+        var inherited = new SafeFileHandle?[3 + others.Length];
+        var least = Syscall.LeastSafeNumber(inherited.Length);
         try
         {
             (control, var far) = Syscall.SocketPair();
-            using var farControl = Safe(far);
+            inherited[2] = Safe(far, least);
             (setup, far) = Syscall.SocketPair();
-            using var farSetup = Safe(far);
-            using var memory = Safe(Syscall.MemfdCreate("plan", MemfdFlags.MFD_CLOEXEC));
-            Syscall.WriteWhole(memory, first);
+            inherited[1] = Safe(far, least);
+            inherited[0] = Safe(Syscall.MemfdCreate("plan", MemfdFlags.MFD_CLOEXEC), least);
+            Syscall.WriteWhole(inherited[0]!, first);
             if (!second.IsEmpty)
             {
-                Syscall.WriteWhole(memory, second, PlanData.FirstPartSize);
+                Syscall.WriteWhole(inherited[0]!, second, PlanData.FirstPartSize);
             }
 
-            using var ownLease = lease is null ? null : Syscall.Duplicate(lease, Syscall.FirstSafeNumber);
-            ReadOnlySpan<SafeFileHandle> inherited = ownLease is null
-                ? [memory, farSetup, farControl]
-                : [memory, farSetup, farControl, ownLease];
-            return new(control, setup, Spawn(launcher, standard, inherited, out var id), id);
+            for (var i = 0; i < others.Length; i++)
+            {
+                inherited[3 + i] = Syscall.Duplicate(others[i], least);
+            }
+
+            return new(control, setup, Spawn(launcher, standard, inherited!, least, out var id), id);
         }
         catch
         {
@@ -152,27 +156,35 @@ internal sealed class LaunchedProcess
             setup?.Dispose();
             throw;
         }
+        finally
+        {
+            foreach (var copy in inherited)
+            {
+                copy?.Dispose();
+            }
+        }
     }
 
     /// <summary>A descriptor that another's new number cannot hide; the argument is disposed if it was copied.</summary>
-    private static SafeFileHandle Safe(SafeFileHandle handle)
+    private static SafeFileHandle Safe(SafeFileHandle handle, int least)
     {
-        if (handle.DangerousGetHandle() >= Syscall.FirstSafeNumber)
+        if (handle.DangerousGetHandle() >= least)
         {
             return handle;
         }
 
         using (handle)
         {
-            return Syscall.Duplicate(handle, Syscall.FirstSafeNumber);
+            return Syscall.Duplicate(handle, least);
         }
     }
 
     /// <summary>Starts the launcher; a descriptor that stands for it, unless it has ended and been reaped.</summary>
     private static SafeFileHandle? Spawn(
-        Launcher launcher, ReadOnlySpan<SafeFileHandle> standard, ReadOnlySpan<SafeFileHandle> inherited, out int processId)
+        Launcher launcher, ReadOnlySpan<SafeFileHandle> standard, ReadOnlySpan<SafeFileHandle> inherited, int least,
+        out int processId)
     {
-        using (var program = Safe(launcher.Open()))
+        using (var program = Safe(launcher.Open(), least))
         {
             processId = Syscall.Spawn($"/proc/self/fd/{program.DangerousGetHandle()}", ["containerkit"], standard, inherited);
         }

@@ -19,6 +19,9 @@ internal sealed unsafe class PlanData : IDisposable
     private const int ResultsSize = 0x10000;
     private const long ResultsAddress = PlanAddress - ResultsSize;
 
+    /// <summary>Where a step keeps the setup channel's new number; MOVED_SETUP of launcher.c.</summary>
+    public const long MovedSetup = PlanAddress - sizeof(int);
+
     private readonly long _start;
     private readonly int _size;
     private readonly int _firstResult, _endOfResults;
@@ -35,7 +38,8 @@ internal sealed unsafe class PlanData : IDisposable
     public static PlanData First() => new(PlanAddress, FirstPartSize, 8, 100);
 
     /// <summary>A second part; results of its steps are numbered from 100.</summary>
-    public static PlanData Second() => new(PlanAddress + FirstPartSize, Array.MaxLength, 100, ResultsSize / sizeof(int));
+    public static PlanData Second() =>
+        new(PlanAddress + FirstPartSize, Array.MaxLength, 100, (ResultsSize / sizeof(int)) - 1);
 
     /// <summary>How many bytes there are.</summary>
     public int Length { get; private set; }

@@ -17,6 +17,7 @@ typedef unsigned long u64;
 #define SECOND_PART_ADDRESS (PLAN_ADDRESS + FIRST_PART_SIZE)
 #define RESULTS_ADDRESS (PLAN_ADDRESS - RESULTS_SIZE) /* zeros at first; no descriptor of a plan's is 0 */
 #define RESULTS_SIZE 0x10000UL
+#define MOVED_SETUP (*(const int *)(PLAN_ADDRESS - sizeof(int))) /* the last result: SETUP's new number, once it has one */
 #define MOST_RECEIVED 4
 #define LAST_ERRNO 4095
 #define NO_STEP (~0U)
@@ -106,10 +107,10 @@ __attribute__((noreturn)) static void leave(int status)
         CALL(exit_group, status, 0, 0, 0, 0, 0);
 }
 
-__attribute__((noreturn)) static void fail(u32 part, u32 step, long result)
+__attribute__((noreturn)) static void fail(int setup, u32 part, u32 step, long result)
 {
     struct failure failure = {part, step, result};
-    CALL(write, SETUP, &failure, sizeof failure, 0, 0, 0);
+    CALL(write, setup, &failure, sizeof failure, 0, 0, 0);
     leave(125);
 }
 
@@ -228,7 +229,7 @@ static void receive_part(void)
     if (result > 0)
         result = received->length < sizeof *received ? -EMFILE : map_file(SECOND_PART_ADDRESS, received->descriptor[0]);
     if (result < 0)
-        fail(0, NO_STEP, result);
+        fail(SETUP, 0, NO_STEP, result);
     CALL(close, received->descriptor[0], 0, 0, 0, 0, 0);
 }
 
@@ -259,7 +260,7 @@ __attribute__((noreturn)) static void run(int is_whole)
             result = call6(step->call, a[0], a[1], a[2], a[3], a[4], a[5]);
             int failed = result < 0 && result >= -LAST_ERRNO;
             if (failed ? !tolerated(step, result) : result < step->least)
-                fail(part, (u32)(step - steps), result);
+                fail(MOVED_SETUP ? MOVED_SETUP : SETUP, part, (u32)(step - steps), result);
             if (!failed)
                 store(step, result);
         }
@@ -273,6 +274,6 @@ __attribute__((noreturn, used)) void launch(void)
     if (result > 0)
         result = map_file(PLAN_ADDRESS, PLAN);
     if (result < 0)
-        fail(0, NO_STEP, result);
+        fail(SETUP, 0, NO_STEP, result);
     run(result > (long)FIRST_PART_SIZE); /* both parts came at once */
 }

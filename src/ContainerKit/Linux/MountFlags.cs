@@ -39,6 +39,14 @@ internal enum MountAttributes
     MOUNT_ATTR_IDMAP = 0x100000,
 }
 
+/// <summary>Where else later mounts below a mount appear; mount_namespaces(7).</summary>
+internal enum PropagationType : ulong
+{
+    None = 0,
+    MS_PRIVATE = 1 << 18,
+    MS_SLAVE = 1 << 19,
+}
+
 /// <summary>Commands of fsconfig(2).</summary>
 internal enum FsConfigCommand
 {

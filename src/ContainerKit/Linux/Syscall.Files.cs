@@ -18,10 +18,10 @@ internal static unsafe partial class Syscall
     }
 
     /// <summary>Copies a descriptor to a number of at least <paramref name="least"/>; fcntl(2).</summary>
-    public static SafeFileHandle Duplicate(SafeFileHandle file, int least)
+    public static SafeFileHandle Duplicate(SafeHandle file, int least)
     {
         const int F_DUPFD_CLOEXEC = 1030;
-        return Handle(Fcntl(file, F_DUPFD_CLOEXEC, least), "fcntl");
+        return Handle(DuplicateFrom(file, F_DUPFD_CLOEXEC, least), "fcntl");
     }
 
     /// <summary>Opens a file of the host, close-on-exec; open(2).</summary>
@@ -85,12 +85,12 @@ internal static unsafe partial class Syscall
     public static void ChangeMode(string path, uint mode) => Check(Chmod(path, mode), "chmod", path);
 
     /// <summary>What an open file is; fstat(2).</summary>
-    public static FileStatus Status(SafeFileHandle file)
+    public static FileStatus Status(SafeHandle file)
     {
         // statx has one layout everywhere, struct stat has not; musl before 1.2.5 does not export it.
         const int AT_EMPTY_PATH = 0x1000;
         var status = new FileStatus();
-        Check(StatX(SyscallNumber.statx.Here, file, "", AT_EMPTY_PATH, STATX_BASIC_STATS, &status), "statx");
+        Check(StatX(SyscallNumber.statx.Here, file, "", AT_EMPTY_PATH, Wanted, &status), "statx");
         return status;
     }
 
@@ -99,7 +99,7 @@ internal static unsafe partial class Syscall
     {
         const int AT_FDCWD = -100;
         var status = new FileStatus();
-        Check(StatX(SyscallNumber.statx.Here, AT_FDCWD, path, 0, STATX_BASIC_STATS, &status), "statx", path);
+        Check(StatX(SyscallNumber.statx.Here, AT_FDCWD, path, 0, Wanted, &status), "statx", path);
         return status;
     }
 
@@ -156,13 +156,16 @@ internal static unsafe partial class Syscall
         return Lock(file, F_OFD_SETLK, &wanted) >= 0;
     }
 
-    private const uint STATX_BASIC_STATS = 0x7ff;
+    private const uint STATX_BASIC_STATS = 0x7ff, STATX_MNT_ID = 0x1000, Wanted = STATX_BASIC_STATS | STATX_MNT_ID;
 
     [LibraryImport("libc", EntryPoint = "memfd_create", SetLastError = true, StringMarshalling = StringMarshalling.Utf8)]
     private static partial int MemfdCreate(string name, uint flags);
 
     [LibraryImport("libc", EntryPoint = "fcntl", SetLastError = true)]
     private static partial int Fcntl(SafeFileHandle file, int command, int argument);
+
+    [LibraryImport("libc", EntryPoint = "fcntl", SetLastError = true)]
+    private static partial int DuplicateFrom(SafeHandle file, int command, int least);
 
     [LibraryImport("libc", EntryPoint = "fcntl", SetLastError = true)]
     private static partial int Lock(SafeFileHandle file, int command, FileLock* wanted);
@@ -187,7 +190,7 @@ internal static unsafe partial class Syscall
 
     [LibraryImport("libc", EntryPoint = "syscall", SetLastError = true, StringMarshalling = StringMarshalling.Utf8)]
     private static partial nint StatX(
-        nint number, SafeFileHandle directory, string path, int flags, uint mask, FileStatus* status);
+        nint number, SafeHandle directory, string path, int flags, uint mask, FileStatus* status);
 
     [LibraryImport("libc", EntryPoint = "syscall", SetLastError = true, StringMarshalling = StringMarshalling.Utf8)]
     private static partial nint StatX(
@@ -230,6 +233,15 @@ internal struct FileStatus
 
     [FieldOffset(132)]
     public uint Minor;
+
+    [FieldOffset(144)]
+    public ulong Mount;
+
+    public readonly bool IsDirectory => IsA(FileType.S_IFDIR);
+
+    public readonly bool IsClosedToOthers => (Mode & 0x3F) == 0; // 077
+
+    public readonly bool IsA(FileType type) => (Mode & (uint)FileType.S_IFMT) == (uint)type;
 }
 
 /// <summary>A lock of a range of a file; struct flock.</summary>

@@ -8,7 +8,7 @@ internal static unsafe partial class Syscall
     /// <summary>
     /// Starts a program in a session of its own, all its signals blocked and at their defaults; posix_spawn(3).
     /// It inherits <paramref name="standard"/> as 0, 1 and 2, and <paramref name="inherited"/>, whose numbers must be
-    /// <see cref="FirstSafeNumber"/> or more, as 3 and on.
+    /// <see cref="LeastSafeNumber"/> or more, as 3 and on.
     /// </summary>
     public static int Spawn(
         string path, ReadOnlySpan<string> arguments, ReadOnlySpan<SafeFileHandle> standard, ReadOnlySpan<SafeFileHandle> inherited)
@@ -50,8 +50,10 @@ internal static unsafe partial class Syscall
         }
     }
 
-    /// <summary>The least number of a descriptor that a spawned program's own numbers cannot hide.</summary>
-    public const int FirstSafeNumber = 10;
+    /// <summary>
+    /// The least number of a descriptor that a spawned program's own numbers cannot hide when it inherits so many.
+    /// </summary>
+    public static int LeastSafeNumber(int inherited) => Math.Max(10, 3 + inherited);
 
     /// <summary>A descriptor that stands for a process; null when it has ended and been reaped. pidfd_open(2).</summary>
     public static SafeFileHandle? PidfdOpen(int pid)

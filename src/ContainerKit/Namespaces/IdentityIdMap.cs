@@ -27,6 +27,7 @@ internal sealed record IdentityIdMap : IdMap
     internal override void AddTo(LaunchPlan plan, uint user, uint group)
     {
         CheckMapsRoot();
+        plan.KeepsOwner = true;
         if (IsPrivileged)
         {
             WriteMap(plan, "uid_map", Line(0, 0, uint.MaxValue));

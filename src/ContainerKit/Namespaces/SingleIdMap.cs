@@ -56,6 +56,7 @@ internal sealed record SingleIdMap(uint? HostUser, uint? HostGroup) : IdMap
             WriteMap(plan, "gid_map", Line(group, HostGroup ?? Syscall.EffectiveGroup, 1));
         }
 
+        plan.KeepsOwner = (HostUser ?? (IsPrivileged ? null : Syscall.EffectiveUser)) == Syscall.EffectiveUser;
         if (IsPrivileged)
         {
             // Ids that were chosen are the files' own.

@@ -22,6 +22,7 @@ public class StructureTests
         [
             ("Links", "stx_nlink"), ("Owner", "stx_uid"), ("Group", "stx_gid"), ("Mode", "stx_mode"),
             ("Size", "stx_size"), ("Major", "stx_rdev_major"), ("Minor", "stx_rdev_minor"),
+            ("Mount", "stx_mnt_id"),
         ]),
         [typeof(DirectoryEntry)] = ("struct dirent64", [("Length", "d_reclen"), ("Name", "d_name")]),
         [typeof(OpenHow)] = ("struct open_how", [("Flags", "flags"), ("Mode", "mode"), ("Resolve", "resolve")]),
@@ -110,6 +111,7 @@ public class StructureTests
         check.Equal("RESULTS_ADDRESS + sizeof(struct received)", first.NewResult());
         check.Equal("RESULTS_ADDRESS + offsetof(struct received, descriptor)", PlanData.Received(0));
         check.Equal("SECOND_PART_ADDRESS", second.Reserve(1) - sizeof(long));
+        check.Equal("(u64)&MOVED_SETUP", PlanData.MovedSetup);
         check.Equal("MOST_RECEIVED", 4); // the part, and the three standard streams
         check.Equal("7 * sizeof(u64)", Layout.Of(typeof(MessageHeader)).Size); // as receive_part writes it
         check.Equal("4 * sizeof(u64)", Layout.Of(typeof(MessageHeader)).Offsets["Control"]);

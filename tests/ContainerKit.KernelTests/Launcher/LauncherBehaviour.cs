@@ -49,6 +49,22 @@ public abstract partial class LauncherBehaviour : IDisposable
     }
 
     [Fact]
+    public async Task A_failed_step_is_reported_where_the_setup_channel_was_moved_to()
+    {
+        var (_, failure) = await Run(plan => plan.Add(stage =>
+        {
+            var file = stage.Open(Descriptor.WorkingDirectory, Directory["file"], OpenFlags.O_CREAT | OpenFlags.O_RDWR, 0x180); // 0600
+            stage.Duplicate(Descriptor.Number(4), 60);
+            stage.KeepResultAt(PlanData.MovedSetup);
+            stage.Duplicate(file, 4);
+            stage.Open(Descriptor.WorkingDirectory, Directory["missing"], OpenFlags.O_RDONLY);
+        }));
+
+        Assert.Equal(new Failure(0, 3, -(long)Errno.ENOENT), failure);
+        Assert.Empty(File.ReadAllBytes(Directory["file"]));
+    }
+
+    [Fact]
     public async Task A_tolerated_errno_is_no_failure_whichever_of_the_four_it_is()
     {
         Errno[] tolerated = [Errno.ENOENT, Errno.EPERM, Errno.ESRCH, Errno.EIO];

@@ -22,6 +22,18 @@ public class LaunchFailureTests
     }
 
     [Fact]
+    public void Ids_that_cannot_be_mapped_have_a_remedy_of_their_own()
+    {
+        using var plan = new LaunchPlan();
+        plan.Because("a mount");
+        plan.Sync.SetMountAttributes(Descriptor.Number(3), MountAttributes.MOUNT_ATTR_RDONLY);
+        plan.Sync.MapIds(Descriptor.Number(3), Descriptor.Number(4), recursive: true);
+
+        Assert.Null(LaunchFailure.Describe(plan, new(0, 0, -22)).Hint);
+        Assert.Contains("MapIds", LaunchFailure.Describe(plan, new(0, 2, -22)).Hint);
+    }
+
+    [Fact]
     public void A_failure_before_the_first_step_is_the_plans_memory()
     {
         using var plan = new LaunchPlan();
