@@ -1,5 +1,6 @@
 using System.Runtime.CompilerServices;
 using System.Text;
+using ContainerKit.Linux;
 
 namespace ContainerKit;
 
@@ -43,6 +44,8 @@ internal static class OptionsCheck
         foreach (var mount in options.Mounts)
         {
             mount.Validate();
+            Check(((CloneFlags)options.Namespaces).HasFlag(mount.Needs),
+                $"{mount.GetType().Name} needs a namespace of the container's own: {(NamespaceKinds)mount.Needs}.");
         }
     }
 

@@ -1,5 +1,4 @@
 using ContainerKit.Launch;
-using ContainerKit.Linux;
 using Microsoft.Win32.SafeHandles;
 
 namespace ContainerKit;
@@ -45,52 +44,27 @@ public sealed record CopyOnWrite
 
         if (KeptIn is not null)
         {
-            using var directory = Syscall.Open(KeptIn, OpenFlags.O_PATH);
-            const int others = 0x3F; // 077: a container can leave setuid programs there, which are root's own on the host
-            if ((Syscall.Status(directory).Mode & others) != 0)
-            {
-                throw new ArgumentException($"The directory '{KeptIn}' for the changes must be closed to other users: chmod 0700 it.");
-            }
+            OverlayLayers.CheckClosed(KeptIn);
         }
     }
 
-    /// <summary>
-    /// Adds the steps that lay it over a directory. Overlayfs takes its layers by path, so they are put under short
-    /// names below the working directory, in a tmpfs that goes with the old root.
-    /// </summary>
+    /// <summary>Adds the steps that lay it over a directory.</summary>
     internal Descriptor AddTo(LaunchPlan plan, string lower)
     {
         plan.Lease = Lease;
-        var stage = plan.Root;
-        var layers = new TmpfsMount("/") { Size = Size, Mode = 0x1ED }.Make(stage); // 0755
-        stage.AttachAside(layers);
-        stage.MakeDirectory(layers, "lower", 0x1ED);
-        stage.Attach(Layer(plan, lower), layers, "lower");
-        stage.MakeDirectory(layers, "changes", 0x1ED);
+        var layers = OverlayLayers.Begin(plan, Size);
+        OverlayLayers.Add(plan, layers, "lower", lower);
         if (KeptIn is not null)
         {
-            stage.Attach(Layer(plan, KeptIn), layers, "changes");
+            OverlayLayers.Add(plan, layers, "changes", KeptIn);
         }
-
-        stage.MakeDirectory(layers, "changes/upper", 0x1ED, mayExist: true);
-        stage.MakeDirectory(layers, "changes/work", 0x1ED, mayExist: true);
-        stage.ChangeDirectory(layers);
-        return stage.MakeFileSystem(
-            "overlay", MountAttributes.MOUNT_ATTR_NOSUID | MountAttributes.MOUNT_ATTR_NODEV,
-            "lowerdir=lower,upperdir=changes/upper,workdir=changes/work,userxattr");
-    }
-
-    /// <summary>A directory of the host. As root, what belongs to the user's id on disk is the container's user's own.</summary>
-    private static Descriptor Layer(LaunchPlan plan, string path)
-    {
-        if (!plan.MapsIds)
+        else
         {
-            return plan.Inside.CloneTree(Descriptor.WorkingDirectory, path);
+            plan.Root.MakeDirectory(layers, "changes", 0x1ED); // 0755
         }
 
-        var (place, received) = plan.HandOver.Add();
-        plan.Sync.CloneTree(Descriptor.WorkingDirectory, path);
-        plan.Sync.MapIdsIfPossible(plan.Sync.KeepResultAt(place), plan.ChildDirectory);
-        return received;
+        plan.Root.MakeDirectory(layers, "changes/upper", 0x1ED, mayExist: true);
+        plan.Root.MakeDirectory(layers, "changes/work", 0x1ED, mayExist: true);
+        return OverlayLayers.Join(plan, layers, "lowerdir=lower,upperdir=changes/upper,workdir=changes/work");
     }
 }

@@ -1,4 +1,5 @@
 using ContainerKit.Launch;
+using ContainerKit.Linux;
 
 namespace ContainerKit;
 
@@ -12,6 +13,9 @@ public abstract record Mount
 
     /// <summary>Complains about what no container can have.</summary>
     internal virtual void Validate() => MountPoint.Validate(Target);
+
+    /// <summary>The namespace that a container must have of its own for it.</summary>
+    internal virtual CloneFlags Needs => default;
 
     /// <summary>Adds the steps: what is of the host inside, the rest in the container's root.</summary>
     internal abstract void AddTo(LaunchPlan plan, Descriptor root);

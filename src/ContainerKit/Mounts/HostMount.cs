@@ -1,0 +1,125 @@
+using ContainerKit.Launch;
+using ContainerKit.Linux;
+
+namespace ContainerKit;
+
+/// <summary>A directory or file of the host, without its devices and setuid programs.</summary>
+public abstract record HostMount : Mount
+{
+    private protected HostMount(string target)
+        : base(target)
+    {
+    }
+
+    /// <summary>
+    /// Whether the container may only read it, and what is mounted below it; true unless said otherwise.
+    /// </summary>
+    public bool ReadOnly { get; init; } = true;
+
+    /// <summary>Whether the container may not execute programs of it; false unless said otherwise.</summary>
+    public bool NoExec { get; init; }
+
+    /// <summary>
+    /// Whether what is mounted below it is shown, too; true unless said otherwise. An ordinary user cannot leave mounts
+    /// out that are there: that start fails.
+    /// </summary>
+    public bool Recursive { get; init; } = true;
+
+    /// <summary>
+    /// Whether what the host mounts later appears; <see cref="MountPropagation.Private"/> unless said otherwise.
+    /// </summary>
+    public MountPropagation Propagation { get; init; }
+
+    /// <summary>
+    /// Whether files that belong to a user or group on the host's disk belong to the one with the same number in the
+    /// container, and those of others to nobody: so what is root's is the container's root's, who is another user to
+    /// the host. False unless said otherwise. For an ordinary user, whose own files are the container's user's anyway,
+    /// it changes nothing. Where the kernel, the file system or this process cannot, the start fails.
+    /// </summary>
+    public bool MapIds { get; init; }
+
+    internal override void Validate()
+    {
+        base.Validate();
+        if (!Enum.IsDefined(Propagation))
+        {
+            throw new ArgumentException($"Propagation is Private or Slave, not {Propagation}.");
+        }
+    }
+
+    internal override void AddTo(LaunchPlan plan, Descriptor root)
+    {
+        var status = Status();
+        CheckPropagation(status);
+        plan.Pivoted.Attach(Take(plan), MountPoint.Make(plan.Pivoted, root, Target, status.IsDirectory));
+    }
+
+    /// <summary>What it is, with links followed; nothing when it is not there, which the start will say.</summary>
+    private protected abstract FileStatus Status();
+
+    /// <summary>Adds the step that copies it in the child's mount namespace.</summary>
+    private protected abstract Descriptor CloneInside(LaunchPlan plan, OpenTreeFlags flags);
+
+    /// <summary>Adds the step that copies it in the host's, which only root can.</summary>
+    private protected abstract void CloneOutside(LaunchPlan plan, OpenTreeFlags flags);
+
+    /// <summary>
+    /// Whether it is copied outside where this process may: a child cannot leave out mounts that are the host's.
+    /// </summary>
+    private protected virtual bool IsBestOutside => !Recursive;
+
+    private Descriptor Take(LaunchPlan plan)
+    {
+        var flags = Recursive ? OpenTreeFlags.AT_RECURSIVE : default;
+        var maps = MapIds && !plan.KeepsOwner;
+        if (!maps && !(IsBestOutside && Syscall.Has(Capability.CAP_SYS_ADMIN)))
+        {
+            var tree = CloneInside(plan, flags);
+            Change(plan.Inside, tree);
+            return tree;
+        }
+
+        var (place, received) = plan.HandOver.Add();
+        CloneOutside(plan, flags);
+        var outside = plan.Sync.KeepResultAt(place);
+        Change(plan.Sync, outside);
+        if (maps)
+        {
+            CheckClosed();
+            plan.Sync.MapIds(outside, plan.ChildDirectory, Recursive);
+        }
+
+        return received;
+    }
+
+    private void Change(LaunchStage stage, Descriptor tree)
+    {
+        var attributes = MountAttributes.MOUNT_ATTR_NOSUID | MountAttributes.MOUNT_ATTR_NODEV
+            | (ReadOnly ? MountAttributes.MOUNT_ATTR_RDONLY : 0) | (NoExec ? MountAttributes.MOUNT_ATTR_NOEXEC : 0);
+        var propagation = Propagation is MountPropagation.Slave ? PropagationType.MS_SLAVE : PropagationType.MS_PRIVATE;
+        stage.SetMountAttributes(tree, attributes, Recursive, propagation);
+    }
+
+    private void CheckClosed()
+    {
+        var status = Status();
+        if (!ReadOnly && status.Mode != 0 && !(status.IsDirectory && status.IsClosedToOthers))
+        {
+            throw new ArgumentException(
+                $"What is written to {this} with MapIds is the host's root's: it must be a directory closed to other "
+                + "users (chmod 0700), or read-only.");
+        }
+    }
+
+    private void CheckPropagation(in FileStatus status)
+    {
+        if (Propagation is MountPropagation.Slave && status.Mode != 0
+            && MountInfo.Of(status) is not { Propagates: true })
+        {
+            throw new LaunchException(
+                "mount_setattr(MS_SLAVE)", $"{this}", "mount_setattr", Errno.EINVAL,
+                "Nothing that the host mounts there would appear: the mount it lies on is private. Make that shared "
+                + "first (mount --make-shared).");
+        }
+    }
+}

@@ -1,0 +1,64 @@
+using ContainerKit.Launch;
+using ContainerKit.Linux;
+
+namespace ContainerKit;
+
+/// <summary>
+/// Directories of the host on their way to an overlay. Overlayfs takes its layers by path, so they are put under short
+/// names below the working directory, in a tmpfs that goes with the old root.
+/// </summary>
+internal static class OverlayLayers
+{
+    /// <summary>Adds the steps that make the place for them.</summary>
+    public static Descriptor Begin(LaunchPlan plan, ByteSize size)
+    {
+        var layers = new TmpfsMount("/") { Size = size, Mode = 0x1ED }.Make(plan.Root); // 0755
+        plan.Root.AttachAside(layers);
+        return layers;
+    }
+
+    /// <summary>
+    /// Adds the steps that put a directory there. As root, what belongs to the user's id on disk is the container's
+    /// user's own.
+    /// </summary>
+    public static void Add(LaunchPlan plan, Descriptor layers, string name, string path)
+    {
+        plan.Root.MakeDirectory(layers, name, 0x1ED);
+        plan.Root.Attach(Clone(plan, path), layers, name);
+    }
+
+    /// <summary>Adds the steps that lay them over each other; without <c>upperdir</c> it is read-only.</summary>
+    public static Descriptor Join(LaunchPlan plan, Descriptor layers, string options, MountAttributes more = default)
+    {
+        plan.Root.ChangeDirectory(layers);
+        return plan.Root.MakeFileSystem(
+            "overlay", more | MountAttributes.MOUNT_ATTR_NOSUID | MountAttributes.MOUNT_ATTR_NODEV,
+            $"{options},userxattr");
+    }
+
+    /// <summary>
+    /// Complains about a place for changes that others can enter: setuid programs left there are root's own.
+    /// </summary>
+    public static void CheckClosed(string path)
+    {
+        using var directory = Syscall.Open(path, OpenFlags.O_PATH);
+        if (!Syscall.Status(directory).IsClosedToOthers)
+        {
+            throw new ArgumentException(
+                $"The directory '{path}' for the changes must be closed to other users: chmod 0700 it.");
+        }
+    }
+
+    private static Descriptor Clone(LaunchPlan plan, string path)
+    {
+        if (!plan.MapsIds)
+        {
+            return plan.Inside.CloneTree(Descriptor.WorkingDirectory, path);
+        }
+
+        var (place, received) = plan.HandOver.Add();
+        plan.Sync.CloneTree(Descriptor.WorkingDirectory, path);
+        plan.Sync.MapIdsIfPossible(plan.Sync.KeepResultAt(place), plan.ChildDirectory);
+        return received;
+    }
+}

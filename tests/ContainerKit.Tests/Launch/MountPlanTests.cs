@@ -1,0 +1,136 @@
+using ContainerKit.Launch;
+using ContainerKit.Linux;
+
+namespace ContainerKit.Tests;
+
+/// <summary>The steps of mounts, masks and passed descriptors.</summary>
+public class MountPlanTests
+{
+    private static readonly Descriptor Root = Descriptor.Number(9);
+
+    [Fact]
+    public void A_bind_mount_can_be_without_programs_and_follow_the_host()
+    {
+        using var plan = new LaunchPlan();
+        new BindMount("/missing", "/data") { NoExec = true, Propagation = MountPropagation.Slave }.AddTo(plan, Root);
+
+        Assert.Equal("""
+            $100 = open_tree(AT_FDCWD, "/missing", OPEN_TREE_CLONE | AT_RECURSIVE | OPEN_TREE_CLOEXEC)
+            mount_setattr($100, "", AT_EMPTY_PATH | AT_RECURSIVE, MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV | MOUNT_ATTR_NOEXEC, MS_SLAVE)
+            """, plan.Inside.ToString());
+    }
+
+    [Fact]
+    public void A_mapped_bind_mount_is_made_outside_and_handed_over()
+    {
+        using var plan = new LaunchPlan();
+        new BindMount("/", "/data") { MapIds = true }.AddTo(plan, Root);
+
+        Assert.Equal("", plan.Inside.ToString());
+        Assert.False(plan.CanBePrepared);
+        Assert.Equal("""
+            [+24] = open_tree(AT_FDCWD, "/", OPEN_TREE_CLONE | AT_RECURSIVE | OPEN_TREE_CLOEXEC)
+            mount_setattr([+24], "", AT_EMPTY_PATH | AT_RECURSIVE, MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV, MS_PRIVATE)
+            [+368] = openat(0, "ns/user", O_CLOEXEC, 0)
+            mount_setattr([+24], "", AT_EMPTY_PATH | AT_RECURSIVE, MOUNT_ATTR_IDMAP)
+            """, plan.Sync.ToString());
+    }
+
+    [Fact]
+    public void A_mapped_bind_mount_is_any_other_where_the_caller_is_the_containers_user()
+    {
+        using var plan = new LaunchPlan { KeepsOwner = true };
+        new BindMount("/", "/data") { MapIds = true }.AddTo(plan, Root);
+
+        Assert.Equal("", plan.Sync.ToString());
+        Assert.True(plan.CanBePrepared);
+    }
+
+    [Fact]
+    public void A_device_keeps_being_one_and_cannot_be_changed()
+    {
+        using var plan = new LaunchPlan();
+        new DeviceMount("/dev/null", "/dev/other").AddTo(plan, Root);
+
+        Assert.Equal("""
+            $100 = open_tree(AT_FDCWD, "/dev/null", OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC)
+            mount_setattr($100, "", AT_EMPTY_PATH, MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOSUID | MOUNT_ATTR_NOEXEC, MS_PRIVATE)
+            """, plan.Inside.ToString());
+    }
+
+    [Fact]
+    public void A_second_sys_is_a_copy_of_the_masked_one()
+    {
+        using var plan = new LaunchPlan();
+        new SysfsMount("/sys2").AddTo(plan, Root);
+
+        Assert.Equal("""
+            $100 = open_tree(9, "sys", OPEN_TREE_CLONE | AT_SYMLINK_NOFOLLOW | AT_RECURSIVE | OPEN_TREE_CLOEXEC)
+            mkdirat(9, "sys2", 0755)
+            $101 = openat2(9, "/sys2", O_CLOEXEC | O_PATH, RESOLVE_NO_MAGICLINKS | RESOLVE_IN_ROOT)
+            move_mount($100, "", $101, "", MOVE_MOUNT_F_EMPTY_PATH | MOVE_MOUNT_T_EMPTY_PATH)
+            """, plan.Pivoted.ToString());
+    }
+
+    [Fact]
+    public void Message_queues_and_terminals_are_new_file_systems()
+    {
+        using var plan = new LaunchPlan();
+        new MqueueMount("/a").AddTo(plan, Root);
+        new DevptsMount("/b").AddTo(plan, Root);
+
+        Assert.Equal("""
+            $100 = fsopen("mqueue", FSOPEN_CLOEXEC)
+            fsconfig($100, FSCONFIG_CMD_CREATE, NULL, NULL, 0)
+            $101 = fsmount($100, FSMOUNT_CLOEXEC, MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV | MOUNT_ATTR_NOEXEC)
+            close($100)
+            $103 = fsopen("devpts", FSOPEN_CLOEXEC)
+            fsconfig($103, FSCONFIG_SET_FLAG, "newinstance", NULL, 0)
+            fsconfig($103, FSCONFIG_SET_STRING, "ptmxmode", "0666", 0)
+            fsconfig($103, FSCONFIG_SET_STRING, "mode", "0620", 0)
+            fsconfig($103, FSCONFIG_CMD_CREATE, NULL, NULL, 0)
+            $104 = fsmount($103, FSMOUNT_CLOEXEC, MOUNT_ATTR_NOSUID | MOUNT_ATTR_NOEXEC)
+            close($103)
+            """, plan.Root.ToString());
+    }
+
+    [Fact]
+    public void An_overlay_names_its_layers_by_number()
+    {
+        using var plan = new LaunchPlan();
+        new OverlayMount(["/a", "/b,c:d"], "/data") { Upper = "/changes/a,b", Work = "/changes/work" }.AddTo(plan, Root);
+
+        Assert.Equal("""
+            $102 = open_tree(AT_FDCWD, "/a", OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC)
+            $103 = open_tree(AT_FDCWD, "/b,c:d", OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC)
+            $104 = open_tree(AT_FDCWD, "/changes", OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC)
+            """, plan.Inside.ToString());
+        Assert.Equal("""
+            $100 = fsopen("tmpfs", FSOPEN_CLOEXEC)
+            fsconfig($100, FSCONFIG_SET_STRING, "mode", "755", 0)
+            fsconfig($100, FSCONFIG_SET_STRING, "size", "262144", 0)
+            fsconfig($100, FSCONFIG_SET_STRING, "nr_inodes", "65", 0)
+            fsconfig($100, FSCONFIG_CMD_CREATE, NULL, NULL, 0)
+            $101 = fsmount($100, FSMOUNT_CLOEXEC, MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV)
+            close($100)
+            move_mount($101, "", AT_FDCWD, "/proc", MOVE_MOUNT_F_EMPTY_PATH)
+            mkdirat($101, "0", 0755)
+            move_mount($102, "", $101, "0", MOVE_MOUNT_F_EMPTY_PATH)
+            mkdirat($101, "1", 0755)
+            move_mount($103, "", $101, "1", MOVE_MOUNT_F_EMPTY_PATH)
+            mkdirat($101, "changes", 0755)
+            move_mount($104, "", $101, "changes", MOVE_MOUNT_F_EMPTY_PATH)
+            symlinkat("changes/a,b", $101, "upper")
+            symlinkat("changes/work", $101, "work")
+            fchdir($101)
+            $105 = fsopen("overlay", FSOPEN_CLOEXEC)
+            fsconfig($105, FSCONFIG_SET_STRING, "lowerdir", "0:1", 0)
+            fsconfig($105, FSCONFIG_SET_STRING, "upperdir", "upper", 0)
+            fsconfig($105, FSCONFIG_SET_STRING, "workdir", "work", 0)
+            fsconfig($105, FSCONFIG_SET_FLAG, "userxattr", NULL, 0)
+            fsconfig($105, FSCONFIG_CMD_CREATE, NULL, NULL, 0)
+            $106 = fsmount($105, FSMOUNT_CLOEXEC, MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV)
+            close($105)
+            """, plan.Root.ToString());
+    }
+}
