@@ -15,6 +15,17 @@ public sealed record ContainerOptions
     /// <summary>What is mounted over the root and over the private /proc, /sys, /dev, /tmp and /run, in order.</summary>
     public IReadOnlyList<Mount> Mounts { get; init; } = [];
 
+    /// <summary>
+    /// Absolute paths in the container that are hidden, beside those of /proc and /sys that always are: a file becomes
+    /// /dev/null, a directory empty and read-only. Links lead nowhere out of the container; what is not there is fine.
+    /// </summary>
+    public IReadOnlyList<string> MaskedPaths { get; init; } = [];
+
+    /// <summary>
+    /// Absolute paths in the container that it may only read, with all below; what is not there is fine.
+    /// </summary>
+    public IReadOnlyList<string> ReadOnlyPaths { get; init; } = [];
+
     /// <summary>All the program has of an environment, beside a PATH and a HOME where these are not set.</summary>
     public IReadOnlyDictionary<string, string> Environment { get; init; } = new Dictionary<string, string>();
 

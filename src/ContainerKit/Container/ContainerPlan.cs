@@ -70,9 +70,26 @@ internal static class ContainerPlan
             mount.AddTo(plan, root);
         }
 
+        AddPathMasks(plan, options, root);
+
         plan.Because(options.Root);
         options.Root.Seal(plan, root);
         return root;
+    }
+
+    private static void AddPathMasks(LaunchPlan plan, ContainerOptions options, Descriptor root)
+    {
+        foreach (var path in options.ReadOnlyPaths)
+        {
+            plan.Because($"the read-only path '{path}'");
+            PathMasks.MakeReadOnly(plan, root, path);
+        }
+
+        foreach (var path in options.MaskedPaths)
+        {
+            plan.Because($"the masked path '{path}'");
+            PathMasks.Hide(plan, root, path);
+        }
     }
 
     private static void Confine(LaunchPlan plan, ContainerOptions options, ContainerUser user, Descriptor root)

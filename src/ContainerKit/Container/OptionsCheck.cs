@@ -47,12 +47,27 @@ internal static class OptionsCheck
             Check(((CloneFlags)options.Namespaces).HasFlag(mount.Needs),
                 $"{mount.GetType().Name} needs a namespace of the container's own: {(NamespaceKinds)mount.Needs}.");
         }
+
+        CheckPaths(options);
     }
 
     /// <summary>Complains besides about what only a container that was started can have.</summary>
     public static void ValidateRun(ContainerOptions options) =>
         Check(options is not { StandardInput: StandardStream.PipedStream } and not { StandardOutput: StandardStream.PipedStream }
             and not { StandardError: StandardStream.PipedStream }, "A run has no stream to reach a Pipe by: use StartAsync, or Capture or To for output.");
+
+    private static void CheckPaths(ContainerOptions options)
+    {
+        foreach (var path in options.MaskedPaths)
+        {
+            PathMasks.Validate(path, nameof(options.MaskedPaths));
+        }
+
+        foreach (var path in options.ReadOnlyPaths)
+        {
+            PathMasks.Validate(path, nameof(options.ReadOnlyPaths));
+        }
+    }
 
     private static void CheckNamespaces(ContainerOptions options)
     {

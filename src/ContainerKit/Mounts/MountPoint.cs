@@ -46,7 +46,8 @@ internal static class MountPoint
         }
     }
 
-    private static bool IsPlain(string path) =>
+    /// <summary>Whether a path is absolute, without <c>.</c>, <c>..</c> and <c>//</c>, and not the root.</summary>
+    public static bool IsPlain(string path) =>
         path.Length > 1 && path[0] == '/' && !path.Contains('\0', StringComparison.Ordinal)
         && path[1..].Split('/').All(name => name is not ("" or "." or ".."));
 }

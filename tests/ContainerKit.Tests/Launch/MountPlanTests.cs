@@ -133,4 +133,41 @@ public class MountPlanTests
             close($105)
             """, plan.Root.ToString());
     }
+
+    [Fact]
+    public void A_masked_path_is_refused_where_no_mask_lies_in_the_end()
+    {
+        using var plan = new LaunchPlan();
+        PathMasks.Hide(plan, Root, "/etc/secret");
+
+        Assert.Equal("""
+            $103 = openat2(9, "/etc/secret", O_CLOEXEC | O_PATH, RESOLVE_NO_MAGICLINKS | RESOLVE_IN_ROOT)
+            move_mount($100, "", $103, "", MOVE_MOUNT_F_EMPTY_PATH | MOVE_MOUNT_T_EMPTY_PATH)
+            $104 = openat2(9, "/etc/secret/", O_CLOEXEC | O_PATH, RESOLVE_NO_MAGICLINKS | RESOLVE_IN_ROOT)
+            move_mount($102, "", $104, "", MOVE_MOUNT_F_EMPTY_PATH | MOVE_MOUNT_T_EMPTY_PATH)
+            $105 = openat2(9, "/etc/secret", O_CLOEXEC | O_PATH, RESOLVE_NO_MAGICLINKS | RESOLVE_IN_ROOT)
+            mount_setattr($105, "", AT_EMPTY_PATH, MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOSUID | MOUNT_ATTR_NOEXEC, MS_PRIVATE)
+            close($100)
+            close($102)
+            close($103)
+            close($104)
+            close($105)
+            """, plan.Pivoted.ToString());
+    }
+
+    [Fact]
+    public void A_read_only_path_is_mounted_over_itself()
+    {
+        using var plan = new LaunchPlan();
+        PathMasks.MakeReadOnly(plan, Root, "/etc");
+
+        Assert.Equal("""
+            $100 = openat2(9, "/etc", O_CLOEXEC | O_PATH, RESOLVE_NO_MAGICLINKS | RESOLVE_IN_ROOT)
+            $101 = open_tree($100, "", OPEN_TREE_CLONE | AT_EMPTY_PATH | AT_RECURSIVE | OPEN_TREE_CLOEXEC)
+            mount_setattr($101, "", AT_EMPTY_PATH | AT_RECURSIVE, MOUNT_ATTR_RDONLY)
+            move_mount($101, "", $100, "", MOVE_MOUNT_F_EMPTY_PATH | MOVE_MOUNT_T_EMPTY_PATH)
+            close($101)
+            close($100)
+            """, plan.Pivoted.ToString());
+    }
 }
