@@ -1,3 +1,5 @@
+using System.Runtime.InteropServices;
+
 namespace ContainerKit;
 
 /// <summary>
@@ -76,6 +78,25 @@ public sealed record ContainerOptions
 
     /// <summary>Where its errors go; unless said, a run captures up to 1 MiB, and after a start they go nowhere.</summary>
     public StandardStream? StandardError { get; init; }
+
+    /// <summary>
+    /// Open files of this process that are 3, 4, … of the program, in order, beside its standard streams: at most 100
+    /// of <see cref="Microsoft.Win32.SafeHandles.SafeFileHandle"/>, SafeSocketHandle and SafePipeHandle. They stay the
+    /// caller's, and are copied when the container starts. A program leaves its root by a directory among them.
+    /// </summary>
+    public IReadOnlyList<SafeHandle> Descriptors { get; init; } = [];
+
+    /// <summary>
+    /// Whether <see cref="Descriptors"/> are announced as systemd announces sockets that it listens on for a service:
+    /// LISTEN_FDS, LISTEN_PID and, with <see cref="DescriptorNames"/>, LISTEN_FDNAMES; sd_listen_fds(3). False unless
+    /// said otherwise.
+    /// </summary>
+    public bool SocketActivation { get; init; }
+
+    /// <summary>
+    /// A name for each of <see cref="Descriptors"/>, of 1 to 255 characters of ASCII without colon; or none.
+    /// </summary>
+    public IReadOnlyList<string> DescriptorNames { get; init; } = [];
 
     /// <summary>What <see cref="Container.StopAsync"/> asks the program to end with; SIGTERM unless said otherwise.</summary>
     public Signal StopSignal { get; init; } = Signal.SIGTERM;

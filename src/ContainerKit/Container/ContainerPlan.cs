@@ -24,6 +24,11 @@ internal static class ContainerPlan
         Confine(plan, options, user, root);
         plan.End();
 
+        if (options.Descriptors.Count > 0)
+        {
+            PassedDescriptors.AddTo(plan, options);
+        }
+
         plan.Because($"the command '{options.Command[0]}'");
         plan.Execute(Candidates(options), options.Command, Environment(options, user));
     }
@@ -138,6 +143,11 @@ internal static class ContainerPlan
 
         AddDefault("PATH", DefaultPath);
         AddDefault("HOME", user.Home);
+        if (options.SocketActivation)
+        {
+            PassedDescriptors.Announce(environment, options);
+        }
+
         return environment;
 
         void AddDefault(string name, string value)

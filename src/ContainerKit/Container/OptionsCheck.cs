@@ -40,6 +40,11 @@ internal static class OptionsCheck
         CheckNamespaces(options);
         CheckLimits(options);
         CheckStreams(options);
+        if (options.Descriptors.Count > 0 || options.SocketActivation || options.DescriptorNames.Count > 0)
+        {
+            PassedDescriptors.Validate(options);
+        }
+
         options.Root.Validate();
         foreach (var mount in options.Mounts)
         {

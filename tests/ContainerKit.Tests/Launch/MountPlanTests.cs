@@ -1,5 +1,6 @@
 using ContainerKit.Launch;
 using ContainerKit.Linux;
+using Microsoft.Win32.SafeHandles;
 
 namespace ContainerKit.Tests;
 
@@ -169,5 +170,28 @@ public class MountPlanTests
             close($101)
             close($100)
             """, plan.Pivoted.ToString());
+    }
+
+    [Fact]
+    public void Passed_descriptors_are_numbered_once_nothing_else_has_their_numbers()
+    {
+        using var plan = new LaunchPlan();
+        using var file = new SafeFileHandle(1, ownsHandle: false);
+        plan.Inherit(file); // a mount's
+        plan.Pass(file);
+        plan.Pass(file);
+        plan.Execute(["/x"], ["x"], []);
+
+        Assert.False(plan.CanBePrepared);
+        Assert.Equal("""
+            setsid()
+            rt_sigprocmask(SIG_SETMASK, [])
+            write(5, "\x01", 8)
+            $16383 = dup3(4, 9, O_CLOEXEC)
+            dup3(7, 3, 0)
+            dup3(8, 4, 0)
+            close_range(5, 0xffffffff, CLOSE_RANGE_CLOEXEC)
+            execve("/x", ["x"], [])
+            """, plan.Program.ToString());
     }
 }
