@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using ContainerKit.Launch;
 
 namespace ContainerKit;
@@ -13,14 +14,18 @@ public sealed class Container : IAsyncDisposable
     private readonly LaunchedProcess _launched;
     private readonly StandardStreams _streams;
     private readonly IDisposable? _held;
+    private readonly ObservedStart? _observed;
+    private readonly long _launchedAt = Stopwatch.GetTimestamp();
     private readonly CancellationTokenSource _timeout;
     private readonly Task _ended;
     private ExitStatus _status;
 
     internal Container(
-        ContainerHost host, ContainerOptions options, LaunchedProcess launched, StandardStreams streams, IDisposable? held)
+        ContainerHost host, ContainerOptions options, LaunchedProcess launched, StandardStreams streams, IDisposable? held,
+        ObservedStart? observed)
     {
-        (_host, _options, _launched, _streams, _held) = (host, options, launched, streams, held);
+        (_host, _options, _launched, _streams, _held, _observed) = (host, options, launched, streams, held, observed);
+        Telemetry.Launched();
         _timeout = new(options.Timeout);
         _timeout.Token.UnsafeRegister(static container => ((Container)container!).Kill(), this);
 
@@ -126,7 +131,11 @@ public sealed class Container : IAsyncDisposable
     internal void Begin() => _streams.Start();
 
     /// <summary>Waits until its program was executed.</summary>
-    internal Task StartedAsync(CancellationToken cancellationToken) => _launched.Started.WaitAsync(cancellationToken);
+    internal Task StartedAsync(CancellationToken cancellationToken)
+    {
+        var started = _observed is null ? _launched.Started : Task.WhenAll(_launched.Started, _observed.Told);
+        return started.WaitAsync(cancellationToken);
+    }
 
     /// <summary>Kills it, at once and without waiting.</summary>
     internal void Kill() => _launched.Send(Signal.SIGKILL);
@@ -137,7 +146,27 @@ public sealed class Container : IAsyncDisposable
         _timeout.Dispose();
         _held?.Dispose();
         _host.Forget(this);
-        var ended = launch.GetAwaiter().GetResult();
-        _status = new(ended, timedOut && ended.Signal is Signal.SIGKILL);
+        if (launch.IsCompletedSuccessfully)
+        {
+            _status = new(launch.Result, timedOut && launch.Result.Signal is Signal.SIGKILL);
+        }
+
+        Telemetry.Gone();
+        Tell(launch);
+        launch.GetAwaiter().GetResult();
+    }
+
+    /// <summary>Tells who listens how it ended, and before that how it was started, which may be known only now.</summary>
+    private void Tell(Task<WaitStatus> launch)
+    {
+        if (_launched.Started.IsCompletedSuccessfully)
+        {
+            _observed?.End(Pid, failure: null);
+            Telemetry.Ended(launch.IsCompletedSuccessfully ? _status : null, _launchedAt);
+        }
+        else
+        {
+            _observed?.End(Pid, launch.Exception?.InnerException ?? (_status.TimedOut ? new TimeoutException() : new OperationCanceledException()));
+        }
     }
 }

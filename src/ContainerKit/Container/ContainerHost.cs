@@ -130,18 +130,23 @@ public sealed class ContainerHost : IAsyncDisposable
 
     private Container Launch(ContainerOptions options, StandardStream output, bool onlyEnd)
     {
-        var (root, held) = options.Root.Open();
+        var observed = Telemetry.Begin(options.Command[0]);
+        IDisposable? held = null;
         StandardStreams? streams = null;
         try
         {
+            (var root, held) = options.Root.Open();
             streams = new(options, output);
-            var launched = _spares.Start(ContainerPlan.Make(options with { Root = root }), streams.OfProgram, onlyEnd);
-            return new(this, options, launched, streams, held);
+            var plan = ContainerPlan.Make(options with { Root = root });
+            var launched = _spares.Start(plan, streams.OfProgram, onlyEnd && observed is null);
+            observed?.Follow(launched);
+            return new(this, options, launched, streams, held, observed);
         }
-        catch
+        catch (Exception failure)
         {
             streams?.Dispose();
             held?.Dispose();
+            observed?.End(processId: 0, failure);
             throw;
         }
     }
