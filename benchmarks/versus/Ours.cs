@@ -52,6 +52,9 @@ internal static class Ours
         return new Paused(running, cancellation);
     }
 
+    /// <summary>Starts a container that lives as long as its host.</summary>
+    public static Task<Container> StartPausedAsync(ContainerHost host, Workshop workshop) => host.StartAsync(Silent(workshop, ["/work", "pause"]));
+
     private static ContainerOptions Captured(Workshop workshop, IReadOnlyList<string> command) =>
         new() { Command = command, Root = RootFilesystem.Directory(workshop.Root) };
 
