@@ -15,6 +15,8 @@
 #include <linux/sockios.h>
 
 #define AT_RECURSIVE 0x8000
+#define UNBINDABLE (1 << 17)
+#define PRIVATE (1 << 18)
 #define INERT (MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV | MOUNT_ATTR_NOEXEC)
 #define QUIET (MOUNT_ATTR_NOSUID | MOUNT_ATTR_NOEXEC)
 #define PLAIN (MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV)
@@ -31,7 +33,7 @@ static const char *const links[][2] = {
 
 static const char *root_path;
 static int use_init, pair[2], pidfd;
-static long root, proc, sys, dev, nodes[COUNT(devices)];
+static long root, proc, sys, dev, tmp, run_directory, nodes[COUNT(devices)];
 
 static void set(long context, const char *key, const char *value)
 {
@@ -63,17 +65,19 @@ static long memory_tree(void)
     set(context, "size", "268435456");
     set(context, "nr_inodes", "65537");
     long memory = made(context, PLAIN);
-    attach(memory, AT_FDCWD, "/proc");
+    attach(memory, AT_FDCWD, "/proc/fs");
     SYS(mkdirat, memory, "dev", 0755);
+    SYS(mkdirat, memory, "proc", 0755);
     SYS(mkdirat, memory, "run", 0755);
+    SYS(mkdirat, memory, "sys", 0755);
     SYS(mkdirat, memory, "tmp", 01777);
     SYS(mkdirat, memory, "shm", 01777);
     return memory;
 }
 
-static void restrict_tree(long tree, unsigned attributes, unsigned flags)
+static void restrict_tree(long tree, unsigned attributes, unsigned flags, unsigned propagation)
 {
-    struct mount_attr attr = {.attr_set = attributes, .propagation = 1 << 18};
+    struct mount_attr attr = {.attr_set = attributes, .propagation = propagation};
     SYS(mount_setattr, tree, "", AT_EMPTY_PATH | flags, &attr, sizeof attr);
 }
 
@@ -85,16 +89,12 @@ static void loopback_up(void)
     SYS(close, socket);
 }
 
-static void inside(void)
+static void early(void)
 {
     char byte;
-    SYS(prctl, PR_SET_PDEATHSIG, SIGKILL);
     SYS(close, pair[0]);
     SYS(umask, 0);
-    SYS(sethostname, "container", 9);
     loopback_up();
-    root = SYS(open_tree, AT_FDCWD, root_path, OPEN_TREE_CLONE | AT_RECURSIVE | OPEN_TREE_CLOEXEC);
-    restrict_tree(root, MOUNT_ATTR_RDONLY | PLAIN, AT_RECURSIVE);
     proc = made(SYS(fsopen, "proc", FSOPEN_CLOEXEC), INERT);
     sys = made(SYS(fsopen, "sysfs", FSOPEN_CLOEXEC), INERT | MOUNT_ATTR_RDONLY);
     for (size_t i = 0; i < COUNT(devices); i++)
@@ -102,21 +102,18 @@ static void inside(void)
     SYS(read, pair[1], &byte, 1);
 }
 
+static void inside(void)
+{
+    SYS(sethostname, "container", 9);
+    root = SYS(open_tree, AT_FDCWD, root_path, OPEN_TREE_CLONE | AT_RECURSIVE | OPEN_TREE_CLOEXEC);
+    restrict_tree(root, MOUNT_ATTR_RDONLY | PLAIN, AT_RECURSIVE, PRIVATE);
+}
+
 static void become_root(void)
 {
     SYS(setgroups, 0, NULL);
     SYS(setresgid, 0, 0, 0);
     SYS(setresuid, 0, 0, 0);
-}
-
-static void pivot(void)
-{
-    struct open_how how = {.flags = O_PATH | O_CLOEXEC, .resolve = RESOLVE_NO_XDEV};
-    attach(root, AT_FDCWD, "/");
-    SYS(fchdir, root);
-    SYS(pivot_root, ".", ".");
-    SYS(umount2, ".", 2);
-    SYS(openat2, AT_FDCWD, "..", &how, sizeof how);
 }
 
 static void fill_dev(void)
@@ -132,33 +129,7 @@ static void fill_dev(void)
     SYS(mkdirat, dev, "shm", 0755);
     SYS(mkdirat, dev, "mqueue", 0755);
     SYS(mkdirat, dev, "empty", 0755);
-    restrict_tree(dev, MOUNT_ATTR_RDONLY | QUIET, 0);
-}
-
-static void system_mounts(void)
-{
-    long memory = memory_tree();
-    dev = copy(memory, "dev");
-    long pts = SYS(fsopen, "devpts", FSOPEN_CLOEXEC);
-    set(pts, "newinstance", NULL);
-    set(pts, "ptmxmode", "0666");
-    set(pts, "mode", "0620");
-    pts = made(pts, QUIET);
-    long shm = copy(memory, "shm");
-    restrict_tree(shm, QUIET, 0);
-    long mqueue = made(SYS(fsopen, "mqueue", FSOPEN_CLOEXEC), INERT);
-    long tmp = copy(memory, "tmp");
-    long run = copy(memory, "run");
-    pivot();
-    attach(proc, root, "proc");
-    attach(sys, root, "sys");
-    attach(dev, root, "dev");
-    fill_dev();
-    attach(pts, dev, "pts");
-    attach(shm, dev, "shm");
-    attach(mqueue, dev, "mqueue");
-    attach(tmp, root, "tmp");
-    attach(run, root, "run");
+    restrict_tree(dev, MOUNT_ATTR_RDONLY | QUIET, 0, PRIVATE);
 }
 
 static void mask(void)
@@ -174,9 +145,52 @@ static void mask(void)
         attach(copy(dev, "empty"), sys, masked_sys_directories[i]);
     for (size_t i = 0; i < COUNT(read_only_proc); i++) {
         long tree = copy(proc, read_only_proc[i]);
-        restrict_tree(tree, INERT | MOUNT_ATTR_RDONLY, 0);
+        restrict_tree(tree, INERT | MOUNT_ATTR_RDONLY, 0, PRIVATE);
         attach(tree, proc, read_only_proc[i]);
     }
+}
+
+static void system_mounts(void)
+{
+    SYS(setfsgid, 0);
+    SYS(setfsuid, 0);
+    long memory = memory_tree();
+    tmp = copy(memory, "tmp");
+    run_directory = copy(memory, "run");
+    dev = copy(memory, "dev");
+    attach(dev, memory, "dev");
+    attach(proc, memory, "proc");
+    attach(sys, memory, "sys");
+    fill_dev();
+    long pts = SYS(fsopen, "devpts", FSOPEN_CLOEXEC);
+    set(pts, "newinstance", NULL);
+    set(pts, "ptmxmode", "0666");
+    set(pts, "mode", "0620");
+    attach(made(pts, QUIET), dev, "pts");
+    long shm = copy(memory, "shm");
+    restrict_tree(shm, QUIET, 0, PRIVATE);
+    attach(shm, dev, "shm");
+    attach(made(SYS(fsopen, "mqueue", FSOPEN_CLOEXEC), INERT), dev, "mqueue");
+    mask();
+    restrict_tree(memory, 0, 0, UNBINDABLE);
+    SYS(setregid, -1, -1);
+    SYS(setreuid, -1, -1);
+    SYS(prctl, PR_SET_PDEATHSIG, SIGKILL);
+}
+
+static void pivot(void)
+{
+    struct open_how how = {.flags = O_PATH | O_CLOEXEC, .resolve = RESOLVE_NO_XDEV};
+    attach(root, AT_FDCWD, "/");
+    SYS(fchdir, root);
+    SYS(pivot_root, ".", ".");
+    attach(proc, root, "proc");
+    attach(sys, root, "sys");
+    attach(dev, root, "dev");
+    attach(tmp, root, "tmp");
+    attach(run_directory, root, "run");
+    SYS(umount2, ".", 2);
+    SYS(openat2, AT_FDCWD, "..", &how, sizeof how);
 }
 
 static void confine(void)
@@ -232,10 +246,11 @@ static _Noreturn void init(long program)
 
 static _Noreturn void child(void)
 {
+    early();
+    system_mounts();
     inside();
     become_root();
-    system_mounts();
-    mask();
+    pivot();
     confine();
     if (use_init) {
         struct clone_args fork = {.flags = CLONE_PIDFD, .pidfd = (uint64_t)&pidfd, .exit_signal = SIGCHLD};

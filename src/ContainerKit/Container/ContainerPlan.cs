@@ -61,14 +61,19 @@ internal static class ContainerPlan
 
     private static Descriptor AddFiles(LaunchPlan plan, ContainerOptions options, ContainerUser user)
     {
+        const string system = "the private /proc, /sys, /dev, /tmp and /run";
+        plan.Because(system);
+        var systemMounts = new SystemMounts(plan);
+
         plan.Because(options.Root);
         var identity = new ContainerIdentity(user.User, user.Group, options.HostName);
         var root = options.Root.AddTo(plan, identity);
         plan.Pivoted.Pivot(root);
         options.Root.Fill(plan, root, identity);
 
-        plan.Because("the private /proc, /sys, /dev, /tmp and /run");
-        SystemMounts.AddTo(plan, root);
+        plan.Because(system);
+        systemMounts.AttachTo(plan.Pivoted, root);
+        plan.Pivoted.LeaveOldRoot();
         foreach (var mount in options.Mounts)
         {
             plan.Because(mount);

@@ -33,6 +33,7 @@ internal sealed partial class LaunchPlan : IDisposable
     {
         Outside = new(_first);
         Early = new(_first);
+        Mapped = new(_first);
         Sync = new(_first);
         Inside = new(_second);
         Root = new(_second);
@@ -48,8 +49,14 @@ internal sealed partial class LaunchPlan : IDisposable
     /// <summary>In the launcher, after the fork, while the child waits.</summary>
     public LaunchStage Sync { get; }
 
-    /// <summary>In the child in its new namespaces: what does not depend on the container's files, limits and program.</summary>
+    /// <summary>
+    /// In the child in its new namespaces, before it has ids in them: what does not depend on the container's files,
+    /// limits and program.
+    /// </summary>
     public LaunchStage Early { get; }
+
+    /// <summary>The same, once its ids are mapped: what it makes is the container's, what it opens it opens as the host.</summary>
+    public LaunchStage Mapped { get; }
 
     /// <summary>In the child in its new namespaces, before it changes identity; the host's files are in sight.</summary>
     public LaunchStage Inside { get; }
@@ -101,6 +108,13 @@ internal sealed partial class LaunchPlan : IDisposable
         }
     }
 
+    /// <summary>The ids that the child has in its user namespace while it sets the container up.</summary>
+    public void SetIds(uint user, uint group)
+    {
+        Mapped.SetFileIds(user, group);
+        Root.SetIds(user, group);
+    }
+
     /// <summary>Adds the start of the frame: the features' steps come after it.</summary>
     public void Begin()
     {
@@ -110,7 +124,6 @@ internal sealed partial class LaunchPlan : IDisposable
         _sync = Outside.SocketPair();
         _childPath = _first.Add(ChildPath);
         ChildDirectory = Sync.OpenDirectory(_childPath);
-        Early.Prctl(PrctlOption.PR_SET_PDEATHSIG, (long)Signal.SIGKILL); // of a spare; a change of ids clears it
         Early.Close(_sync.First);
         Early.SetUmask(0); // modes in the plan are meant as they stand
         for (var number = 0; number < 3; number++)
@@ -125,18 +138,21 @@ internal sealed partial class LaunchPlan : IDisposable
         Because(Frame);
         var pidfd = Outside.Fork(Namespaces, _pidfd);
         Outside.KeepDigits(_childPath + ChildPath.Length);
-        Early.Continue();
         _pidOne.Send(Sync, Control, new Message(MessageKind.InitMade, 0));
         if (_handOver is null)
         {
-            Inside.ReadByte(_sync.Second);
+            Early.ReadByte(_sync.Second);
             Sync.Write(_sync.First, _first.Add("\n"u8), 1);
         }
         else
         {
             _handOver.Send(Sync, _sync.First, (byte)0);
-            _handOver.Receive(Inside, _sync.Second);
+            _handOver.Receive(Early, _sync.Second);
         }
+
+        Mapped.ResetFileIds();
+        Mapped.Prctl(PrctlOption.PR_SET_PDEATHSIG, (long)Signal.SIGKILL); // of a spare; a change of ids clears it
+        Mapped.Continue();
 
         Sync.Duplicate(pidfd, 0);
         Sync.Duplicate(Control, 1);
@@ -187,7 +203,7 @@ internal sealed partial class LaunchPlan : IDisposable
             return;
         }
 
-        Outside.Last.Fork = Outside.Count + Early.Count;
+        Outside.Last.Fork = Outside.Count + Early.Count + Mapped.Count;
         if (Init)
         {
             Confined.Last.Fork = Count(OfSecondPart) - _init.Count;
@@ -286,12 +302,12 @@ internal sealed partial class LaunchPlan : IDisposable
     private static readonly Stack<LaunchPlan> Unused = new();
 
     private static readonly string[] StageNames =
-        ["Outside", "Early", "Sync", "Inside", "Root", "Pivoted", "Confined", "Program", "Init"];
+        ["Outside", "Early", "Mapped", "Sync", "Inside", "Root", "Pivoted", "Confined", "Program", "Init"];
 
     /// <summary>In the order in which they stand in the plan.</summary>
     private LaunchStage[] AllStages => field ??= [.. OfFirstPart, .. OfSecondPart];
 
-    private LaunchStage[] OfFirstPart => field ??= [Outside, Early, Sync];
+    private LaunchStage[] OfFirstPart => field ??= [Outside, Early, Mapped, Sync];
 
     private LaunchStage[] OfSecondPart => field ??= [Inside, Root, Pivoted, Confined, Program, _init];
 

@@ -89,12 +89,17 @@ internal sealed partial class LaunchStage
     /// <summary>Attaches a tree in the old root, out of the way: it goes when the old root goes.</summary>
     public void AttachAside(Descriptor tree) => Attach(tree, Descriptor.WorkingDirectory, "/proc");
 
-    /// <summary>Makes a tree the root and the working directory, and takes away what was the root; pivot_root(2).</summary>
+    /// <summary>Makes a tree the root and the working directory, below what was the root; pivot_root(2).</summary>
     public void Pivot(Descriptor root)
     {
         Attach(root, Descriptor.WorkingDirectory, "/");
         ChangeDirectory(root);
         Add(Call.pivot_root, Data.Add("."), Data.Add("."));
+    }
+
+    /// <summary>Takes away what was the root; the working directory is the new one.</summary>
+    public void LeaveOldRoot()
+    {
         Add(Call.umount2, Data.Add("."), (long)UnmountFlags.MNT_DETACH);
 
         // Were anything of the old root still mounted over the new one, ".." would lead into it.

@@ -88,6 +88,20 @@ internal sealed partial class LaunchStage
         Add(Call.setresuid, user, user, user);
     }
 
+    /// <summary>setfsgid(2), then setfsuid(2): whose the files are that are made from now on.</summary>
+    public void SetFileIds(uint user, uint group)
+    {
+        Add(Call.setfsgid, group);
+        Add(Call.setfsuid, user);
+    }
+
+    /// <summary>setregid(2), then setreuid(2), that change nothing but the ids for files, back to the effective ones.</summary>
+    public void ResetFileIds()
+    {
+        Add(Call.setregid, -1, -1);
+        Add(Call.setreuid, -1, -1);
+    }
+
     /// <summary>setsid(2).</summary>
     public void NewSession() => Add(Call.setsid);
 

@@ -35,11 +35,11 @@ internal sealed unsafe class PlanData : IDisposable
     }
 
     /// <summary>A first part; results of its steps are numbered from 8.</summary>
-    public static PlanData First() => new(PlanAddress, FirstPartSize, 8, 100);
+    public static PlanData First() => new(PlanAddress, FirstPartSize, 8, 200);
 
-    /// <summary>A second part; results of its steps are numbered from 100.</summary>
+    /// <summary>A second part; results of its steps are numbered from 200.</summary>
     public static PlanData Second() =>
-        new(PlanAddress + FirstPartSize, Array.MaxLength, 100, (ResultsSize / sizeof(int)) - 1);
+        new(PlanAddress + FirstPartSize, Array.MaxLength, 200, (ResultsSize / sizeof(int)) - 1);
 
     /// <summary>How many bytes there are.</summary>
     public int Length { get; private set; }

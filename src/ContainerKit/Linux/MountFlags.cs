@@ -43,6 +43,7 @@ internal enum MountAttributes
 internal enum PropagationType : ulong
 {
     None = 0,
+    MS_UNBINDABLE = 1 << 17,
     MS_PRIVATE = 1 << 18,
     MS_SLAVE = 1 << 19,
 }

@@ -43,7 +43,7 @@ internal sealed record DirectoryRoot(string Path, CopyOnWrite? Changes) : RootFi
     internal override SafeFileHandle? OpenForLookup() => Syscall.Open(Path, OpenFlags.O_PATH);
 
     internal override Descriptor AddTo(LaunchPlan plan, ContainerIdentity identity) =>
-        Changes is null ? CloneReadOnly(plan, Path) : Changes.AddTo(plan, Path);
+        Changes is null ? CloneReadOnly(plan.Inside, Path) : Changes.AddTo(plan, Path);
 
     internal override void Fill(LaunchPlan plan, Descriptor root, ContainerIdentity identity)
     {
@@ -57,10 +57,10 @@ internal sealed record DirectoryRoot(string Path, CopyOnWrite? Changes) : RootFi
     }
 
     /// <summary>A read-only copy of a tree of the host, with what is mounted below it.</summary>
-    internal static Descriptor CloneReadOnly(LaunchPlan plan, string path)
+    internal static Descriptor CloneReadOnly(LaunchStage stage, string path)
     {
-        var tree = plan.Inside.CloneTree(Descriptor.WorkingDirectory, path, OpenTreeFlags.AT_RECURSIVE);
-        plan.Inside.SetMountAttributes(
+        var tree = stage.CloneTree(Descriptor.WorkingDirectory, path, OpenTreeFlags.AT_RECURSIVE);
+        stage.SetMountAttributes(
             tree, MountAttributes.MOUNT_ATTR_RDONLY | MountAttributes.MOUNT_ATTR_NOSUID | MountAttributes.MOUNT_ATTR_NODEV, recursive: true);
         return tree;
     }

@@ -80,7 +80,7 @@ internal sealed record HostSystemRoot : RootFilesystem
             stage.MakeFile(root, relative, 0x1A4); // 0644
         }
 
-        stage.Attach(DirectoryRoot.CloneReadOnly(plan, path), root, relative);
+        stage.Attach(DirectoryRoot.CloneReadOnly(plan.Inside, path), root, relative);
     }
 
     private static string Invariant(FormattableString text) => text.ToString(CultureInfo.InvariantCulture);

@@ -3,9 +3,15 @@ using ContainerKit.Linux;
 
 namespace ContainerKit;
 
-/// <summary>What every container has of its own: /proc, /sys, /dev, /tmp and /run, with what is masked in them.</summary>
-internal static class SystemMounts
+/// <summary>
+/// What every container has of its own: /proc, /sys, /dev, /tmp and /run, with what is masked in them. They are made
+/// whole in a plan's first part, whatever the container's root will be.
+/// </summary>
+internal sealed class SystemMounts
 {
+    private const MountAttributes Quiet = MountAttributes.MOUNT_ATTR_NOSUID | MountAttributes.MOUNT_ATTR_NOEXEC;
+    private const MountAttributes Inert = Quiet | MountAttributes.MOUNT_ATTR_NODEV;
+
     /// <summary>What /tmp, /run and /dev/shm may hold together.</summary>
     private static readonly ByteSize MemorySize = ByteSize.MiB(256);
 
@@ -23,92 +29,114 @@ internal static class SystemMounts
     private static readonly string[] ReadOnlyPaths = Existing(
         "/proc/bus", "/proc/fs", "/proc/irq", "/proc/sys", "/proc/sysrq-trigger");
 
-    /// <summary>Adds the steps. The targets are entered by name below the root and never through a link.</summary>
-    public static void AddTo(LaunchPlan plan, Descriptor root)
+    private readonly Descriptor _proc, _sys, _dev, _tmp, _run;
+
+    /// <summary>Adds the steps that make them, attached where nobody looks.</summary>
+    public SystemMounts(LaunchPlan plan)
     {
-        const MountAttributes inert = MountAttributes.MOUNT_ATTR_NOSUID | MountAttributes.MOUNT_ATTR_NODEV | MountAttributes.MOUNT_ATTR_NOEXEC;
+        // The kernel lets a container have the two only while it sees the host's, whole.
+        _proc = plan.Early.MakeFileSystem("proc", Inert);
+        _sys = plan.Namespaces.HasFlag(CloneFlags.CLONE_NEWNET)
+            ? plan.Early.MakeFileSystem("sysfs", Inert | MountAttributes.MOUNT_ATTR_RDONLY)
+            : DirectoryRoot.CloneReadOnly(plan.Early, "/sys");
 
-        // The kernel lets a container have them only while it sees the host's, hence before the pivot.
-        var proc = plan.Early.MakeFileSystem("proc", inert);
-        var sys = plan.Namespaces.HasFlag(CloneFlags.CLONE_NEWNET)
-            ? plan.Early.MakeFileSystem("sysfs", inert | MountAttributes.MOUNT_ATTR_RDONLY)
-            : DirectoryRoot.CloneReadOnly(plan, "/sys");
-        plan.Pivoted.Attach(proc, root, "proc");
-        plan.Pivoted.Attach(sys, root, "sys");
-        var memory = AddMemory(plan.Root);
-        var dev = AddDevices(plan, root, memory);
-        plan.Pivoted.Attach(plan.Root.CloneTree(memory, "tmp"), root, "tmp");
-        plan.Pivoted.Attach(plan.Root.CloneTree(memory, "run"), root, "run");
+        var stage = plan.Mapped;
+        var memory = AddMemory(stage);
+        _tmp = stage.CloneTree(memory, "tmp");
+        _run = stage.CloneTree(memory, "run");
+        _dev = stage.CloneTree(memory, "dev");
+        stage.Attach(_dev, memory, "dev");
+        stage.Attach(_proc, memory, "proc");
+        stage.Attach(_sys, memory, "sys");
+        FillDev(plan, memory);
+        CoverHostsOwn(stage);
 
-        // With a cgroup namespace of its own, a nested user namespace could mount the cgroup that the container is in,
-        // which for an ordinary user's container is that user's.
-        plan.Pivoted.WriteFile(proc, "sys/user/max_cgroup_namespaces", "0");
-        foreach (var path in MaskedFiles)
-        {
-            plan.Pivoted.AttachIfThere(plan.Pivoted.CloneTree(dev, "null"), In(path, proc, sys), Below(path));
-        }
+        // Nor does a copy of all the host's mounts show them.
+        stage.SetMountAttributes(memory, default, propagation: PropagationType.MS_UNBINDABLE);
+    }
 
-        foreach (var path in MaskedDirectories)
-        {
-            plan.Pivoted.AttachIfThere(plan.Pivoted.CloneTree(dev, "empty"), In(path, proc, sys), Below(path));
-        }
-
-        foreach (var path in ReadOnlyPaths)
-        {
-            var tree = plan.Pivoted.CloneTree(proc, Below(path));
-            plan.Pivoted.SetMountAttributes(tree, inert | MountAttributes.MOUNT_ATTR_RDONLY);
-            plan.Pivoted.Attach(tree, proc, Below(path));
-        }
+    /// <summary>
+    /// Adds the steps that attach them to the root, while the old one is still there. The targets are entered by name
+    /// and never through a link.
+    /// </summary>
+    public void AttachTo(LaunchStage stage, Descriptor root)
+    {
+        stage.Attach(_proc, root, "proc");
+        stage.Attach(_sys, root, "sys");
+        stage.Attach(_dev, root, "dev");
+        stage.Attach(_tmp, root, "tmp");
+        stage.Attach(_run, root, "run");
     }
 
     /// <summary>What is private and writable, in one file system: four took a start an eighth longer.</summary>
     private static Descriptor AddMemory(LaunchStage stage)
     {
         var memory = new TmpfsMount("/tmp") { Size = MemorySize, Mode = 0x1ED }.Make(stage); // 0755
-        stage.AttachAside(memory);
-        stage.MakeDirectory(memory, "dev", 0x1ED); // 0755
-        stage.MakeDirectory(memory, "run", 0x1ED); // 0755
+        stage.Attach(memory, Descriptor.WorkingDirectory, "/proc/fs"); // what is in sight of the host's /proc is still needed
+        foreach (var name in new[] { "dev", "proc", "run", "sys" })
+        {
+            stage.MakeDirectory(memory, name, 0x1ED); // 0755
+        }
+
         stage.MakeDirectory(memory, "tmp", 0x3FF); // 1777
         stage.MakeDirectory(memory, "shm", 0x3FF); // 1777
         return memory;
     }
 
-    private static Descriptor AddDevices(LaunchPlan plan, Descriptor root, Descriptor memory)
+    private void FillDev(LaunchPlan plan, Descriptor memory)
     {
-        var stage = plan.Pivoted;
-        const MountAttributes quiet = MountAttributes.MOUNT_ATTR_NOSUID | MountAttributes.MOUNT_ATTR_NOEXEC;
-        var dev = plan.Root.CloneTree(memory, "dev");
-        stage.Attach(dev, root, "dev");
+        var stage = plan.Mapped;
         foreach (var (name, major, minor) in Devices)
         {
             var path = $"/dev/{name}";
             CheckDevice(path, major, minor);
-            stage.MakeFile(dev, name, 0x1B6); // 0666
-            stage.Attach(plan.Inside.CloneTree(Descriptor.WorkingDirectory, path), dev, name);
+            stage.MakeFile(_dev, name, 0x1B6); // 0666
+            stage.Attach(plan.Early.CloneTree(Descriptor.WorkingDirectory, path), _dev, name);
         }
 
-        stage.MakeLink("/proc/self/fd", dev, "fd");
-        stage.MakeLink("/proc/self/fd/0", dev, "stdin");
-        stage.MakeLink("/proc/self/fd/1", dev, "stdout");
-        stage.MakeLink("/proc/self/fd/2", dev, "stderr");
-        stage.MakeLink("pts/ptmx", dev, "ptmx");
+        stage.MakeLink("/proc/self/fd", _dev, "fd");
+        stage.MakeLink("/proc/self/fd/0", _dev, "stdin");
+        stage.MakeLink("/proc/self/fd/1", _dev, "stdout");
+        stage.MakeLink("/proc/self/fd/2", _dev, "stderr");
+        stage.MakeLink("pts/ptmx", _dev, "ptmx");
 
         foreach (var name in new[] { "pts", "shm", "mqueue", "empty" })
         {
-            stage.MakeDirectory(dev, name, 0x1ED); // 0755
+            stage.MakeDirectory(_dev, name, 0x1ED); // 0755
         }
 
-        stage.SetMountAttributes(dev, quiet | MountAttributes.MOUNT_ATTR_RDONLY);
-        stage.Attach(plan.Root.MakeFileSystem("devpts", quiet, "newinstance,ptmxmode=0666,mode=0620"), dev, "pts");
-        var shm = plan.Root.CloneTree(memory, "shm");
-        plan.Root.SetMountAttributes(shm, quiet);
-        stage.Attach(shm, dev, "shm");
+        stage.SetMountAttributes(_dev, Quiet | MountAttributes.MOUNT_ATTR_RDONLY);
+        stage.Attach(stage.MakeFileSystem("devpts", Quiet, "newinstance,ptmxmode=0666,mode=0620"), _dev, "pts");
+        var shm = stage.CloneTree(memory, "shm");
+        stage.SetMountAttributes(shm, Quiet);
+        stage.Attach(shm, _dev, "shm");
         if (plan.Namespaces.HasFlag(CloneFlags.CLONE_NEWIPC))
         {
-            stage.Attach(plan.Root.MakeFileSystem("mqueue", quiet | MountAttributes.MOUNT_ATTR_NODEV), dev, "mqueue");
+            stage.Attach(stage.MakeFileSystem("mqueue", Inert), _dev, "mqueue");
+        }
+    }
+
+    private void CoverHostsOwn(LaunchStage stage)
+    {
+        // With a cgroup namespace of its own, a nested user namespace could mount the cgroup that the container is in,
+        // which for an ordinary user's container is that user's.
+        stage.WriteFile(_proc, "sys/user/max_cgroup_namespaces", "0");
+        foreach (var path in MaskedFiles)
+        {
+            stage.AttachIfThere(stage.CloneTree(_dev, "null"), In(path), Below(path));
         }
 
-        return dev;
+        foreach (var path in MaskedDirectories)
+        {
+            stage.AttachIfThere(stage.CloneTree(_dev, "empty"), In(path), Below(path));
+        }
+
+        foreach (var path in ReadOnlyPaths)
+        {
+            var tree = stage.CloneTree(_proc, Below(path));
+            stage.SetMountAttributes(tree, Inert | MountAttributes.MOUNT_ATTR_RDONLY);
+            stage.Attach(tree, _proc, Below(path));
+        }
     }
 
     /// <summary>
@@ -144,8 +172,7 @@ internal static class SystemMounts
 
     private static string[] Existing(params string[] paths) => [.. paths.Where(Path.Exists)];
 
-    private static Descriptor In(string path, Descriptor proc, Descriptor sys) =>
-        path.StartsWith("/proc/", StringComparison.Ordinal) ? proc : sys;
+    private Descriptor In(string path) => path.StartsWith("/proc/", StringComparison.Ordinal) ? _proc : _sys;
 
     /// <summary>The path below /proc or /sys.</summary>
     private static string Below(string path) => path[(path.IndexOf('/', 1) + 1)..];

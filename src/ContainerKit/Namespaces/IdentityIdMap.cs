@@ -33,13 +33,13 @@ internal sealed record IdentityIdMap : IdMap
             WriteMap(plan, "uid_map", Line(0, 0, uint.MaxValue));
             WriteMap(plan, "gid_map", Line(0, 0, uint.MaxValue));
             plan.Root.SetGroups([]);
-            plan.Root.SetIds(0, 0);
+            plan.SetIds(0, 0);
             return;
         }
 
         WriteMap(plan, "uid_map", Line(Syscall.EffectiveUser, Syscall.EffectiveUser, 1));
         WriteMap(plan, "setgroups", "deny");
         WriteMap(plan, "gid_map", Line(Syscall.EffectiveGroup, Syscall.EffectiveGroup, 1));
-        plan.Root.SetIds(Syscall.EffectiveUser, Syscall.EffectiveGroup);
+        plan.SetIds(Syscall.EffectiveUser, Syscall.EffectiveGroup);
     }
 }

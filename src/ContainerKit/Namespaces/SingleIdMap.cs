@@ -64,7 +64,7 @@ internal sealed record SingleIdMap(uint? HostUser, uint? HostGroup) : IdMap
             plan.Root.SetGroups([]);
         }
 
-        plan.Root.SetIds(user, group);
+        plan.SetIds(user, group);
     }
 
     /// <summary>Maps an id that is unique while the supervisor lives: its process id, over the zeros of the first.</summary>

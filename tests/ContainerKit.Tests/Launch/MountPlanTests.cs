@@ -16,8 +16,8 @@ public class MountPlanTests
         new BindMount("/missing", "/data") { NoExec = true, Propagation = MountPropagation.Slave }.AddTo(plan, Root);
 
         Assert.Equal("""
-            $100 = open_tree(AT_FDCWD, "/missing", OPEN_TREE_CLONE | AT_RECURSIVE | OPEN_TREE_CLOEXEC)
-            mount_setattr($100, "", AT_EMPTY_PATH | AT_RECURSIVE, MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV | MOUNT_ATTR_NOEXEC, MS_SLAVE)
+            $200 = open_tree(AT_FDCWD, "/missing", OPEN_TREE_CLONE | AT_RECURSIVE | OPEN_TREE_CLOEXEC)
+            mount_setattr($200, "", AT_EMPTY_PATH | AT_RECURSIVE, MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV | MOUNT_ATTR_NOEXEC, MS_SLAVE)
             """, plan.Inside.ToString());
     }
 
@@ -54,8 +54,8 @@ public class MountPlanTests
         new DeviceMount("/dev/null", "/dev/other").AddTo(plan, Root);
 
         Assert.Equal("""
-            $100 = open_tree(AT_FDCWD, "/dev/null", OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC)
-            mount_setattr($100, "", AT_EMPTY_PATH, MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOSUID | MOUNT_ATTR_NOEXEC, MS_PRIVATE)
+            $200 = open_tree(AT_FDCWD, "/dev/null", OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC)
+            mount_setattr($200, "", AT_EMPTY_PATH, MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOSUID | MOUNT_ATTR_NOEXEC, MS_PRIVATE)
             """, plan.Inside.ToString());
     }
 
@@ -66,10 +66,10 @@ public class MountPlanTests
         new SysfsMount("/sys2").AddTo(plan, Root);
 
         Assert.Equal("""
-            $100 = open_tree(9, "sys", OPEN_TREE_CLONE | AT_SYMLINK_NOFOLLOW | AT_RECURSIVE | OPEN_TREE_CLOEXEC)
+            $200 = open_tree(9, "sys", OPEN_TREE_CLONE | AT_SYMLINK_NOFOLLOW | AT_RECURSIVE | OPEN_TREE_CLOEXEC)
             mkdirat(9, "sys2", 0755)
-            $101 = openat2(9, "/sys2", O_CLOEXEC | O_PATH, RESOLVE_NO_MAGICLINKS | RESOLVE_IN_ROOT)
-            move_mount($100, "", $101, "", MOVE_MOUNT_F_EMPTY_PATH | MOVE_MOUNT_T_EMPTY_PATH)
+            $201 = openat2(9, "/sys2", O_CLOEXEC | O_PATH, RESOLVE_NO_MAGICLINKS | RESOLVE_IN_ROOT)
+            move_mount($200, "", $201, "", MOVE_MOUNT_F_EMPTY_PATH | MOVE_MOUNT_T_EMPTY_PATH)
             """, plan.Pivoted.ToString());
     }
 
@@ -81,17 +81,17 @@ public class MountPlanTests
         new DevptsMount("/b").AddTo(plan, Root);
 
         Assert.Equal("""
-            $100 = fsopen("mqueue", FSOPEN_CLOEXEC)
-            fsconfig($100, FSCONFIG_CMD_CREATE, NULL, NULL, 0)
-            $101 = fsmount($100, FSMOUNT_CLOEXEC, MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV | MOUNT_ATTR_NOEXEC)
-            close($100)
-            $103 = fsopen("devpts", FSOPEN_CLOEXEC)
-            fsconfig($103, FSCONFIG_SET_FLAG, "newinstance", NULL, 0)
-            fsconfig($103, FSCONFIG_SET_STRING, "ptmxmode", "0666", 0)
-            fsconfig($103, FSCONFIG_SET_STRING, "mode", "0620", 0)
-            fsconfig($103, FSCONFIG_CMD_CREATE, NULL, NULL, 0)
-            $104 = fsmount($103, FSMOUNT_CLOEXEC, MOUNT_ATTR_NOSUID | MOUNT_ATTR_NOEXEC)
-            close($103)
+            $200 = fsopen("mqueue", FSOPEN_CLOEXEC)
+            fsconfig($200, FSCONFIG_CMD_CREATE, NULL, NULL, 0)
+            $201 = fsmount($200, FSMOUNT_CLOEXEC, MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV | MOUNT_ATTR_NOEXEC)
+            close($200)
+            $203 = fsopen("devpts", FSOPEN_CLOEXEC)
+            fsconfig($203, FSCONFIG_SET_FLAG, "newinstance", NULL, 0)
+            fsconfig($203, FSCONFIG_SET_STRING, "ptmxmode", "0666", 0)
+            fsconfig($203, FSCONFIG_SET_STRING, "mode", "0620", 0)
+            fsconfig($203, FSCONFIG_CMD_CREATE, NULL, NULL, 0)
+            $204 = fsmount($203, FSMOUNT_CLOEXEC, MOUNT_ATTR_NOSUID | MOUNT_ATTR_NOEXEC)
+            close($203)
             """, plan.Root.ToString());
     }
 
@@ -102,36 +102,36 @@ public class MountPlanTests
         new OverlayMount(["/a", "/b,c:d"], "/data") { Upper = "/changes/a,b", Work = "/changes/work" }.AddTo(plan, Root);
 
         Assert.Equal("""
-            $102 = open_tree(AT_FDCWD, "/a", OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC)
-            $103 = open_tree(AT_FDCWD, "/b,c:d", OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC)
-            $104 = open_tree(AT_FDCWD, "/changes", OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC)
+            $202 = open_tree(AT_FDCWD, "/a", OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC)
+            $203 = open_tree(AT_FDCWD, "/b,c:d", OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC)
+            $204 = open_tree(AT_FDCWD, "/changes", OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC)
             """, plan.Inside.ToString());
         Assert.Equal("""
-            $100 = fsopen("tmpfs", FSOPEN_CLOEXEC)
-            fsconfig($100, FSCONFIG_SET_STRING, "mode", "755", 0)
-            fsconfig($100, FSCONFIG_SET_STRING, "size", "262144", 0)
-            fsconfig($100, FSCONFIG_SET_STRING, "nr_inodes", "65", 0)
-            fsconfig($100, FSCONFIG_CMD_CREATE, NULL, NULL, 0)
-            $101 = fsmount($100, FSMOUNT_CLOEXEC, MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV)
-            close($100)
-            move_mount($101, "", AT_FDCWD, "/proc", MOVE_MOUNT_F_EMPTY_PATH)
-            mkdirat($101, "0", 0755)
-            move_mount($102, "", $101, "0", MOVE_MOUNT_F_EMPTY_PATH)
-            mkdirat($101, "1", 0755)
-            move_mount($103, "", $101, "1", MOVE_MOUNT_F_EMPTY_PATH)
-            mkdirat($101, "changes", 0755)
-            move_mount($104, "", $101, "changes", MOVE_MOUNT_F_EMPTY_PATH)
-            symlinkat("changes/a,b", $101, "upper")
-            symlinkat("changes/work", $101, "work")
-            fchdir($101)
-            $105 = fsopen("overlay", FSOPEN_CLOEXEC)
-            fsconfig($105, FSCONFIG_SET_STRING, "lowerdir", "0:1", 0)
-            fsconfig($105, FSCONFIG_SET_STRING, "upperdir", "upper", 0)
-            fsconfig($105, FSCONFIG_SET_STRING, "workdir", "work", 0)
-            fsconfig($105, FSCONFIG_SET_FLAG, "userxattr", NULL, 0)
-            fsconfig($105, FSCONFIG_CMD_CREATE, NULL, NULL, 0)
-            $106 = fsmount($105, FSMOUNT_CLOEXEC, MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV)
-            close($105)
+            $200 = fsopen("tmpfs", FSOPEN_CLOEXEC)
+            fsconfig($200, FSCONFIG_SET_STRING, "mode", "755", 0)
+            fsconfig($200, FSCONFIG_SET_STRING, "size", "262144", 0)
+            fsconfig($200, FSCONFIG_SET_STRING, "nr_inodes", "65", 0)
+            fsconfig($200, FSCONFIG_CMD_CREATE, NULL, NULL, 0)
+            $201 = fsmount($200, FSMOUNT_CLOEXEC, MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV)
+            close($200)
+            move_mount($201, "", AT_FDCWD, "/proc", MOVE_MOUNT_F_EMPTY_PATH)
+            mkdirat($201, "0", 0755)
+            move_mount($202, "", $201, "0", MOVE_MOUNT_F_EMPTY_PATH)
+            mkdirat($201, "1", 0755)
+            move_mount($203, "", $201, "1", MOVE_MOUNT_F_EMPTY_PATH)
+            mkdirat($201, "changes", 0755)
+            move_mount($204, "", $201, "changes", MOVE_MOUNT_F_EMPTY_PATH)
+            symlinkat("changes/a,b", $201, "upper")
+            symlinkat("changes/work", $201, "work")
+            fchdir($201)
+            $205 = fsopen("overlay", FSOPEN_CLOEXEC)
+            fsconfig($205, FSCONFIG_SET_STRING, "lowerdir", "0:1", 0)
+            fsconfig($205, FSCONFIG_SET_STRING, "upperdir", "upper", 0)
+            fsconfig($205, FSCONFIG_SET_STRING, "workdir", "work", 0)
+            fsconfig($205, FSCONFIG_SET_FLAG, "userxattr", NULL, 0)
+            fsconfig($205, FSCONFIG_CMD_CREATE, NULL, NULL, 0)
+            $206 = fsmount($205, FSMOUNT_CLOEXEC, MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV)
+            close($205)
             """, plan.Root.ToString());
     }
 
@@ -142,17 +142,17 @@ public class MountPlanTests
         PathMasks.Hide(plan, Root, "/etc/secret");
 
         Assert.Equal("""
-            $103 = openat2(9, "/etc/secret", O_CLOEXEC | O_PATH, RESOLVE_NO_MAGICLINKS | RESOLVE_IN_ROOT)
-            move_mount($100, "", $103, "", MOVE_MOUNT_F_EMPTY_PATH | MOVE_MOUNT_T_EMPTY_PATH)
-            $104 = openat2(9, "/etc/secret/", O_CLOEXEC | O_PATH, RESOLVE_NO_MAGICLINKS | RESOLVE_IN_ROOT)
-            move_mount($102, "", $104, "", MOVE_MOUNT_F_EMPTY_PATH | MOVE_MOUNT_T_EMPTY_PATH)
-            $105 = openat2(9, "/etc/secret", O_CLOEXEC | O_PATH, RESOLVE_NO_MAGICLINKS | RESOLVE_IN_ROOT)
-            mount_setattr($105, "", AT_EMPTY_PATH, MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOSUID | MOUNT_ATTR_NOEXEC, MS_PRIVATE)
-            close($100)
-            close($102)
-            close($103)
-            close($104)
-            close($105)
+            $203 = openat2(9, "/etc/secret", O_CLOEXEC | O_PATH, RESOLVE_NO_MAGICLINKS | RESOLVE_IN_ROOT)
+            move_mount($200, "", $203, "", MOVE_MOUNT_F_EMPTY_PATH | MOVE_MOUNT_T_EMPTY_PATH)
+            $204 = openat2(9, "/etc/secret/", O_CLOEXEC | O_PATH, RESOLVE_NO_MAGICLINKS | RESOLVE_IN_ROOT)
+            move_mount($202, "", $204, "", MOVE_MOUNT_F_EMPTY_PATH | MOVE_MOUNT_T_EMPTY_PATH)
+            $205 = openat2(9, "/etc/secret", O_CLOEXEC | O_PATH, RESOLVE_NO_MAGICLINKS | RESOLVE_IN_ROOT)
+            mount_setattr($205, "", AT_EMPTY_PATH, MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOSUID | MOUNT_ATTR_NOEXEC, MS_PRIVATE)
+            close($200)
+            close($202)
+            close($203)
+            close($204)
+            close($205)
             """, plan.Pivoted.ToString());
     }
 
@@ -163,12 +163,12 @@ public class MountPlanTests
         PathMasks.MakeReadOnly(plan, Root, "/etc");
 
         Assert.Equal("""
-            $100 = openat2(9, "/etc", O_CLOEXEC | O_PATH, RESOLVE_NO_MAGICLINKS | RESOLVE_IN_ROOT)
-            $101 = open_tree($100, "", OPEN_TREE_CLONE | AT_EMPTY_PATH | AT_RECURSIVE | OPEN_TREE_CLOEXEC)
-            mount_setattr($101, "", AT_EMPTY_PATH | AT_RECURSIVE, MOUNT_ATTR_RDONLY)
-            move_mount($101, "", $100, "", MOVE_MOUNT_F_EMPTY_PATH | MOVE_MOUNT_T_EMPTY_PATH)
-            close($101)
-            close($100)
+            $200 = openat2(9, "/etc", O_CLOEXEC | O_PATH, RESOLVE_NO_MAGICLINKS | RESOLVE_IN_ROOT)
+            $201 = open_tree($200, "", OPEN_TREE_CLONE | AT_EMPTY_PATH | AT_RECURSIVE | OPEN_TREE_CLOEXEC)
+            mount_setattr($201, "", AT_EMPTY_PATH | AT_RECURSIVE, MOUNT_ATTR_RDONLY)
+            move_mount($201, "", $200, "", MOVE_MOUNT_F_EMPTY_PATH | MOVE_MOUNT_T_EMPTY_PATH)
+            close($201)
+            close($200)
             """, plan.Pivoted.ToString());
     }
 

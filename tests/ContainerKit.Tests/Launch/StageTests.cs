@@ -15,13 +15,13 @@ public class StageTests
         new BindMount("/", "/data").AddTo(plan, Root);
 
         Assert.Equal("""
-            $100 = open_tree(AT_FDCWD, "/", OPEN_TREE_CLONE | AT_RECURSIVE | OPEN_TREE_CLOEXEC)
-            mount_setattr($100, "", AT_EMPTY_PATH | AT_RECURSIVE, MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV, MS_PRIVATE)
+            $200 = open_tree(AT_FDCWD, "/", OPEN_TREE_CLONE | AT_RECURSIVE | OPEN_TREE_CLOEXEC)
+            mount_setattr($200, "", AT_EMPTY_PATH | AT_RECURSIVE, MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV, MS_PRIVATE)
             """, plan.Inside.ToString());
         Assert.Equal("""
             mkdirat(9, "data", 0755)
-            $101 = openat2(9, "/data", O_CLOEXEC | O_PATH, RESOLVE_NO_MAGICLINKS | RESOLVE_IN_ROOT)
-            move_mount($100, "", $101, "", MOVE_MOUNT_F_EMPTY_PATH | MOVE_MOUNT_T_EMPTY_PATH)
+            $201 = openat2(9, "/data", O_CLOEXEC | O_PATH, RESOLVE_NO_MAGICLINKS | RESOLVE_IN_ROOT)
+            move_mount($200, "", $201, "", MOVE_MOUNT_F_EMPTY_PATH | MOVE_MOUNT_T_EMPTY_PATH)
             """, plan.Pivoted.ToString());
     }
 
@@ -41,13 +41,13 @@ public class StageTests
         new TmpfsMount("/a") { Size = ByteSize.KiB(8), Mode = 0x1C0 }.AddTo(plan, Root);
 
         Assert.Equal("""
-            $100 = fsopen("tmpfs", FSOPEN_CLOEXEC)
-            fsconfig($100, FSCONFIG_SET_STRING, "mode", "700", 0)
-            fsconfig($100, FSCONFIG_SET_STRING, "size", "8192", 0)
-            fsconfig($100, FSCONFIG_SET_STRING, "nr_inodes", "3", 0)
-            fsconfig($100, FSCONFIG_CMD_CREATE, NULL, NULL, 0)
-            $101 = fsmount($100, FSMOUNT_CLOEXEC, MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV)
-            close($100)
+            $200 = fsopen("tmpfs", FSOPEN_CLOEXEC)
+            fsconfig($200, FSCONFIG_SET_STRING, "mode", "700", 0)
+            fsconfig($200, FSCONFIG_SET_STRING, "size", "8192", 0)
+            fsconfig($200, FSCONFIG_SET_STRING, "nr_inodes", "3", 0)
+            fsconfig($200, FSCONFIG_CMD_CREATE, NULL, NULL, 0)
+            $201 = fsmount($200, FSMOUNT_CLOEXEC, MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV)
+            close($200)
             """, plan.Root.ToString());
     }
 
@@ -59,12 +59,12 @@ public class StageTests
 
         Assert.Equal("""
             mkdirat(9, "a", 0755)
-            $102 = openat2(9, "/a", O_CLOEXEC | O_PATH, RESOLVE_NO_MAGICLINKS | RESOLVE_IN_ROOT)
-            mkdirat($102, "b", 0755)
-            $103 = openat2(9, "/a/b", O_CLOEXEC | O_PATH, RESOLVE_NO_MAGICLINKS | RESOLVE_IN_ROOT)
-            mkdirat($103, "c", 0755)
-            $104 = openat2(9, "/a/b/c", O_CLOEXEC | O_PATH, RESOLVE_NO_MAGICLINKS | RESOLVE_IN_ROOT)
-            move_mount($101, "", $104, "", MOVE_MOUNT_F_EMPTY_PATH | MOVE_MOUNT_T_EMPTY_PATH)
+            $202 = openat2(9, "/a", O_CLOEXEC | O_PATH, RESOLVE_NO_MAGICLINKS | RESOLVE_IN_ROOT)
+            mkdirat($202, "b", 0755)
+            $203 = openat2(9, "/a/b", O_CLOEXEC | O_PATH, RESOLVE_NO_MAGICLINKS | RESOLVE_IN_ROOT)
+            mkdirat($203, "c", 0755)
+            $204 = openat2(9, "/a/b/c", O_CLOEXEC | O_PATH, RESOLVE_NO_MAGICLINKS | RESOLVE_IN_ROOT)
+            move_mount($201, "", $204, "", MOVE_MOUNT_F_EMPTY_PATH | MOVE_MOUNT_T_EMPTY_PATH)
             """, plan.Pivoted.ToString());
     }
 
