@@ -7,10 +7,12 @@ namespace ContainerKit.KernelTests;
 /// <summary>Hosts that have run out of something: the start fails with what to do, and works again when there is more.</summary>
 public class ResourceExhaustionTests
 {
-    [Fact]
-    public async Task A_host_without_descriptors_says_so_and_recovers()
+    [Theory]
+    [InlineData("descriptors")]
+    [InlineData("mounts")] // of which the launcher hands one over for each
+    public async Task A_host_without_descriptors_says_so_and_recovers(string what)
     {
-        var lines = await StarveAsync([], "descriptors");
+        var lines = await StarveAsync([], what);
 
         // However many there are, from none to one too few: never another error, and nothing half made.
         Assert.All(lines[..^3], line => Assert.Contains("EMFILE", line, StringComparison.Ordinal));

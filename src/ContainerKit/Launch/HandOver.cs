@@ -37,7 +37,10 @@ internal sealed class HandOver(PlanData data)
         stage.Send(socket, Header(_sent, data.Add(message), Unsafe.SizeOf<T>()));
     }
 
-    /// <summary>Adds the step that receives them, with a byte.</summary>
+    /// <summary>
+    /// Adds the step that receives them, with a byte. Where there is no room for all, the kernel leaves out the rest, and
+    /// the next step that opens anything fails.
+    /// </summary>
     public void Receive(LaunchStage stage, Descriptor socket) => stage.Receive(socket, Header(_received, data.Reserve(1), 1));
 
     private int Length => HeaderSize + (sizeof(int) * _count);

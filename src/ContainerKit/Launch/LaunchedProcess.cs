@@ -11,7 +11,7 @@ namespace ContainerKit.Launch;
 internal sealed class LaunchedProcess
 {
     private readonly SafeFileHandle _control, _setup;
-    private readonly SafeFileHandle? _launcher; // null: .NET reaped it at once, as it does with all children of a host that is PID 1
+    private readonly SafeFileHandle? _launcher;
     private readonly TaskCompletionSource _started = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private readonly TaskCompletionSource<WaitStatus> _ended = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private LaunchPlan? _plan;
@@ -21,8 +21,8 @@ internal sealed class LaunchedProcess
     private LaunchException? _failure;
     private bool _onlyEnd, _setupEnded;
 
-    private LaunchedProcess(SafeFileHandle control, SafeFileHandle setup, SafeFileHandle? launcher, int processId) =>
-        (_control, _setup, _launcher, SupervisorId) = (control, setup, launcher, processId);
+    private LaunchedProcess(SpawnedLauncher launcher) =>
+        (_control, _setup, _launcher, SupervisorId) = (launcher.Control, launcher.Setup, launcher.Process, launcher.ProcessId);
 
     /// <summary>The process id of the launcher.</summary>
     public int SupervisorId { get; }
@@ -46,7 +46,8 @@ internal sealed class LaunchedProcess
         try
         {
             plan.Encode(RuntimeInformation.ProcessArchitecture);
-            var launched = Start(launcher, plan.FirstPart, plan.SecondPart, standard, plan.Inherited);
+            var launched = new LaunchedProcess(
+                SpawnedLauncher.Start(launcher, plan.FirstPart, plan.SecondPart, standard, plan.Inherited));
             launched.Watch(plan, onlyEnd);
             return launched;
         }
@@ -61,7 +62,7 @@ internal sealed class LaunchedProcess
     public static LaunchedProcess Prepare(Launcher launcher, ReadOnlySpan<byte> firstPart)
     {
         using var nothing = Syscall.Open("/dev/null", OpenFlags.O_RDWR);
-        return Start(launcher, firstPart, [], [nothing, nothing, nothing], []);
+        return new(SpawnedLauncher.Start(launcher, firstPart, [], [nothing, nothing, nothing], []));
     }
 
     /// <summary>
@@ -120,83 +121,6 @@ internal sealed class LaunchedProcess
             {
                 Syscall.Kill(SupervisorId); // the channel is full: its end ends the container, too
             }
-        }
-    }
-
-    private static LaunchedProcess Start(
-        Launcher launcher, ReadOnlySpan<byte> first, ReadOnlySpan<byte> second, ReadOnlySpan<SafeFileHandle> standard,
-        ReadOnlySpan<SafeHandle> others)
-    {
-        SafeFileHandle? control = null, setup = null;
-        var inherited = new SafeFileHandle?[3 + others.Length];
-        var least = Syscall.LeastSafeNumber(inherited.Length);
-        try
-        {
-            (control, var far) = Syscall.SocketPair();
-            inherited[2] = Safe(far, least);
-            (setup, far) = Syscall.SocketPair();
-            inherited[1] = Safe(far, least);
-            inherited[0] = Safe(Syscall.MemfdCreate("plan", MemfdFlags.MFD_CLOEXEC), least);
-            Syscall.WriteWhole(inherited[0]!, first);
-            if (!second.IsEmpty)
-            {
-                Syscall.WriteWhole(inherited[0]!, second, PlanData.FirstPartSize);
-            }
-
-            for (var i = 0; i < others.Length; i++)
-            {
-                inherited[3 + i] = Syscall.Duplicate(others[i], least);
-            }
-
-            return new(control, setup, Spawn(launcher, standard, inherited!, least, out var id), id);
-        }
-        catch
-        {
-            control?.Dispose();
-            setup?.Dispose();
-            throw;
-        }
-        finally
-        {
-            foreach (var copy in inherited)
-            {
-                copy?.Dispose();
-            }
-        }
-    }
-
-    /// <summary>A descriptor that another's new number cannot hide; the argument is disposed if it was copied.</summary>
-    private static SafeFileHandle Safe(SafeFileHandle handle, int least)
-    {
-        if (handle.DangerousGetHandle() >= least)
-        {
-            return handle;
-        }
-
-        using (handle)
-        {
-            return Syscall.Duplicate(handle, least);
-        }
-    }
-
-    /// <summary>Starts the launcher; a descriptor that stands for it, unless it has ended and been reaped.</summary>
-    private static SafeFileHandle? Spawn(
-        Launcher launcher, ReadOnlySpan<SafeFileHandle> standard, ReadOnlySpan<SafeFileHandle> inherited, int least,
-        out int processId)
-    {
-        using (var program = Safe(launcher.Open(), least))
-        {
-            processId = Syscall.Spawn($"/proc/self/fd/{program.DangerousGetHandle()}", ["containerkit"], standard, inherited);
-        }
-
-        try
-        {
-            return Syscall.PidfdOpen(processId);
-        }
-        catch
-        {
-            Syscall.KillAndReap(processId);
-            throw;
         }
     }
 

@@ -61,7 +61,7 @@ public class StructureTests
     /// <summary>Structures that never leave C#.</summary>
     private static readonly Type[] OwnOnly =
     [
-        typeof(EventLoop.Watch), typeof(SyscallNumber), typeof(Argument), typeof(Descriptor), typeof(WaitStatus), typeof(Step),
+        typeof(EventLoop.Watch), typeof(SpawnedLauncher), typeof(SyscallNumber), typeof(Argument), typeof(Descriptor), typeof(WaitStatus), typeof(Step),
         typeof(StepArguments), typeof(EncodedArguments),
     ];
 

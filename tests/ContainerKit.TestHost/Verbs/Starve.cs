@@ -5,7 +5,7 @@ using Microsoft.Win32.SafeHandles;
 namespace ContainerKit.TestHost.Verbs;
 
 /// <summary>
-/// starve descriptors|processes|nothing: starts a container when this process has run out of something,
+/// starve descriptors|mounts|processes|nothing: starts a container when this process has run out of something,
 /// gives it back, and prints, after a line to begin with, what came of it, and what was left: descriptors, children.
 /// </summary>
 internal static class Starve
@@ -20,6 +20,11 @@ internal static class Starve
         {
             Console.WriteLine($"ready\n{await TryAsync(options)}");
             return 0;
+        }
+
+        if (arguments[0] == "mounts")
+        {
+            options = options with { Mounts = [.. Enumerable.Range(0, 24).Select(i => new BindMount("/usr/bin", $"/tmp/{i}"))] };
         }
 
         // .NET itself ends when it can open no library: a start that succeeds, one that fails and a line printed load them.
@@ -45,7 +50,7 @@ internal static class Starve
     /// <summary>With no descriptor left, then one, and so on, until that is enough.</summary>
     private static async Task<List<string>> OfDescriptorsAsync(ContainerOptions options)
     {
-        var (said, most) = (new List<string>(), (ulong)Descriptors().Max() + 40);
+        var (said, most) = (new List<string>(), (ulong)Descriptors().Max() + 80);
         for (var left = 0; said.LastOrDefault() != Success; left++)
         {
             var taken = new Stack<SafeFileHandle>();

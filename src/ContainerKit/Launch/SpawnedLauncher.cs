@@ -1,0 +1,95 @@
+using System.Runtime.InteropServices;
+using ContainerKit.Linux;
+using Microsoft.Win32.SafeHandles;
+
+namespace ContainerKit.Launch;
+
+/// <summary>A launcher that has just been started, and the host's ends of its two channels.</summary>
+/// <param name="Control">What happens to the container is told here, and its signals are asked for.</param>
+/// <param name="Setup">A step that failed is told here; its end says that exec happened.</param>
+/// <param name="Process">Null when .NET reaped it at once, as it does with all children of a host that is PID 1.</param>
+/// <param name="ProcessId">Its process id.</param>
+internal readonly record struct SpawnedLauncher(
+    SafeFileHandle Control, SafeFileHandle Setup, SafeFileHandle? Process, int ProcessId)
+{
+    /// <summary>
+    /// Starts it on a plan, whose second part may come later, with further descriptors that the plan calls by the numbers
+    /// from 6.
+    /// </summary>
+    public static SpawnedLauncher Start(
+        Launcher launcher, ReadOnlySpan<byte> first, ReadOnlySpan<byte> second, ReadOnlySpan<SafeFileHandle> standard,
+        ReadOnlySpan<SafeHandle> others)
+    {
+        SafeFileHandle? control = null, setup = null;
+        var inherited = new SafeFileHandle?[3 + others.Length];
+        var least = Syscall.LeastSafeNumber(inherited.Length);
+        try
+        {
+            (control, var far) = Syscall.SocketPair();
+            inherited[2] = Safe(far, least);
+            (setup, far) = Syscall.SocketPair();
+            inherited[1] = Safe(far, least);
+            inherited[0] = Safe(Syscall.MemfdCreate("plan", MemfdFlags.MFD_CLOEXEC), least);
+            Syscall.WriteWhole(inherited[0]!, first);
+            if (!second.IsEmpty)
+            {
+                Syscall.WriteWhole(inherited[0]!, second, PlanData.FirstPartSize);
+            }
+
+            for (var i = 0; i < others.Length; i++)
+            {
+                inherited[3 + i] = Syscall.Duplicate(others[i], least);
+            }
+
+            var process = Spawn(launcher, standard, inherited!, least, out var id);
+            return new(control, setup, process, id);
+        }
+        catch
+        {
+            control?.Dispose();
+            setup?.Dispose();
+            throw;
+        }
+        finally
+        {
+            foreach (var copy in inherited)
+            {
+                copy?.Dispose();
+            }
+        }
+    }
+
+    /// <summary>A descriptor that another's new number cannot hide; the argument is disposed if it was copied.</summary>
+    private static SafeFileHandle Safe(SafeFileHandle handle, int least)
+    {
+        if (handle.DangerousGetHandle() >= least)
+        {
+            return handle;
+        }
+
+        using (handle)
+        {
+            return Syscall.Duplicate(handle, least);
+        }
+    }
+
+    private static SafeFileHandle? Spawn(
+        Launcher launcher, ReadOnlySpan<SafeFileHandle> standard, ReadOnlySpan<SafeFileHandle> inherited, int least,
+        out int processId)
+    {
+        using (var program = Safe(launcher.Open(), least))
+        {
+            processId = Syscall.Spawn($"/proc/self/fd/{program.DangerousGetHandle()}", ["containerkit"], standard, inherited);
+        }
+
+        try
+        {
+            return Syscall.PidfdOpen(processId);
+        }
+        catch
+        {
+            Syscall.KillAndReap(processId);
+            throw;
+        }
+    }
+}
