@@ -204,13 +204,13 @@ static void confine(void)
     SYS(prlimit64, 0, RLIMIT_NPROC, &processes, NULL);
     for (long capability = 0; capability <= LAST_CAPABILITY; capability++)
         SYS(prctl, PR_CAPBSET_DROP, capability);
+    SYS(prctl, PR_SET_DUMPABLE, 0);
     SYS(keyctl, KEYCTL_JOIN_SESSION_KEYRING, NULL);
     SYS(prctl, PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL);
     SYS(capset, &version, none);
     SYS(prctl, PR_SET_NO_NEW_PRIVS, 1);
     SYS(fchdir, SYS(openat2, root, "/", &how, sizeof how));
     SYS(umask, 022);
-    SYS(prctl, PR_SET_DUMPABLE, 0);
     SYS(prctl, PR_SET_PDEATHSIG, SIGKILL);
     TRY(recvfrom, pair[1], &byte, 1, 0x40);
 }

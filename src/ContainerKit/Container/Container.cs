@@ -4,48 +4,28 @@ using ContainerKit.Launch;
 namespace ContainerKit;
 
 /// <summary>
-/// A program in a container of its own, started by this process and ended with it. Disposing kills it at once, and waits
-/// until nothing is left; once it ended, that is harmless, and needed for its streams. Thread-safe, but for the streams.
+/// A container, started by this process and ended with it, and the program it was made for. Disposing kills all that runs
+/// in it at once, and waits until nothing is left; once it ended, that is harmless, and needed for its streams.
+/// Thread-safe, but for the streams.
 /// </summary>
-public sealed class Container : IAsyncDisposable
+public sealed class Container : ContainerProcess
 {
     private readonly ContainerHost _host;
     private readonly ContainerOptions _options;
     private readonly LaunchedProcess _launched;
-    private readonly StandardStreams _streams;
     private readonly IDisposable? _held;
     private readonly ObservedStart? _observed;
     private readonly long _launchedAt = Stopwatch.GetTimestamp();
-    private readonly CancellationTokenSource _timeout;
-    private readonly Task _ended;
-    private ExitStatus _status;
+    private readonly HashSet<ExecutedProcess> _executed = [];
 
     internal Container(
         ContainerHost host, ContainerOptions options, LaunchedProcess launched, StandardStreams streams, IDisposable? held,
         ObservedStart? observed)
+        : base(options, launched, streams)
     {
-        (_host, _options, _launched, _streams, _held, _observed) = (host, options, launched, streams, held, observed);
+        (_host, _options, _launched, _held, _observed) = (host, options, launched, held, observed);
         Telemetry.Launched();
-        _timeout = new(options.Timeout);
-        _timeout.Token.UnsafeRegister(static container => ((Container)container!).Kill(), this);
-
-        // Not an async method: the code for one more is compiled at the first start.
-        _ended = launched.Ended.ContinueWith(
-            static (launch, container) => ((Container)container!).OnEnd(launch), this,
-            CancellationToken.None, TaskContinuationOptions.ExecuteSynchronously, TaskScheduler.Default);
     }
-
-    /// <summary>The program's process id as this process sees it.</summary>
-    public int Pid => _launched.ProgramId;
-
-    /// <summary>What is written here the program reads; disposing it is the end. Null unless it is a pipe.</summary>
-    public Stream? StandardInput => _streams.Pipe(0);
-
-    /// <summary>What the program writes to standard output, to be read here. Null unless it is a pipe.</summary>
-    public Stream? StandardOutput => _streams.Pipe(1);
-
-    /// <summary>What the program writes to standard error, to be read here. Null unless it is a pipe.</summary>
-    public Stream? StandardError => _streams.Pipe(2);
 
     /// <inheritdoc cref="ContainerHost.RunAsync"/>
     public static Task<ContainerResult> RunAsync(ContainerOptions options, CancellationToken cancellationToken = default) =>
@@ -64,109 +44,126 @@ public sealed class Container : IAsyncDisposable
         return plan.ToString();
     }
 
-    /// <summary>Waits for the program to end. Cancelling stops the waiting, never the program.</summary>
-    /// <exception cref="LaunchException">The container's supervisor was killed from outside.</exception>
-    public async Task<ExitStatus> WaitAsync(CancellationToken cancellationToken = default)
-    {
-        await _ended.WaitAsync(cancellationToken).ConfigureAwait(false);
-        return _status;
-    }
-
     /// <summary>
-    /// Waits for the program to end, and for its output that is captured or forwarded. What a daemon of its writes later
-    /// than a second after is not waited for. Cancelling stops the waiting, never the program.
+    /// Starts another program in the container, with its files, namespaces and limits, and returns once it was executed.
+    /// It ends with the container. Cancelling kills what was started, waits until it is gone, and throws.
     /// </summary>
-    /// <exception cref="LaunchException">As <see cref="WaitAsync"/>.</exception>
-    public async Task<ContainerResult> WaitForResultAsync(CancellationToken cancellationToken = default)
+    /// <exception cref="ArgumentException">The options cannot be what is meant; nothing was made.</exception>
+    /// <exception cref="LaunchException">A step of the start failed, or the container has ended; all was unmade.</exception>
+    /// <exception cref="LinuxException">A system call of this process failed; everything was unmade.</exception>
+    public async Task<ContainerProcess> ExecAsync(ExecOptions options, CancellationToken cancellationToken = default)
     {
-        await _ended.WaitAsync(cancellationToken).ConfigureAwait(false);
-        await _streams.EndAsync(cancellationToken).ConfigureAwait(false);
-        return new(_options.Command[0], _status, _streams.Output, _streams.Error);
-    }
-
-    /// <summary>
-    /// Sends the program a signal; harmless when it has ended. Without an init the program is PID 1, which gets only
-    /// signals it handles, and SIGKILL.
-    /// </summary>
-    /// <exception cref="ArgumentException">SIGSTOP, which would stop the init and not the program.</exception>
-    public void SendSignal(Signal signal)
-    {
-        if (signal is Signal.SIGSTOP || !Enum.IsDefined(signal))
-        {
-            throw new ArgumentException($"{signal} cannot be passed on to a program; SIGTSTP asks it to stop.", nameof(signal));
-        }
-
-        _launched.Send(signal);
-    }
-
-    /// <summary>
-    /// Asks the program to end, and kills it when it takes longer than its stop timeout. Cancelling stops the waiting, and
-    /// the program is not killed then.
-    /// </summary>
-    /// <exception cref="LaunchException">As <see cref="WaitAsync"/>.</exception>
-    public async Task<ExitStatus> StopAsync(CancellationToken cancellationToken = default)
-    {
-        _launched.Send(_options.StopSignal);
-        await _ended.WaitAsync(_options.StopTimeout, cancellationToken).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+        ArgumentNullException.ThrowIfNull(options);
         cancellationToken.ThrowIfCancellationRequested();
-        _launched.Send(Signal.SIGKILL);
-        return await WaitAsync(cancellationToken).ConfigureAwait(false);
+        var process = Execute(options.In(_options));
+        try
+        {
+            process.Begin();
+            await process.StartedAsync(cancellationToken).ConfigureAwait(false);
+            return process;
+        }
+        catch (LaunchException failure) when (!IsRunning || failure.Errno is Errno.ESRCH or Errno.ENOMEM)
+        {
+            // As the kernel and the launcher say when the namespaces end, which may be known here a little later.
+            await process.DisposeAsync().ConfigureAwait(false);
+            await ((Task)Ended.WaitAsync(TimeSpan.FromSeconds(1), CancellationToken.None)).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+            if (!IsRunning)
+            {
+                throw LaunchFailure.ContainerGone();
+            }
+
+            throw;
+        }
+        catch
+        {
+            await process.DisposeAsync().ConfigureAwait(false);
+            throw;
+        }
     }
 
     /// <inheritdoc/>
-    public async ValueTask DisposeAsync()
+    public override async ValueTask DisposeAsync()
     {
-        _launched.Send(Signal.SIGKILL);
-        await _ended.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
-        _streams.Dispose();
+        await base.DisposeAsync().ConfigureAwait(false);
+        await ExecutedEndedAsync().ConfigureAwait(false);
     }
 
-    /// <summary>Completes when it is gone, or fails with the start.</summary>
-    internal Task Ended => _ended;
+    /// <summary>Completes when nothing of the container is left.</summary>
+    internal Task GoneAsync() => Task.WhenAll(Ended, ExecutedEndedAsync());
 
-    /// <summary>Whether it has not ended.</summary>
-    internal bool IsRunning => !_launched.Ended.IsCompleted;
-
-    /// <summary>Begins to read what is captured or forwarded, and gives up the program's ends, which it has now.</summary>
-    internal void Begin() => _streams.Start();
-
-    /// <summary>Waits until its program was executed.</summary>
-    internal Task StartedAsync(CancellationToken cancellationToken)
+    /// <inheritdoc/>
+    internal override Task StartedAsync(CancellationToken cancellationToken)
     {
         var started = _observed is null ? _launched.Started : Task.WhenAll(_launched.Started, _observed.Told);
         return started.WaitAsync(cancellationToken);
     }
 
-    /// <summary>Kills it, at once and without waiting.</summary>
-    internal void Kill() => _launched.Send(Signal.SIGKILL);
-
-    private void OnEnd(Task<WaitStatus> launch)
+    /// <summary>Knows a process no more that has ended.</summary>
+    internal void Forget(ExecutedProcess process)
     {
-        var timedOut = _timeout.IsCancellationRequested;
-        _timeout.Dispose();
-        _held?.Dispose();
-        _host.Forget(this);
-        if (launch.IsCompletedSuccessfully)
+        lock (_executed)
         {
-            _status = new(launch.Result, timedOut && launch.Result.Signal is Signal.SIGKILL);
+            _executed.Remove(process);
         }
-
-        Telemetry.Gone();
-        Tell(launch);
-        launch.GetAwaiter().GetResult();
     }
 
-    /// <summary>Tells who listens how it ended, and before that how it was started, which may be known only now.</summary>
-    private void Tell(Task<WaitStatus> launch)
+    private protected override void OnEnd(ExitStatus? status, Exception? failure)
     {
+        _held?.Dispose();
+        _host.Forget(this);
+        Telemetry.Gone();
+
+        // How it was started may be known only now.
         if (_launched.Started.IsCompletedSuccessfully)
         {
             _observed?.End(Pid, failure: null);
-            Telemetry.Ended(launch.IsCompletedSuccessfully ? _status : null, _launchedAt);
+            Telemetry.Ended(status, _launchedAt);
         }
         else
         {
-            _observed?.End(Pid, launch.Exception?.InnerException ?? (_status.TimedOut ? new TimeoutException() : new OperationCanceledException()));
+            _observed?.End(Pid, failure ?? (status is { TimedOut: true } ? new TimeoutException() : new OperationCanceledException()));
+        }
+    }
+
+    private ExecutedProcess Execute(ContainerOptions options)
+    {
+        OptionsCheck.Validate(options);
+        using var joined = _launched.OpenJoinable() ?? throw LaunchFailure.ContainerGone();
+        var streams = new StandardStreams(options, StandardStream.Null);
+        try
+        {
+            var plan = ContainerPlan.MakeJoined(options, joined);
+            var process = new ExecutedProcess(this, options, _host.Launch(plan, streams), streams);
+            lock (_executed)
+            {
+                process.Follow();
+                if (process.IsRunning) // or it was forgotten already
+                {
+                    _executed.Add(process);
+                }
+            }
+
+            return process;
+        }
+        catch
+        {
+            streams.Dispose();
+            throw;
+        }
+    }
+
+    private async Task ExecutedEndedAsync()
+    {
+        ExecutedProcess[] executed;
+        lock (_executed)
+        {
+            executed = [.. _executed];
+        }
+
+        foreach (var process in executed)
+        {
+            process.Kill();
+            await process.Ended.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
         }
     }
 }

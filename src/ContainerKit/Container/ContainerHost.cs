@@ -85,7 +85,7 @@ public sealed class ContainerHost : IAsyncDisposable
 
         foreach (var container in running)
         {
-            await container.Ended.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+            await container.GoneAsync().ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
         }
 
         await _spares.DisposeAsync().ConfigureAwait(false);
@@ -99,6 +99,10 @@ public sealed class ContainerHost : IAsyncDisposable
             _running.Remove(container);
         }
     }
+
+    /// <summary>Starts a launcher on a plan that no spare can have begun.</summary>
+    internal LaunchedProcess Launch(LaunchPlan plan, StandardStreams streams) =>
+        _spares.Start(plan, streams.OfProgram, onlyEnd: false);
 
     private async ValueTask<Container> LaunchAsync(
         ContainerOptions options, StandardStream output, bool onlyEnd, CancellationToken cancellationToken)
@@ -140,7 +144,9 @@ public sealed class ContainerHost : IAsyncDisposable
             var plan = ContainerPlan.Make(options with { Root = root });
             var launched = _spares.Start(plan, streams.OfProgram, onlyEnd && observed is null);
             observed?.Follow(launched);
-            return new(this, options, launched, streams, held, observed);
+            var container = new Container(this, options, launched, streams, held, observed);
+            container.Follow();
+            return container;
         }
         catch (Exception failure)
         {

@@ -98,7 +98,7 @@ public sealed record ContainerOptions
     /// </summary>
     public IReadOnlyList<string> DescriptorNames { get; init; } = [];
 
-    /// <summary>What <see cref="Container.StopAsync"/> asks the program to end with; SIGTERM unless said otherwise.</summary>
+    /// <summary>What <see cref="ContainerProcess.StopAsync"/> asks the program to end with; SIGTERM unless said otherwise.</summary>
     public Signal StopSignal { get; init; } = Signal.SIGTERM;
 
     /// <summary>The longest the program may take to end after being asked to; 10 seconds unless said otherwise.</summary>

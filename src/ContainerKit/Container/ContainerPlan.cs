@@ -1,5 +1,6 @@
 using ContainerKit.Launch;
 using ContainerKit.Linux;
+using Microsoft.Win32.SafeHandles;
 
 namespace ContainerKit;
 
@@ -11,6 +12,19 @@ internal static class ContainerPlan
     /// <summary>All that a start does.</summary>
     public static LaunchPlan Make(ContainerOptions options) => LaunchPlan.Make(plan => AddTo(plan, options));
 
+    /// <summary>All that the start of another process in a container does, which a pidfd stands for.</summary>
+    public static LaunchPlan MakeJoined(ContainerOptions options, SafeFileHandle process) => LaunchPlan.Make(plan =>
+    {
+        var user = UserLookup.Find(options);
+        plan.Init = false;
+        plan.Namespaces = default;
+        plan.BeginJoined(process, (CloneFlags)options.Namespaces);
+        plan.Because(options.IdMap);
+        options.IdMap.Enter(plan, user.User, user.Group);
+        plan.Because("the container's root");
+        End(plan, options, user, plan.Root.OpenDirectory(plan.Root.Data.Add("/")));
+    });
+
     private static void AddTo(LaunchPlan plan, ContainerOptions options)
     {
         var user = UserLookup.Find(options);
@@ -20,7 +34,11 @@ internal static class ContainerPlan
         plan.Init = options.Init;
         plan.Begin();
         AddNamespaces(plan, options, user);
-        var root = AddFiles(plan, options, user);
+        End(plan, options, user, AddFiles(plan, options, user));
+    }
+
+    private static void End(LaunchPlan plan, ContainerOptions options, ContainerUser user, Descriptor root)
+    {
         Confine(plan, options, user, root);
         plan.End();
 

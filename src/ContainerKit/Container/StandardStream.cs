@@ -11,8 +11,8 @@ public abstract record StandardStream
     public static StandardStream Null { get; } = new NullStream();
 
     /// <summary>
-    /// A stream of the running container: <see cref="Container.StandardInput"/>, which the program reads and which ends
-    /// when it is disposed, or <see cref="Container.StandardOutput"/> and <see cref="Container.StandardError"/>. A program
+    /// A stream of the running container: <see cref="ContainerProcess.StandardInput"/>, which the program reads and which ends
+    /// when it is disposed, or <see cref="ContainerProcess.StandardOutput"/> and <see cref="ContainerProcess.StandardError"/>. A program
     /// whose output nobody reads waits once the pipe is full.
     /// </summary>
     public static StandardStream Pipe { get; } = new PipedStream();

@@ -26,6 +26,10 @@ internal static class LaunchFailure
         new("supervise", "the launcher", "supervise", Errno.ESRCH,
             "The container's supervisor was killed from outside, and its container with it.");
 
+    /// <summary>The exception for a container whose end came before what was asked of it.</summary>
+    public static LaunchException ContainerGone() =>
+        new("setns", "the container", "setns", Errno.ESRCH, "The container has ended, or is ending; start another.");
+
     private const string MoreDescriptors = "The start needs more descriptors than this process may have: raise RLIMIT_NOFILE.";
 
     private static string? Hint(Step step, Errno errno) => (step.Call.Name, errno) switch

@@ -27,7 +27,7 @@ internal sealed partial class LaunchPlan : IDisposable
     private HandOver? _handOver;
     private HandOver _pidOne = null!;
     private long _pidfd;
-    private bool _isEncoded;
+    private bool _joins, _isEncoded;
 
     public LaunchPlan()
     {
@@ -111,7 +111,11 @@ internal sealed partial class LaunchPlan : IDisposable
     /// <summary>The ids that the child has in its user namespace while it sets the container up.</summary>
     public void SetIds(uint user, uint group)
     {
-        Mapped.SetFileIds(user, group);
+        if (!_joins)
+        {
+            Mapped.SetFileIds(user, group);
+        }
+
         Root.SetIds(user, group);
     }
 
@@ -119,12 +123,9 @@ internal sealed partial class LaunchPlan : IDisposable
     public void Begin()
     {
         Because(Frame);
-        _pidOne = new(_first);
-        (_pidfd, _) = _pidOne.Add();
-        _sync = Outside.SocketPair();
+        BeginChild();
         _childPath = _first.Add(ChildPath);
         ChildDirectory = Sync.OpenDirectory(_childPath);
-        Early.Close(_sync.First);
         Early.SetUmask(0); // modes in the plan are meant as they stand
         for (var number = 0; number < 3; number++)
         {
@@ -132,12 +133,38 @@ internal sealed partial class LaunchPlan : IDisposable
         }
     }
 
+    /// <summary>
+    /// The same for a child in the namespaces of a process that is there already, and that a pidfd stands for. From in
+    /// there the launcher cannot be read, whatever the joining makes of its ids: it is not dumpable.
+    /// </summary>
+    public void BeginJoined(SafeHandle process, CloneFlags namespaces)
+    {
+        Because(Frame);
+        _joins = true;
+        Outside.Prctl(PrctlOption.PR_SET_DUMPABLE, 0);
+        Outside.Join(Inherit(process), namespaces);
+        BeginChild();
+    }
+
+    private void BeginChild()
+    {
+        _pidOne = new(_first);
+        (_pidfd, _) = _pidOne.Add();
+        _sync = Outside.SocketPair();
+        Early.Close(_sync.First);
+    }
+
     /// <summary>Adds the rest of the frame: the forks, the roles, and how each ends when another is gone.</summary>
     public void End()
     {
         Because(Frame);
         var pidfd = Outside.Fork(Namespaces, _pidfd);
-        Outside.KeepDigits(_childPath + ChildPath.Length);
+        if (!_joins)
+        {
+            Outside.KeepDigits(_childPath + ChildPath.Length);
+            Mapped.ResetFileIds();
+        }
+
         _pidOne.Send(Sync, Control, new Message(MessageKind.InitMade, 0));
         if (_handOver is null)
         {
@@ -150,7 +177,6 @@ internal sealed partial class LaunchPlan : IDisposable
             _handOver.Receive(Early, _sync.Second);
         }
 
-        Mapped.ResetFileIds();
         Mapped.Prctl(PrctlOption.PR_SET_PDEATHSIG, (long)Signal.SIGKILL); // of a spare; a change of ids clears it
         Mapped.Continue();
 
@@ -165,7 +191,6 @@ internal sealed partial class LaunchPlan : IDisposable
         Sync.CloseFrom(Lease is null ? 3 : 4);
         Sync.Supervise(Descriptor.Number(1), Descriptor.Number(0));
 
-        Confined.Prctl(PrctlOption.PR_SET_DUMPABLE, 0);
         Confined.Prctl(PrctlOption.PR_SET_PDEATHSIG, (long)Signal.SIGKILL);
         Confined.CheckPeerLives(_sync.Second);
         if (Init)
@@ -289,7 +314,7 @@ internal sealed partial class LaunchPlan : IDisposable
         _first.Clear();
         _second.Clear();
         (_handOver, Lease, MapsIds, _isEncoded) = (null, null, false, false);
-        (_inherited, _passed, _startsElsewhere, KeepsOwner) = (null, null, false, false);
+        (_inherited, _passed, _startsElsewhere, _joins, KeepsOwner) = (null, null, false, false, false);
         lock (Unused)
         {
             if (Unused.Count < most)

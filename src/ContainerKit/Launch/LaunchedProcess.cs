@@ -103,6 +103,25 @@ internal sealed class LaunchedProcess
         await ((Task)Ended).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
     }
 
+    /// <summary>
+    /// A descriptor of a process whose namespaces are the container's, for others to join; null when it is gone. An
+    /// ordinary user may not look into an init, which is not dumpable, and takes the program.
+    /// </summary>
+    public SafeFileHandle? OpenJoinable()
+    {
+        lock (_started)
+        {
+            if (_control.IsClosed || _pidOne is null)
+            {
+                return null;
+            }
+
+            return Syscall.Has(Capability.CAP_SYS_PTRACE) || ProcessNumbers.Of(_pidOne) == ProgramId
+                ? Syscall.Duplicate(_pidOne, 0)
+                : ProcessNumbers.OpenChild(ProgramId, ProcessNumbers.Of(_pidOne));
+        }
+    }
+
     /// <summary>Sends a signal to PID 1; an init passes it on to the program. Harmless when the container is gone.</summary>
     public void Send(Signal signal)
     {

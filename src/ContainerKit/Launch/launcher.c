@@ -120,19 +120,24 @@ static void report(int control, u32 kind, int status)
     CALL(write, control, &message, sizeof message, 0, 0, 0);
 }
 
-/* Waits for PID 1, passes signals on to it, and kills it when the host is gone. */
+/* Waits for its child, passes signals on to it, and kills it when the host is gone. A tracer in the container can hold a
+   dead child back from its parent: that is looked at again each 10 ms, and once it was to be killed not waited for. */
 __attribute__((noreturn)) static void supervise(int control, int pidfd)
 {
-    enum { POLLIN = 1, SIGKILL = 9 };
+    enum { POLLIN = 1, WNOHANG = 1, SIGKILL = 9 };
+    static const long interval[2] = {0, 10000000}; /* struct timespec, read-only: the call would write what is left */
+    int is_killed = 0, is_held = 0;
     for (;;) {
-        struct pollfd polled[2] = {{control, POLLIN, 0}, {pidfd, POLLIN, 0}};
-        if (CALL(ppoll, polled, 2, 0, 0, 0, 0) < 0)
+        struct pollfd polled[2] = {{control, POLLIN, 0}, {is_held ? -1 : pidfd, POLLIN, 0}};
+        if (CALL(ppoll, polled, 2, is_held ? interval : 0, 0, 0, 0) < 0)
             continue;
-        if (polled[1].revents) {
-            int status = 0;
-            CALL(wait4, -1, &status, 0, 0, 0, 0);
-            report(control, MESSAGE_INIT_EXITED, status);
-            leave(0);
+        if (is_held || polled[1].revents) {
+            int status = SIGKILL;
+            is_held = CALL(wait4, -1, &status, WNOHANG, 0, 0, 0) == 0;
+            if (!is_held || is_killed) {
+                report(control, MESSAGE_INIT_EXITED, status);
+                leave(0);
+            }
         }
         if (polled[0].revents) {
             int signal;
@@ -140,6 +145,7 @@ __attribute__((noreturn)) static void supervise(int control, int pidfd)
                 signal = SIGKILL;
                 control = -1; /* poll passes over it from now on */
             }
+            is_killed |= signal == SIGKILL;
             CALL(pidfd_send_signal, pidfd, signal, 0, 0, 0, 0);
         }
     }

@@ -20,6 +20,7 @@ internal enum Capability
 {
     CAP_SETGID = 6,
     CAP_SETUID = 7,
+    CAP_SYS_PTRACE = 19,
     CAP_SYS_ADMIN = 21,
     CAP_SETFCAP = 31,
 }

@@ -58,6 +58,9 @@ public abstract record IdMap
     /// <summary>Writes the maps while the child waits, and takes on an identity in it that may set the container up.</summary>
     internal abstract void AddTo(LaunchPlan plan, uint user, uint group);
 
+    /// <summary>Takes on that identity where the maps are written already.</summary>
+    internal abstract void Enter(LaunchPlan plan, uint user, uint group);
+
     /// <summary>With a process id of up to seven digits over its end: in the range that systemd keeps for containers.</summary>
     private protected const uint FirstOwnId = 500_000_000;
 

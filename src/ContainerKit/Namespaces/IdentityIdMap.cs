@@ -32,14 +32,27 @@ internal sealed record IdentityIdMap : IdMap
         {
             WriteMap(plan, "uid_map", Line(0, 0, uint.MaxValue));
             WriteMap(plan, "gid_map", Line(0, 0, uint.MaxValue));
-            plan.Root.SetGroups([]);
-            plan.SetIds(0, 0);
-            return;
+        }
+        else
+        {
+            WriteMap(plan, "uid_map", Line(Syscall.EffectiveUser, Syscall.EffectiveUser, 1));
+            WriteMap(plan, "setgroups", "deny");
+            WriteMap(plan, "gid_map", Line(Syscall.EffectiveGroup, Syscall.EffectiveGroup, 1));
         }
 
-        WriteMap(plan, "uid_map", Line(Syscall.EffectiveUser, Syscall.EffectiveUser, 1));
-        WriteMap(plan, "setgroups", "deny");
-        WriteMap(plan, "gid_map", Line(Syscall.EffectiveGroup, Syscall.EffectiveGroup, 1));
-        plan.SetIds(Syscall.EffectiveUser, Syscall.EffectiveGroup);
+        Enter(plan, user, group);
+    }
+
+    internal override void Enter(LaunchPlan plan, uint user, uint group)
+    {
+        if (IsPrivileged)
+        {
+            plan.Root.SetGroups([]);
+            plan.SetIds(0, 0);
+        }
+        else
+        {
+            plan.SetIds(Syscall.EffectiveUser, Syscall.EffectiveGroup);
+        }
     }
 }

@@ -61,6 +61,15 @@ internal sealed record SingleIdMap(uint? HostUser, uint? HostGroup) : IdMap
         {
             // Ids that were chosen are the files' own.
             plan.MapsIds = HostUser is null && Syscall.Has(Capability.CAP_SYS_ADMIN);
+        }
+
+        Enter(plan, user, group);
+    }
+
+    internal override void Enter(LaunchPlan plan, uint user, uint group)
+    {
+        if (IsPrivileged)
+        {
             plan.Root.SetGroups([]);
         }
 

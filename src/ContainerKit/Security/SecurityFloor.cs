@@ -39,6 +39,7 @@ internal static class SecurityFloor
     /// <summary>Adds the steps that leave no privilege and no key of the host.</summary>
     public static void DropPrivileges(LaunchStage confined)
     {
+        confined.Prctl(PrctlOption.PR_SET_DUMPABLE, 0); // after the last change of ids; with fewer privileges it stays so
         confined.NewSessionKeyring();
         confined.Prctl(PrctlOption.PR_CAP_AMBIENT, (long)AmbientCommand.PR_CAP_AMBIENT_CLEAR_ALL);
         confined.ClearCapabilities();

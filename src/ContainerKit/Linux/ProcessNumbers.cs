@@ -1,0 +1,51 @@
+using System.Globalization;
+using Microsoft.Win32.SafeHandles;
+
+namespace ContainerKit.Linux;
+
+/// <summary>Process ids, as this process's pid namespace numbers them; proc(5).</summary>
+internal static class ProcessNumbers
+{
+    /// <summary>Which process a descriptor stands for; below 1 once it was reaped, or when it cannot be seen from here.</summary>
+    public static int Of(SafeFileHandle pidfd) => Field($"/proc/self/fdinfo/{pidfd.DangerousGetHandle()}", "Pid:") ?? -1;
+
+    /// <summary>
+    /// A descriptor that stands for a process; null when it has ended, or the number is another's than that parent's child.
+    /// </summary>
+    public static SafeFileHandle? OpenChild(int processId, int parent)
+    {
+        var pidfd = Syscall.PidfdOpen(processId);
+        if (pidfd is not null && ParentOf(processId) != parent)
+        {
+            pidfd.Dispose();
+            return null;
+        }
+
+        return pidfd;
+    }
+
+    private static int? ParentOf(int processId)
+    {
+        try
+        {
+            return Field($"/proc/{processId}/status", "PPid:");
+        }
+        catch (LinuxException ended) when (ended.Errno is Errno.ENOENT or Errno.ESRCH)
+        {
+            return null;
+        }
+    }
+
+    private static int? Field(string path, string name)
+    {
+        foreach (var line in Syscall.ReadText(path).Split('\n'))
+        {
+            if (line.StartsWith(name, StringComparison.Ordinal))
+            {
+                return int.Parse(line.AsSpan(name.Length).Trim(), CultureInfo.InvariantCulture);
+            }
+        }
+
+        return null;
+    }
+}
