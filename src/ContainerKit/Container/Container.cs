@@ -60,6 +60,7 @@ public sealed class Container : ContainerProcess
         {
             process.Begin();
             await process.StartedAsync(cancellationToken).ConfigureAwait(false);
+            process.OpenTerminal();
             return process;
         }
         catch (LaunchException failure) when (!IsRunning || failure.Errno is Errno.ESRCH or Errno.ENOMEM)

@@ -59,6 +59,7 @@ public sealed class ContainerHost : IAsyncDisposable
         try
         {
             await container.StartedAsync(cancellationToken).ConfigureAwait(false);
+            container.OpenTerminal();
             return container;
         }
         catch

@@ -76,8 +76,17 @@ public sealed record ContainerOptions
     /// <summary>Where its output goes; unless said, a run captures up to 1 MiB, and after a start it goes nowhere.</summary>
     public StandardStream? StandardOutput { get; init; }
 
-    /// <summary>Where its errors go; unless said, a run captures up to 1 MiB, and after a start they go nowhere.</summary>
+    /// <summary>
+    /// Where its errors go; unless said, to its terminal where it has one. Otherwise a run captures up to 1 MiB, and
+    /// after a start they go nowhere.
+    /// </summary>
     public StandardStream? StandardError { get; init; }
+
+    /// <summary>
+    /// What a <see cref="StandardStream.Terminal"/> shows at first, 1 to 65535 columns and rows; 80 and 24 unless said
+    /// otherwise.
+    /// </summary>
+    public TerminalSize TerminalSize { get; init; } = new(80, 24);
 
     /// <summary>
     /// Open files of this process that are 3, 4, … of the program, in order, beside its standard streams: at most 100

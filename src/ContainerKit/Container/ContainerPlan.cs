@@ -22,8 +22,17 @@ internal static class ContainerPlan
         plan.Because(options.IdMap);
         options.IdMap.Enter(plan, user.User, user.Group);
         plan.Because("the container's root");
-        End(plan, options, user, plan.Root.OpenDirectory(plan.Root.Data.Add("/")));
+        var root = plan.Root.OpenDirectory(plan.Root.Data.Add("/"));
+        End(plan, options, user, root, FindPseudoterminals(plan, options, root));
     });
+
+    private static Descriptor FindPseudoterminals(LaunchPlan plan, ContainerOptions options, Descriptor root)
+    {
+        plan.Because(LaunchFailure.Terminal);
+        return options.StandardInput is StandardStream.TerminalStream
+            ? plan.Root.OpenInRoot(root, "/dev/pts", OpenFlags.O_PATH)
+            : default;
+    }
 
     private static void AddTo(LaunchPlan plan, ContainerOptions options)
     {
@@ -34,13 +43,20 @@ internal static class ContainerPlan
         plan.Init = options.Init;
         plan.Begin();
         AddNamespaces(plan, options, user);
-        End(plan, options, user, AddFiles(plan, options, user));
+        var root = AddFiles(plan, options, user, out var pseudoterminals);
+        End(plan, options, user, root, pseudoterminals);
     }
 
-    private static void End(LaunchPlan plan, ContainerOptions options, ContainerUser user, Descriptor root)
+    private static void End(
+        LaunchPlan plan, ContainerOptions options, ContainerUser user, Descriptor root, Descriptor pseudoterminals)
     {
         Confine(plan, options, user, root);
         plan.End();
+
+        if (options.StandardInput is StandardStream.TerminalStream)
+        {
+            ProgramTerminal.Of(options).AddTo(plan, pseudoterminals);
+        }
 
         if (options.Descriptors.Count > 0)
         {
@@ -77,11 +93,13 @@ internal static class ContainerPlan
         }
     }
 
-    private static Descriptor AddFiles(LaunchPlan plan, ContainerOptions options, ContainerUser user)
+    private static Descriptor AddFiles(
+        LaunchPlan plan, ContainerOptions options, ContainerUser user, out Descriptor pseudoterminals)
     {
         const string system = "the private /proc, /sys, /dev, /tmp and /run";
         plan.Because(system);
         var systemMounts = new SystemMounts(plan);
+        pseudoterminals = systemMounts.Pseudoterminals;
 
         plan.Because(options.Root);
         var identity = new ContainerIdentity(user.User, user.Group, options.HostName);

@@ -33,6 +33,9 @@ public abstract class ContainerProcess : IAsyncDisposable
     /// <summary>What the program writes to standard error, to be read here. Null unless it is a pipe.</summary>
     public Stream? StandardError => _streams.Pipe(2);
 
+    /// <summary>The other side of the program's terminal. Null unless its standard input and output are one.</summary>
+    public ContainerTerminal? Terminal { get; private set; }
+
     /// <summary>Waits for the program to end. Cancelling stops the waiting, never the program.</summary>
     /// <exception cref="LaunchException">Its supervisor was killed from outside.</exception>
     public async Task<ExitStatus> WaitAsync(CancellationToken cancellationToken = default)
@@ -88,6 +91,8 @@ public abstract class ContainerProcess : IAsyncDisposable
         Kill();
         await _ended.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
         _streams.Dispose();
+        Terminal?.Dispose();
+        _launched.TakeTerminal()?.Dispose();
         GC.SuppressFinalize(this);
     }
 
@@ -113,6 +118,9 @@ public abstract class ContainerProcess : IAsyncDisposable
 
     /// <summary>Waits until its program was executed.</summary>
     internal virtual Task StartedAsync(CancellationToken cancellationToken) => _launched.Started.WaitAsync(cancellationToken);
+
+    /// <summary>Takes the terminal of a program that was started, if it has one.</summary>
+    internal void OpenTerminal() => Terminal = _launched.TakeTerminal() is { } master ? ContainerTerminal.Open(master) : null;
 
     /// <summary>Kills it, at once and without waiting.</summary>
     internal void Kill() => _launched.Send(Signal.SIGKILL);

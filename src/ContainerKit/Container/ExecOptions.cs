@@ -44,6 +44,9 @@ public sealed record ExecOptions
     /// <summary>Where its errors go; nowhere unless said otherwise.</summary>
     public StandardStream StandardError { get; init; } = StandardStream.Null;
 
+    /// <inheritdoc cref="ContainerOptions.TerminalSize"/>
+    public TerminalSize TerminalSize { get; init; } = new(80, 24);
+
     /// <inheritdoc cref="ContainerOptions.Descriptors"/>
     public IReadOnlyList<SafeHandle> Descriptors { get; init; } = [];
 
@@ -75,6 +78,7 @@ public sealed record ExecOptions
             StandardInput = StandardInput,
             StandardOutput = StandardOutput,
             StandardError = StandardError,
+            TerminalSize = TerminalSize,
             Descriptors = Descriptors,
             DescriptorNames = [],
             SocketActivation = false,

@@ -57,9 +57,12 @@ internal static class OptionsCheck
     }
 
     /// <summary>Complains besides about what only a container that was started can have.</summary>
-    public static void ValidateRun(ContainerOptions options) =>
+    public static void ValidateRun(ContainerOptions options)
+    {
+        Check(options.StandardInput is not StandardStream.TerminalStream, "A run has nothing to reach a Terminal by: use StartAsync.");
         Check(options is not { StandardInput: StandardStream.PipedStream } and not { StandardOutput: StandardStream.PipedStream }
             and not { StandardError: StandardStream.PipedStream }, "A run has no stream to reach a Pipe by: use StartAsync, or Capture or To for output.");
+    }
 
     private static void CheckPaths(ContainerOptions options)
     {
@@ -98,8 +101,13 @@ internal static class OptionsCheck
 
     private static void CheckStreams(ContainerOptions options)
     {
-        Check(options.StandardInput is StandardStream.NullStream or StandardStream.InheritedStream or StandardStream.PipedStream,
-            "StandardInput can be Null, Inherit or Pipe; to capture or forward is for output.");
+        Check(options.StandardInput is not StandardStream.CapturedStream and not StandardStream.ForwardedStream and not null,
+            "StandardInput can be Null, Inherit, Pipe or Terminal; to capture or forward is for output.");
+        var isTerminal = options.StandardInput is StandardStream.TerminalStream;
+        Check(isTerminal == options.StandardOutput is StandardStream.TerminalStream
+            && (isTerminal || options.StandardError is not StandardStream.TerminalStream),
+            "A Terminal is both StandardInput and StandardOutput; StandardError can be it only with them.");
+        Check(options.TerminalSize.IsPossible, TerminalSize.Complaint);
         Check((int)options.StopSignal is > 0 and <= 64, $"StopSignal is an unknown signal: {options.StopSignal}.");
         Check(options.StopTimeout >= TimeSpan.Zero && options.StopTimeout.TotalDays <= 40, "StopTimeout must be at least 0 and at most 40 days.");
     }

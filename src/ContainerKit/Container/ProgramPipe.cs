@@ -5,20 +5,16 @@ namespace ContainerKit;
 
 /// <summary>
 /// This process's end of a pipe to or from a program: what it writes the program reads, or what the program writes it
-/// reads. No thread waits in it. One read or write at a time.
+/// reads. One read or write at a time.
 /// </summary>
 internal sealed class ProgramPipe : Stream
 {
-    private readonly SafeFileHandle _end;
-    private readonly EpollEvents _awaited;
-    private readonly Lock _waiting = new();
-    private TaskCompletionSource? _ready;
-    private EventLoop.Watch _watch;
+    private readonly WaitingEnd _end;
+    private readonly bool _isRead;
 
     private ProgramPipe(SafeFileHandle end, SafeFileHandle ofProgram, EpollEvents awaited)
     {
-        (_end, OfProgram, _awaited) = (end, ofProgram, awaited);
-        Syscall.DoNotBlock(end);
+        (_end, OfProgram, _isRead) = (new(end, awaited), ofProgram, awaited is EpollEvents.EPOLLIN);
 
         // So that the program can open /dev/stdin or /dev/stdout, whoever it is; nobody else can reach a pipe by name.
         Syscall.ChangeMode(ofProgram, 0x1B6); // 0666
@@ -42,10 +38,10 @@ internal sealed class ProgramPipe : Stream
     public SafeFileHandle OfProgram { get; }
 
     /// <inheritdoc/>
-    public override bool CanRead => _awaited is EpollEvents.EPOLLIN && !_end.IsClosed;
+    public override bool CanRead => _isRead && !_end.IsClosed;
 
     /// <inheritdoc/>
-    public override bool CanWrite => _awaited is EpollEvents.EPOLLOUT && !_end.IsClosed;
+    public override bool CanWrite => !_isRead && !_end.IsClosed;
 
     /// <inheritdoc/>
     public override bool CanSeek => false;
@@ -61,36 +57,17 @@ internal sealed class ProgramPipe : Stream
     }
 
     /// <inheritdoc/>
-    public override async ValueTask<int> ReadAsync(Memory<byte> buffer, CancellationToken cancellationToken = default)
+    public override ValueTask<int> ReadAsync(Memory<byte> buffer, CancellationToken cancellationToken = default)
     {
         Check(CanRead);
-        while (true)
-        {
-            cancellationToken.ThrowIfCancellationRequested();
-            if (Syscall.Read(_end, buffer.Span) is { } length)
-            {
-                return length;
-            }
-
-            await ReadyAsync(cancellationToken).ConfigureAwait(false);
-        }
+        return _end.ReadAsync(buffer, cancellationToken);
     }
 
     /// <inheritdoc/>
-    public override async ValueTask WriteAsync(ReadOnlyMemory<byte> buffer, CancellationToken cancellationToken = default)
+    public override ValueTask WriteAsync(ReadOnlyMemory<byte> buffer, CancellationToken cancellationToken = default)
     {
         Check(CanWrite);
-        while (!buffer.IsEmpty)
-        {
-            cancellationToken.ThrowIfCancellationRequested();
-            if (Syscall.Write(_end, buffer.Span) is { } length)
-            {
-                buffer = buffer[length..];
-                continue;
-            }
-
-            await ReadyAsync(cancellationToken).ConfigureAwait(false);
-        }
+        return _end.WriteAsync(buffer, cancellationToken);
     }
 
     /// <inheritdoc/>
@@ -125,14 +102,8 @@ internal sealed class ProgramPipe : Stream
     /// <inheritdoc/>
     protected override void Dispose(bool disposing)
     {
-        lock (_waiting)
-        {
-            _watch.Dispose();
-            _end.Dispose();
-            OfProgram.Dispose();
-            _ready?.TrySetException(new ObjectDisposedException(nameof(ProgramPipe)));
-        }
-
+        _end.Dispose();
+        OfProgram.Dispose();
         base.Dispose(disposing);
     }
 
@@ -142,42 +113,7 @@ internal sealed class ProgramPipe : Stream
         if (!can)
         {
             throw new NotSupportedException(
-                _awaited is EpollEvents.EPOLLIN ? "A program's output can only be read." : "A program's input can only be written.");
-        }
-    }
-
-    private async Task ReadyAsync(CancellationToken cancellationToken)
-    {
-        TaskCompletionSource ready;
-        lock (_waiting)
-        {
-            ObjectDisposedException.ThrowIf(_end.IsClosed, this);
-            ready = _ready = new(TaskCreationOptions.RunContinuationsAsynchronously);
-            _watch = EventLoop.Add(_end, OnReady, _awaited);
-        }
-
-        try
-        {
-            await ready.Task.WaitAsync(cancellationToken).ConfigureAwait(false);
-        }
-        finally
-        {
-            lock (_waiting)
-            {
-                _watch.Dispose();
-            }
-        }
-    }
-
-    private void OnReady()
-    {
-        lock (_waiting)
-        {
-            if (!_end.IsClosed)
-            {
-                _watch.Dispose();
-                _ready!.TrySetResult();
-            }
+                _isRead ? "A program's output can only be read." : "A program's input can only be written.");
         }
     }
 }

@@ -23,6 +23,13 @@ public abstract record StandardStream
     /// </summary>
     public static StandardStream Inherit { get; } = new InheritedStream();
 
+    /// <summary>
+    /// A terminal of the program's own, which <see cref="ContainerProcess.Terminal"/> is the other side of. Standard input and
+    /// output must both be it; standard error is, too, unless said otherwise. A program that nobody reads waits once it has
+    /// written a few KiB. It is a terminal of the container's /dev/pts, and no way to one of the host's.
+    /// </summary>
+    public static StandardStream Terminal { get; } = new TerminalStream();
+
     /// <summary>Output is kept, up to a limit; what comes after is read and dropped, and the result says so.</summary>
     public static StandardStream Capture(ByteSize limit) =>
         limit.Bytes >= 0 && limit.Bytes <= Array.MaxLength
@@ -57,6 +64,12 @@ public abstract record StandardStream
     {
         /// <inheritdoc/>
         public override string ToString() => "StandardStream.Inherit";
+    }
+
+    internal sealed record TerminalStream : StandardStream
+    {
+        /// <inheritdoc/>
+        public override string ToString() => "StandardStream.Terminal";
     }
 
     internal sealed record CapturedStream(ByteSize Limit) : StandardStream;

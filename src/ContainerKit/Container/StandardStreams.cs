@@ -16,13 +16,17 @@ internal sealed class StandardStreams : IDisposable
     private readonly OutputPipe? _output, _error;
     private readonly ProgramPipe?[] _pipes = new ProgramPipe?[3];
 
-    /// <summary>Opens what the options say; output of which they say nothing goes to <paramref name="output"/>.</summary>
+    /// <summary>
+    /// Opens what the options say; output of which they say nothing goes to <paramref name="output"/>. A terminal opens
+    /// the program itself, in the place of nothing.
+    /// </summary>
     public StandardStreams(ContainerOptions options, StandardStream output)
     {
         try
         {
             _ofProgram[0] = Open(0, options.StandardInput, out _);
             _ofProgram[1] = Open(1, options.StandardOutput ?? output, out _output);
+            output = options.StandardOutput as StandardStream.TerminalStream ?? output;
             _ofProgram[2] = Open(2, options.StandardError ?? output, out _error);
         }
         catch

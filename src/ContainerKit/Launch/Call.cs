@@ -15,6 +15,7 @@ internal sealed record Call(string Name, SyscallNumber Number, params ArgumentPr
         writeContent = new("write", SyscallNumber.write, Descriptor, Hidden, Number1), // what a file holds is nobody's business
         close = new("close", SyscallNumber.close, Descriptor),
         ioctl = new("ioctl", SyscallNumber.ioctl, Descriptor, ArgumentPrinters.Hexadecimal, Hidden),
+        terminal = new("ioctl", SyscallNumber.ioctl, Descriptor, ArgumentPrinters.Value<TerminalRequest>(), Hidden),
         socket = new("socket", SyscallNumber.socket, ArgumentPrinters.Value<AddressFamily>(), ArgumentPrinters.Flags<SocketKind>(), Number1),
         socketpair = new("socketpair", SyscallNumber.socketpair,
             ArgumentPrinters.Value<AddressFamily>(), ArgumentPrinters.Flags<SocketKind>(), Number1, ArgumentPrinters.TwoResults),

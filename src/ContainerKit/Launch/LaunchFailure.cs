@@ -30,6 +30,9 @@ internal static class LaunchFailure
     public static LaunchException ContainerGone() =>
         new("setns", "the container", "setns", Errno.ESRCH, "The container has ended, or is ending; start another.");
 
+    /// <summary>What asks for the steps that make a terminal.</summary>
+    public const string Terminal = "the terminal";
+
     private const string MoreDescriptors = "The start needs more descriptors than this process may have: raise RLIMIT_NOFILE.";
 
     private static string? Hint(Step step, Errno errno) => (step.Call.Name, errno) switch
@@ -44,6 +47,8 @@ internal static class LaunchFailure
         ("execve", Errno.ENOEXEC) => "The file has no format the kernel can run: a script needs a #! line, a binary this architecture.",
         ("execve", Errno.E2BIG) => "Arguments and environment exceed the kernel's limit (ARG_MAX; 128 KiB for a single one).",
         (_, Errno.EMFILE) => MoreDescriptors,
+        ("openat", Errno.ENOSPC) when $"{step.Cause}" == Terminal =>
+            "No pseudoterminal is left on this machine: see kernel.pty.max and kernel.pty.reserve in sysctl.",
         ("clone3", Errno.EPERM) =>
             "This user may not make user namespaces: see kernel.unprivileged_userns_clone and "
             + "kernel.apparmor_restrict_unprivileged_userns in sysctl, a chroot, or a seccomp filter around this process. "

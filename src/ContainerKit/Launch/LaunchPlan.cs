@@ -18,7 +18,7 @@ internal sealed partial class LaunchPlan : IDisposable
     private const string ChildPath = "/proc///////////";
 
     /// <summary>What a launcher inherits after the standard streams, the plan and the setup channel.</summary>
-    private static readonly Descriptor Control = Descriptor.Number(5);
+    public static readonly Descriptor Control = Descriptor.Number(5);
 
     private readonly PlanData _first = PlanData.First(), _second = PlanData.Second();
     private readonly LaunchStage _init;
@@ -201,12 +201,13 @@ internal sealed partial class LaunchPlan : IDisposable
             _init.CloseFrom(1);
             _init.Init(Descriptor.Number(0), program);
         }
+
+        Program.NewSession();
     }
 
     /// <summary>Adds the last steps: what the program starts with, and its start.</summary>
     public void Execute(IReadOnlyList<string> paths, IReadOnlyCollection<string> arguments, IReadOnlyCollection<string> environment)
     {
-        Program.NewSession();
         Program.UnblockSignals();
         Program.Write(Control, _second.Add(new Message(MessageKind.Started, 0)), sizeof(long));
         AddPassed();

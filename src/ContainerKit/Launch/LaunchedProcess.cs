@@ -15,7 +15,7 @@ internal sealed class LaunchedProcess
     private readonly TaskCompletionSource _started = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private readonly TaskCompletionSource<WaitStatus> _ended = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private LaunchPlan? _plan;
-    private SafeFileHandle? _pidOne;
+    private SafeFileHandle? _pidOne, _terminal;
     private EventLoop.Watch _controlWatch, _setupWatch, _pidOneWatch;
     private WaitStatus? _program, _init;
     private LaunchException? _failure;
@@ -143,6 +143,12 @@ internal sealed class LaunchedProcess
         }
     }
 
+    /// <summary>
+    /// The master of the program's terminal, if there is one and it was not taken yet; it is the taker's to dispose, after
+    /// the end, too. It is there once <see cref="Started"/> completed.
+    /// </summary>
+    public SafeFileHandle? TakeTerminal() => Interlocked.Exchange(ref _terminal, null);
+
     private void Watch(LaunchPlan plan, bool onlyEnd)
     {
         lock (_started)
@@ -253,6 +259,9 @@ internal sealed class LaunchedProcess
                 case MessageKind.InitMade:
                     OnInitMade(attached);
                     break;
+                case MessageKind.TerminalMade:
+                    OnTerminalMade(attached);
+                    break;
                 case MessageKind.ProgramExited:
                     _program = new(message.Status);
                     break;
@@ -269,14 +278,28 @@ internal sealed class LaunchedProcess
         _pidOne = pidOne;
         if (pidOne is null)
         {
-            _failure ??= LaunchFailure.NoDescriptors();
-            Send(Signal.SIGKILL);
+            FailWithoutDescriptors();
         }
 
         if (_onlyEnd && _controlWatch.IsActive)
         {
             _controlWatch.OnlyEnd();
         }
+    }
+
+    private void OnTerminalMade(SafeFileHandle? master)
+    {
+        _terminal = master;
+        if (master is null)
+        {
+            FailWithoutDescriptors();
+        }
+    }
+
+    private void FailWithoutDescriptors()
+    {
+        _failure ??= LaunchFailure.NoDescriptors();
+        Send(Signal.SIGKILL);
     }
 
     /// <summary>A supervisor that was killed leaves a PID 1 that may have given up dying with it.</summary>

@@ -32,6 +32,7 @@ public class LinuxException : IOException
         (_, Errno.EMFILE) => ". This process has no descriptors left: close some, or raise RLIMIT_NOFILE.",
         (_, Errno.ENFILE) => ". The machine has no descriptors left: see fs.file-max in sysctl.",
         (_, Errno.ENOMEM) => ". Memory is refused: see RLIMIT_AS, this process's memory cgroup, and vm.overcommit_memory in sysctl.",
+        ("ioctl" or "write", Errno.EIO) => ". No process has the terminal open any more: the program has ended, or closed it.",
         ("posix_spawn", Errno.EACCES) => ". Running a program from memory is forbidden here: see Launcher.File.",
         ("posix_spawn", Errno.EAGAIN) => ". A limit of processes is reached: RLIMIT_NPROC, the pids controller, or kernel.pid_max.",
         _ => null,

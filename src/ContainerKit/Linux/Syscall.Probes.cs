@@ -65,10 +65,19 @@ internal static unsafe partial class Syscall
     /// <summary>Whether mounts came or went since a /proc/PID/mountinfo was opened, or asked this last; poll(2), proc(5).</summary>
     public static bool HaveMountsChanged(SafeFileHandle mountInfo)
     {
-        const long POLLPRI = 2;
-        var polled = (uint)Number(mountInfo) | (POLLPRI << 32); // struct pollfd
-        int changed;
-        while ((changed = Poll(&polled, 1, 0)) < 0)
+        const int POLLPRI = 2;
+        return Poll(mountInfo, POLLPRI);
+    }
+
+    /// <summary>Whether no process has a terminal open any more whose master this is; poll(2).</summary>
+    public static bool IsHungUp(SafeFileHandle master) => Poll(master, 0);
+
+    /// <summary>Whether one of some events came, or the end, which is told unasked.</summary>
+    private static bool Poll(SafeFileHandle file, int events)
+    {
+        var polled = (uint)Number(file) | ((long)events << 32); // struct pollfd
+        int ready;
+        while ((ready = Poll(&polled, 1, 0)) < 0)
         {
             if (LastError is not Errno.EINTR)
             {
@@ -76,7 +85,7 @@ internal static unsafe partial class Syscall
             }
         }
 
-        return changed > 0;
+        return ready > 0;
     }
 
     [LibraryImport("libc", EntryPoint = "poll", SetLastError = true)]

@@ -30,6 +30,7 @@ internal sealed class SystemMounts
         "/proc/bus", "/proc/fs", "/proc/irq", "/proc/sys", "/proc/sysrq-trigger");
 
     private readonly Descriptor _proc, _sys, _dev, _tmp, _run;
+    private Descriptor _pseudoterminals;
 
     /// <summary>Adds the steps that make them, attached where nobody looks.</summary>
     public SystemMounts(LaunchPlan plan)
@@ -54,6 +55,9 @@ internal sealed class SystemMounts
         // Nor does a copy of all the host's mounts show them.
         stage.SetMountAttributes(memory, default, propagation: PropagationType.MS_UNBINDABLE);
     }
+
+    /// <summary>The container's /dev/pts, whatever is mounted over it later.</summary>
+    public Descriptor Pseudoterminals => _pseudoterminals;
 
     /// <summary>
     /// Adds the steps that attach them to the root, while the old one is still there. The targets are entered by name
@@ -106,7 +110,8 @@ internal sealed class SystemMounts
         }
 
         stage.SetMountAttributes(_dev, Quiet | MountAttributes.MOUNT_ATTR_RDONLY);
-        stage.Attach(stage.MakeFileSystem("devpts", Quiet, "newinstance,ptmxmode=0666,mode=0620"), _dev, "pts");
+        _pseudoterminals = stage.MakeFileSystem("devpts", Quiet, "newinstance,ptmxmode=0666,mode=0620");
+        stage.Attach(_pseudoterminals, _dev, "pts");
         var shm = stage.CloneTree(memory, "shm");
         stage.SetMountAttributes(shm, Quiet);
         stage.Attach(shm, _dev, "shm");

@@ -11,7 +11,7 @@ public class StructureTests
     private static readonly string[] Headers =
     [
         "<dirent.h>", "<fcntl.h>", "<linux/capability.h>", "<linux/mount.h>", "<linux/openat2.h>", "<linux/sched.h>",
-        "<net/if.h>", "<poll.h>", "<signal.h>", "<spawn.h>", "<sys/epoll.h>", "<sys/resource.h>", "<sys/socket.h>",
+        "<net/if.h>", "<poll.h>", "<signal.h>", "<spawn.h>", "<sys/epoll.h>", "<sys/ioctl.h>", "<sys/resource.h>", "<sys/socket.h>",
         "<sys/stat.h>", "<sys/uio.h>",
     ];
 
@@ -36,6 +36,8 @@ public class StructureTests
         ]),
         [typeof(ControlHeader)] = ("struct cmsghdr", [("Length", "cmsg_len"), ("Level", "cmsg_level"), ("Type", "cmsg_type")]),
         [typeof(Credentials)] = ("struct ucred", [("ProcessId", "pid"), ("UserId", "uid"), ("GroupId", "gid")]),
+        [typeof(WindowSize)] = ("struct winsize",
+            [("Rows", "ws_row"), ("Columns", "ws_col"), ("Width", "ws_xpixel"), ("Height", "ws_ypixel")]),
         [typeof(LaunchStage.Limit)] = ("struct rlimit64", [("Soft", "rlim_cur"), ("Hard", "rlim_max")]),
         [typeof(LaunchStage.MountAttributesChange)] = ("struct mount_attr",
             [("Set", "attr_set"), ("Clear", "attr_clr"), ("Propagation", "propagation"), ("UserNamespace", "userns_fd")]),

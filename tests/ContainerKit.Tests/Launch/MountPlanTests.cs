@@ -184,7 +184,6 @@ public class MountPlanTests
 
         Assert.False(plan.CanBePrepared);
         Assert.Equal("""
-            setsid()
             rt_sigprocmask(SIG_SETMASK, [])
             write(5, "\x01", 8)
             $16383 = dup3(4, 9, O_CLOEXEC)
