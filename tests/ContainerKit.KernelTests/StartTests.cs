@@ -54,6 +54,22 @@ public class StartTests
         }
     }
 
+    [Fact]
+    public async Task What_nobody_reads_of_a_flow_is_bounded()
+    {
+        await using var container = await StartAsync("exec yes");
+        var block = new byte[64 * 1024];
+        long read = 0;
+        while (read < 4_000_000)
+        {
+            read += await container.StandardOutput!.ReadAsync(block, Token);
+        }
+
+        await Eventually.Holds(() => ProcessTree.Find(container.Pid)!.Value.State == 'S', "The program should wait.");
+        var written = long.Parse(File.ReadLines($"/proc/{container.Pid}/io").First(line => line.StartsWith("wchar: ", StringComparison.Ordinal)).AsSpan(7), System.Globalization.CultureInfo.InvariantCulture);
+        Assert.InRange(written - read, 60_000, (256 * 1024) + 100); // and what its launcher wrote
+    }
+
     [Theory]
     [InlineData(true)]
     [InlineData(false)]

@@ -78,6 +78,13 @@ internal static unsafe partial class Syscall
         Check(Fcntl(end, F_SETFL, (int)OpenFlags.O_NONBLOCK), "fcntl");
     }
 
+    /// <summary>Sets how much a pipe holds; false where this user's pipes may hold no more. fcntl(2).</summary>
+    public static bool TrySetPipeSize(SafeFileHandle end, int size)
+    {
+        const int F_SETPIPE_SZ = 1031;
+        return Fcntl(end, F_SETPIPE_SZ, size) >= 0;
+    }
+
     /// <summary>Sets the permissions of an open file, of a pipe, too; fchmod(2).</summary>
     public static void ChangeMode(SafeFileHandle file, uint mode) => Check(Fchmod(file, mode), "fchmod");
 

@@ -62,34 +62,38 @@ internal static unsafe partial class Syscall
         return (limits[0], limits[1]);
     }
 
-    /// <summary>Whether mounts came or went since a /proc/PID/mountinfo was opened, or asked this last; poll(2), proc(5).</summary>
+    /// <summary>Whether mounts came or went since a /proc/PID/mountinfo was opened, or asked this last; ppoll(2), proc(5).</summary>
     public static bool HaveMountsChanged(SafeFileHandle mountInfo)
     {
         const int POLLPRI = 2;
         return Poll(mountInfo, POLLPRI);
     }
 
-    /// <summary>Whether no process has a terminal open any more whose master this is; poll(2).</summary>
+    /// <summary>Whether no process has a terminal open any more whose master this is; ppoll(2).</summary>
     public static bool IsHungUp(SafeFileHandle master) => Poll(master, 0);
 
+    /// <summary>Whether a descriptor is ready within a time, or at its end; ppoll(2), which calls the events as epoll does.</summary>
+    public static bool IsReady(SafeFileHandle file, EpollEvents events, TimeSpan time) => Poll(file, (int)events, time);
+
     /// <summary>Whether one of some events came, or the end, which is told unasked.</summary>
-    private static bool Poll(SafeFileHandle file, int events)
+    private static bool Poll(SafeFileHandle file, int events, TimeSpan time = default)
     {
         var polled = (uint)Number(file) | ((long)events << 32); // struct pollfd
+        var timeout = stackalloc long[] { 0, 100 * time.Ticks }; // struct timespec, of less than a second
         int ready;
-        while ((ready = Poll(&polled, 1, 0)) < 0)
+        while ((ready = Poll(&polled, 1, timeout, null)) < 0)
         {
             if (LastError is not Errno.EINTR)
             {
-                throw Failed("poll");
+                throw Failed("ppoll");
             }
         }
 
         return ready > 0;
     }
 
-    [LibraryImport("libc", EntryPoint = "poll", SetLastError = true)]
-    private static partial int Poll(long* polled, nuint count, int timeout);
+    [LibraryImport("libc", EntryPoint = "ppoll", SetLastError = true)]
+    private static partial int Poll(long* polled, nuint count, long* timeout, void* signals);
 
     [LibraryImport("libc", EntryPoint = "syscall", SetLastError = true)]
     private static partial nint Call(nint number, nint a, nint b, nint c, nint d);
