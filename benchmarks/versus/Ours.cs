@@ -52,6 +52,13 @@ internal static class Ours
         return new Paused(running, cancellation);
     }
 
+    /// <summary>Starts a program whose standard streams are pipes, or a terminal.</summary>
+    public static Task<Container> StartAsync(Workshop workshop, IReadOnlyList<string> command, bool terminal)
+    {
+        var stream = terminal ? StandardStream.Terminal : StandardStream.Pipe;
+        return Container.StartAsync(Silent(workshop, command) with { StandardInput = stream, StandardOutput = stream });
+    }
+
     /// <summary>Starts a container that lives as long as its host.</summary>
     public static Task<Container> StartPausedAsync(ContainerHost host, Workshop workshop) => host.StartAsync(Silent(workshop, ["/work", "pause"]));
 

@@ -21,6 +21,7 @@ try
         {
             "start" => StartToExit.RunAsync(settings, workshop, verdicts),
             "steady" => SteadyState.RunAsync(settings, workshop, verdicts),
+            "streams" => Streams.RunAsync(settings, workshop, verdicts),
             "live" => Live.RunAsync(settings, workshop, verdicts),
             "memory" => Memory.RunAsync(settings, workshop, verdicts),
             _ => QuickstartProcess.RunAsync(settings, verdicts),

@@ -21,6 +21,7 @@ internal sealed class Workshop : IDisposable
         Directory.CreateDirectory(Changes, UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute);
         Compile("true.c", True, "-static");
         Compile("work.c", Work, "-static");
+        Compile("streams.c", Streams, "-static");
         Compile("limit.c", Limit, ["-static", "-nostdlib", "-ffreestanding", "-fno-stack-protector", .. Versus.Limit.Defines]);
         File.WriteAllBytes(System.IO.Path.Combine(Root, "data"), new byte[16 << 20]);
     }
@@ -39,6 +40,9 @@ internal sealed class Workshop : IDisposable
 
     /// <summary>The program of the steady state, as the host sees it.</summary>
     public string Work => System.IO.Path.Combine(Root, "work");
+
+    /// <summary>The program at the other end of a stream, as the host sees it.</summary>
+    public string Streams => System.IO.Path.Combine(Root, "streams");
 
     /// <summary>The limit's program.</summary>
     public string Limit => System.IO.Path.Combine(Path, "limit");
