@@ -38,8 +38,7 @@ internal static class HostFileSystems
     public static void IdMapped(LaunchPlan plan)
     {
         var tree = plan.Sync.CloneTree(Descriptor.WorkingDirectory, SomeDirectory);
-        plan.Sync.MapIdsIfPossible(tree, plan.ChildDirectory);
-        plan.Sync.Steps[^1].Tolerated = 0;
+        plan.MapIds(tree, recursive: false);
     }
 
     /// <summary>Whether files in memory can have user attributes, which an overlay with its changes there marks deletions with.</summary>

@@ -49,14 +49,16 @@ internal static class LaunchFailure
         (_, Errno.EMFILE) => MoreDescriptors,
         ("openat", Errno.ENOSPC) when $"{step.Cause}" == Terminal =>
             "No pseudoterminal is left on this machine: see kernel.pty.max and kernel.pty.reserve in sysctl.",
-        ("clone3", Errno.EPERM) =>
+        ("clone3" or "unshare", Errno.EPERM) =>
             "This user may not make user namespaces: see kernel.unprivileged_userns_clone and "
             + "kernel.apparmor_restrict_unprivileged_userns in sysctl, a chroot, or a seccomp filter around this process. "
             + "HostReport.ProbeAsync says which.",
         ("clone3", Errno.ENOSYS) =>
             "A seccomp filter around this process hides clone3, as old container engines' do: in Docker, --security-opt seccomp=unconfined.",
-        ("clone3", Errno.ENOSPC) => "The limit of namespaces is reached: see user.max_*_namespaces in sysctl, here and in every parent.",
+        ("clone3" or "unshare", Errno.ENOSPC) => "The limit of namespaces is reached: see user.max_*_namespaces in sysctl, here and in every parent.",
         ("clone3", Errno.EAGAIN) => "A limit of processes is reached: RLIMIT_NPROC, the pids controller, or kernel.pid_max.",
+        ("setns", Errno.EPERM) =>
+            "The user namespace was made by another user, or before this process gave up privileges: keep ids anew with KeepIdsAsync.",
         ("prlimit64", Errno.EPERM) => "Only CAP_SYS_RESOURCE raises a limit above this process's own hard limit.",
         ("openat2" or "fchdir", _) when $"{step.Cause}".StartsWith("the working directory", StringComparison.Ordinal) =>
             "It must be a directory in the container that its user can enter, and no way into /proc/PID/fd and its like.",
@@ -67,6 +69,8 @@ internal static class LaunchFailure
         ("move_mount", Errno.EINVAL or Errno.ENOTDIR or Errno.ELOOP) =>
             "A directory can only be mounted on a directory, a file on a file, and nothing on a symbolic link.",
         ("open_tree", Errno.ENOENT) => "There is no such file or directory on the host.",
+        ("open_tree", Errno.EPERM) =>
+            "An ordinary user cannot map the ids of the host's files: leave MapIds out, or map its own id to the container's user.",
         ("open_tree", Errno.EINVAL) =>
             "Something else is mounted below this directory, which an ordinary user cannot leave out: take another.",
         ("open_tree" or "openat2" or "openat" or "fchdir" or "move_mount" or "mkdirat" or "mknodat", Errno.EACCES) =>

@@ -11,6 +11,7 @@ internal sealed partial class LaunchPlan
 
     private List<SafeHandle>? _inherited;
     private List<Descriptor>? _passed;
+    private List<SafeHandle>? _leases;
     private bool _startsElsewhere;
 
     /// <summary>What the launcher inherits beside its channels, in order.</summary>
@@ -34,6 +35,9 @@ internal sealed partial class LaunchPlan
 
     private int PassedCount => _passed?.Count ?? 0;
 
+    /// <summary>Has the supervisor hold a descriptor of this process while it lives, such as a lock.</summary>
+    public void Hold(SafeHandle lease) => (_leases ??= []).Add(lease);
+
     /// <summary>
     /// Gives the launcher a descriptor of this process, which is copied at the start and stays its owner's.
     /// </summary>
@@ -49,6 +53,21 @@ internal sealed partial class LaunchPlan
     {
         _passed ??= [];
         _passed.Add(Inherit(handle));
+    }
+
+    /// <summary>
+    /// Adds the steps that number what is held, from 3 on, and gives how many there are. Each is inherited under a higher
+    /// number than it gets.
+    /// </summary>
+    private int AddLeases()
+    {
+        var count = _leases?.Count ?? 0;
+        for (var i = 0; i < count; i++)
+        {
+            Sync.Duplicate(Inherit(_leases![i]), 3 + i);
+        }
+
+        return count;
     }
 
     /// <summary>

@@ -1,7 +1,6 @@
 using System.Runtime.InteropServices;
 using System.Text;
 using ContainerKit.Linux;
-using Microsoft.Win32.SafeHandles;
 
 namespace ContainerKit.Launch;
 
@@ -27,7 +26,7 @@ internal sealed partial class LaunchPlan : IDisposable
     private HandOver? _handOver;
     private HandOver _pidOne = null!;
     private long _pidfd;
-    private bool _joins, _isEncoded;
+    private bool _entersContainer, _isEncoded;
 
     public LaunchPlan()
     {
@@ -90,14 +89,8 @@ internal sealed partial class LaunchPlan : IDisposable
     /// </summary>
     public bool KeepsOwner { get; set; }
 
-    /// <summary>A descriptor that the supervisor holds while it lives, such as a lock.</summary>
-    public SafeFileHandle? Lease { get; set; }
-
-    /// <summary>What <see cref="Sync"/> hands over to the child.</summary>
-    public HandOver HandOver => _handOver ??= new(_first);
-
     /// <summary>Whether another start may have the same first part.</summary>
-    public bool CanBePrepared => _handOver is null && Lease is null && _inherited is null;
+    public bool CanBePrepared => _handOver is null && _leases is null && _inherited is null;
 
     /// <summary>Names the feature whose steps are added from now on; a failed step names it.</summary>
     public void Because(object cause)
@@ -111,7 +104,7 @@ internal sealed partial class LaunchPlan : IDisposable
     /// <summary>The ids that the child has in its user namespace while it sets the container up.</summary>
     public void SetIds(uint user, uint group)
     {
-        if (!_joins)
+        if (!_entersContainer)
         {
             Mapped.SetFileIds(user, group);
         }
@@ -140,7 +133,7 @@ internal sealed partial class LaunchPlan : IDisposable
     public void BeginJoined(SafeHandle process, CloneFlags namespaces)
     {
         Because(Frame);
-        _joins = true;
+        _entersContainer = true;
         Outside.Prctl(PrctlOption.PR_SET_DUMPABLE, 0);
         Outside.Join(Inherit(process), namespaces);
         BeginChild();
@@ -157,9 +150,10 @@ internal sealed partial class LaunchPlan : IDisposable
     /// <summary>Adds the rest of the frame: the forks, the roles, and how each ends when another is gone.</summary>
     public void End()
     {
+        AddJoin();
         Because(Frame);
         var pidfd = Outside.Fork(Namespaces, _pidfd);
-        if (!_joins)
+        if (!_entersContainer)
         {
             Outside.KeepDigits(_childPath + ChildPath.Length);
             Mapped.ResetFileIds();
@@ -183,12 +177,7 @@ internal sealed partial class LaunchPlan : IDisposable
         Sync.Duplicate(pidfd, 0);
         Sync.Duplicate(Control, 1);
         Sync.Duplicate(_sync.First, 2); // closed with the supervisor: whoever asks for the signal too late sees that
-        if (Lease is not null)
-        {
-            Sync.Duplicate(Inherit(Lease), 3);
-        }
-
-        Sync.CloseFrom(Lease is null ? 3 : 4);
+        Sync.CloseFrom(3 + AddLeases());
         Sync.Supervise(Descriptor.Number(1), Descriptor.Number(0));
 
         Confined.Prctl(PrctlOption.PR_SET_PDEATHSIG, (long)Signal.SIGKILL);
@@ -314,8 +303,9 @@ internal sealed partial class LaunchPlan : IDisposable
 
         _first.Clear();
         _second.Clear();
-        (_handOver, Lease, MapsIds, _isEncoded) = (null, null, false, false);
-        (_inherited, _passed, _startsElsewhere, _joins, KeepsOwner) = (null, null, false, false, false);
+        (_handOver, _leases, MapsIds, _isEncoded) = (null, null, false, false);
+        (_inherited, _passed, _startsElsewhere, KeepsOwner) = (null, null, false, false);
+        (_entersContainer, _joins, _joinCause) = (false, false, null);
         lock (Unused)
         {
             if (Unused.Count < most)

@@ -22,25 +22,26 @@ internal sealed partial class LaunchStage
         Add(Call.mount_setattr, tree, Data.Add(""), (long)flags, change, 32);
     }
 
-    /// <summary>
-    /// mount_setattr(2): the ids of a tree's files are those of the child's user namespace. Where the file system or the
-    /// kernel cannot, they stay ids that the container does not have.
-    /// </summary>
-    public void MapIdsIfPossible(Descriptor tree, Descriptor childDirectory)
-    {
-        MapIds(tree, childDirectory, recursive: false);
-        Last.Tolerate(Errno.EINVAL);
-        Last.Tolerate(Errno.EPERM);
-    }
-
     /// <summary>mount_setattr(2): the ids of a tree's files are those of the child's user namespace.</summary>
     public void MapIds(Descriptor tree, Descriptor childDirectory, bool recursive)
     {
         const int userNamespaceField = 24;
-        var flags = SetAttributesFlags.AT_EMPTY_PATH | (recursive ? SetAttributesFlags.AT_RECURSIVE : 0);
         var change = Data.Add(new MountAttributesChange((ulong)MountAttributes.MOUNT_ATTR_IDMAP, 0, 0, 0));
         Add(Call.openat, childDirectory, Data.Add("ns/user"), (long)OpenFlags.O_CLOEXEC);
         KeepResultAt(change + userNamespaceField);
+        MapIds(tree, change, recursive);
+    }
+
+    /// <summary>mount_setattr(2): the ids of a tree's files are those of a user namespace the launcher inherits.</summary>
+    public void MapIdsOf(Descriptor tree, Descriptor userNamespace, bool recursive) =>
+        MapIds(
+            tree,
+            Data.Add(new MountAttributesChange((ulong)MountAttributes.MOUNT_ATTR_IDMAP, 0, 0, (ulong)userNamespace.Value)),
+            recursive);
+
+    private void MapIds(Descriptor tree, long change, bool recursive)
+    {
+        var flags = SetAttributesFlags.AT_EMPTY_PATH | (recursive ? SetAttributesFlags.AT_RECURSIVE : 0);
         Add(Call.mapIds, tree, Data.Add(""), (long)flags, change, 32);
     }
 

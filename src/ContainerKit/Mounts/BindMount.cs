@@ -25,5 +25,5 @@ public sealed record BindMount : HostMount
         plan.Inside.CloneTree(Descriptor.WorkingDirectory, Source, flags);
 
     private protected override void CloneOutside(LaunchPlan plan, OpenTreeFlags flags) =>
-        plan.Sync.CloneTree(Descriptor.WorkingDirectory, Source, flags);
+        plan.WithHost.CloneTree(Descriptor.WorkingDirectory, Source, flags);
 }

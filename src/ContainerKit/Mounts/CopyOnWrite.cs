@@ -51,7 +51,11 @@ public sealed record CopyOnWrite
     /// <summary>Adds the steps that lay it over a directory.</summary>
     internal Descriptor AddTo(LaunchPlan plan, string lower)
     {
-        plan.Lease = Lease;
+        if (Lease is not null)
+        {
+            plan.Hold(Lease);
+        }
+
         var layers = OverlayLayers.Begin(plan, Size);
         OverlayLayers.Add(plan, layers, "lower", lower);
         if (KeptIn is not null)

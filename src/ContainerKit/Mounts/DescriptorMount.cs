@@ -70,5 +70,5 @@ public sealed record DescriptorMount : HostMount
     }
 
     private protected override void CloneOutside(LaunchPlan plan, OpenTreeFlags flags) =>
-        plan.Sync.CloneTree(plan.Inherit(Source), "", flags | OpenTreeFlags.AT_EMPTY_PATH);
+        plan.WithHost.CloneTree(plan.Inherit(Source), "", flags | OpenTreeFlags.AT_EMPTY_PATH);
 }

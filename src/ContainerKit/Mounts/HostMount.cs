@@ -79,14 +79,13 @@ public abstract record HostMount : Mount
             return tree;
         }
 
-        var (place, received) = plan.HandOver.Add();
         CloneOutside(plan, flags);
-        var outside = plan.Sync.KeepResultAt(place);
-        Change(plan.Sync, outside);
+        var (outside, received) = plan.HandDown();
+        Change(plan.WithHost, outside);
         if (maps)
         {
             CheckClosed();
-            plan.Sync.MapIds(outside, plan.ChildDirectory, Recursive);
+            plan.MapIds(outside, Recursive);
         }
 
         return received;

@@ -56,9 +56,9 @@ internal static class OverlayLayers
             return plan.Inside.CloneTree(Descriptor.WorkingDirectory, path);
         }
 
-        var (place, received) = plan.HandOver.Add();
-        plan.Sync.CloneTree(Descriptor.WorkingDirectory, path);
-        plan.Sync.MapIdsIfPossible(plan.Sync.KeepResultAt(place), plan.ChildDirectory);
+        plan.WithHost.CloneTree(Descriptor.WorkingDirectory, path);
+        var (outside, received) = plan.HandDown();
+        plan.MapIdsIfPossible(outside);
         return received;
     }
 }

@@ -30,11 +30,32 @@ public class MountPlanTests
         Assert.Equal("", plan.Inside.ToString());
         Assert.False(plan.CanBePrepared);
         Assert.Equal("""
-            [+24] = open_tree(AT_FDCWD, "/", OPEN_TREE_CLONE | AT_RECURSIVE | OPEN_TREE_CLOEXEC)
-            mount_setattr([+24], "", AT_EMPTY_PATH | AT_RECURSIVE, MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV, MS_PRIVATE)
+            [+32] = open_tree(AT_FDCWD, "/", OPEN_TREE_CLONE | AT_RECURSIVE | OPEN_TREE_CLOEXEC)
+            mount_setattr([+32], "", AT_EMPTY_PATH | AT_RECURSIVE, MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV, MS_PRIVATE)
             [+368] = openat(0, "ns/user", O_CLOEXEC, 0)
-            mount_setattr([+24], "", AT_EMPTY_PATH | AT_RECURSIVE, MOUNT_ATTR_IDMAP)
+            mount_setattr([+32], "", AT_EMPTY_PATH | AT_RECURSIVE, MOUNT_ATTR_IDMAP)
             """, plan.Sync.ToString());
+    }
+
+    [Fact]
+    public void Where_a_user_namespace_is_joined_a_mapped_bind_mount_is_made_before_that()
+    {
+        using var plan = new LaunchPlan { Init = false, Namespaces = CloneFlags.CLONE_NEWUSER | CloneFlags.CLONE_NEWNS };
+        using var userNamespace = File.OpenHandle("/dev/null");
+        plan.Begin();
+        plan.JoinUserNamespace(userNamespace);
+        new BindMount("/", "/data") { MapIds = true }.AddTo(plan, Root);
+        plan.End();
+
+        Assert.Equal("""
+            socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, [$8, $9])
+            $11 = open_tree(AT_FDCWD, "/", OPEN_TREE_CLONE | AT_RECURSIVE | OPEN_TREE_CLOEXEC)
+            mount_setattr($11, "", AT_EMPTY_PATH | AT_RECURSIVE, MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV, MS_PRIVATE)
+            mount_setattr($11, "", AT_EMPTY_PATH | AT_RECURSIVE, MOUNT_ATTR_IDMAP)
+            setns(6, CLONE_NEWUSER)
+            close(6)
+            digits = clone3(CLONE_PIDFD | CLONE_NEWNS | CLONE_NEWUSER, pidfd=[+24])
+            """, plan.Outside.ToString());
     }
 
     [Fact]
