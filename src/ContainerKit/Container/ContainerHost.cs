@@ -8,6 +8,7 @@ public sealed class ContainerHost : IAsyncDisposable
     private static readonly StandardStream CapturedOutput = StandardStream.Capture(ByteSize.MiB(1));
 
     private readonly Spares _spares;
+    private readonly HostIdMaps _ids;
     private readonly HashSet<Container> _running = [];
     private volatile bool _disposed;
 
@@ -17,7 +18,10 @@ public sealed class ContainerHost : IAsyncDisposable
         options ??= new();
         ArgumentOutOfRangeException.ThrowIfNegative(options.Spares);
         ArgumentOutOfRangeException.ThrowIfGreaterThan(options.Spares, 64);
+        IdBlocks.Validate(options.IdRanges);
+        StateDirectory.Validate(options.StateDirectory);
         _spares = new(options.Launcher, options.Spares);
+        _ids = new(options);
     }
 
     /// <summary>The host behind the static methods of <see cref="Container"/>.</summary>
@@ -69,6 +73,19 @@ public sealed class ContainerHost : IAsyncDisposable
         }
     }
 
+    /// <summary>
+    /// Makes a user namespace with these ids, of <see cref="IdMap.Ranges"/> or <see cref="IdMap.Automatic"/>, for any
+    /// number of containers to have: that saves each of them the mapping, and an ordinary user one range for each.
+    /// </summary>
+    /// <exception cref="ArgumentException">It is another map.</exception>
+    /// <exception cref="LaunchException">This user may not map these ids, none are free, or there can be no namespace.</exception>
+    public Task<KeptIds> KeepIdsAsync(IdMap idMap, CancellationToken cancellationToken = default)
+    {
+        ArgumentNullException.ThrowIfNull(idMap);
+        ObjectDisposedException.ThrowIf(_disposed, this);
+        return _ids.KeepAsync(idMap, cancellationToken);
+    }
+
     /// <summary>Kills what runs, and waits until it is gone. <see cref="Default"/> starts containers even after that.</summary>
     public async ValueTask DisposeAsync()
     {
@@ -90,6 +107,10 @@ public sealed class ContainerHost : IAsyncDisposable
         }
 
         await _spares.DisposeAsync().ConfigureAwait(false);
+        if (this != Default)
+        {
+            _ids.Dispose();
+        }
     }
 
     /// <summary>Knows a container no more that is gone.</summary>
@@ -111,6 +132,12 @@ public sealed class ContainerHost : IAsyncDisposable
         ObjectDisposedException.ThrowIf(_disposed, this);
         cancellationToken.ThrowIfCancellationRequested();
         OptionsCheck.Validate(options);
+        if (options.IdMap.NeedsHost)
+        {
+            UserLookup.Find(options); // what is wrong is said before anything is made
+            options = options with { IdMap = await _ids.OpenAsync(options.IdMap, cancellationToken).ConfigureAwait(false) };
+        }
+
         var container = Launch(options, output, onlyEnd);
         try
         {
@@ -141,6 +168,7 @@ public sealed class ContainerHost : IAsyncDisposable
         try
         {
             (var root, held) = options.Root.Open();
+            held = HeldTogether.With(held, options.IdMap.Held);
             streams = new(options, output);
             var plan = ContainerPlan.Make(options with { Root = root });
             var launched = _spares.Start(plan, streams.OfProgram, onlyEnd && observed is null);
@@ -152,7 +180,7 @@ public sealed class ContainerHost : IAsyncDisposable
         catch (Exception failure)
         {
             streams?.Dispose();
-            held?.Dispose();
+            (held ?? options.IdMap.Held)?.Dispose();
             observed?.End(processId: 0, failure);
             throw;
         }

@@ -15,4 +15,19 @@ public sealed record ContainerHostOptions
     /// finds no spare, or whose copy-on-write layer needs a lock or other ids, does everything itself.
     /// </summary>
     public int Spares { get; init; }
+
+    /// <summary>
+    /// As root, the ids that <see cref="IdMap.Automatic"/> takes from: whole blocks of 65,536, each from a multiple of
+    /// that on; when empty, those from 1,879,048,192 to 2,147,352,575. Blocks with ids of /etc/passwd, /etc/group,
+    /// /etc/subuid or /etc/subgid are passed over.
+    /// </summary>
+    public IReadOnlyList<HostIdRange> IdRanges { get; init; } = [];
+
+    /// <summary>
+    /// The absolute path of the directory in which hosts reserve ids, which is made when it is missing and must belong to
+    /// this user and be writable by nobody else. Hosts that use the same ids need the same one: unless said otherwise
+    /// /run/containerkit for root, for others containerkit in XDG_RUNTIME_DIR, in /run/user/UID where that is not
+    /// set, or else /tmp/containerkit-UID.
+    /// </summary>
+    public string? StateDirectory { get; init; }
 }

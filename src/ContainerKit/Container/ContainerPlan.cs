@@ -154,7 +154,11 @@ internal static class ContainerPlan
         if (options.IdMap.HasOtherIds)
         {
             plan.Because($"the user '{options.User}'");
-            confined.SetGroups(user.Groups);
+            if (options.IdMap.AllowsGroups)
+            {
+                confined.SetGroups(user.Groups);
+            }
+
             confined.SetIds(user.User, user.Group);
         }
 

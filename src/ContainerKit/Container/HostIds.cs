@@ -15,18 +15,17 @@ internal static class HostIds
             yield break;
         }
 
-        yield return Ranges("subordinate users", "/etc/subuid", "--add-subuids");
-        yield return Ranges("subordinate groups", "/etc/subgid", "--add-subgids");
-        yield return Mapper("newuidmap", around);
-        yield return Mapper("newgidmap", around);
+        yield return Ranges("subordinate users", SubordinateIds.Users, "--add-subuids");
+        yield return Ranges("subordinate groups", SubordinateIds.Groups, "--add-subgids");
+        yield return Mapper("newuidmap", IdMappers.Users, around);
+        yield return Mapper("newgidmap", IdMappers.Groups, around);
     }
 
     private static HostFinding Ranges(string name, string file, string option)
     {
-        var (user, id) = (Environment.UserName, Syscall.EffectiveUser.ToString(CultureInfo.InvariantCulture));
-        var ranges = HostSurroundings.Lines(file).Select(line => line.Split(':'))
-            .Where(fields => fields.Length == 3 && ((user.Length > 0 && fields[0] == user) || fields[0] == id))
-            .Select(fields => $"{fields[2]} from {fields[1]}").ToList();
+        var user = Environment.UserName;
+        var id = Syscall.EffectiveUser.ToString(CultureInfo.InvariantCulture);
+        var ranges = SubordinateIds.OfThisUser(file).ConvertAll(range => string.Create(CultureInfo.InvariantCulture, $"{range.Count} from {range.First}"));
         return ranges.Count > 0
             ? HostFinding.Yes(name, string.Join(", ", ranges))
             : HostFinding.No(name, new(
@@ -34,14 +33,11 @@ internal static class HostIds
                 $"usermod {option} 100000-165535 {(user.Length > 0 ? user : id)}, with a range that nobody else has."));
     }
 
-    private static HostFinding Mapper(string name, HostSurroundings around)
+    private static HostFinding Mapper(string name, string path, HostSurroundings around)
     {
-        const string package = "Install it: the package is uidmap in Debian and Ubuntu, shadow-utils in Fedora, shadow-subids in Alpine.";
-        var path = $"{Environment.GetEnvironmentVariable("PATH")}:/usr/bin:/bin".Split(':', StringSplitOptions.RemoveEmptyEntries)
-            .Select(directory => $"{directory}/{name}").FirstOrDefault(File.Exists);
         return HostFinding.Of(
             name,
-            path is null ? new($"There is no {name}.", package)
+            !File.Exists(path) ? new($"There is no {path}.", IdMappers.HowToInstall)
             : !IsPrivileged(path) ? new($"{path} is neither set-user-ID to root nor has capabilities, as seen from here.", $"chmod u+s {path}, or install it anew.")
             : around.HasNoNewPrivileges ? new("This process has no_new_privs: set-user-ID programs give it nothing.", "Start it without: in systemd NoNewPrivileges=no, in Kubernetes allowPrivilegeEscalation: true.")
             : null,

@@ -27,7 +27,7 @@ internal static class UserLookup
         var user = number ?? Id(entry?[2]) ?? throw Unknown("user", userText, options.Root);
         var group = groupText is null ? Id(entry?[3]) ?? user : GroupId(groupText);
         var found = new ContainerUser(user, group, options.Groups.Count == 0 ? [] : [.. options.Groups.Select(GroupId)], entry?[5] is { Length: > 0 } home ? home : options.Root.DefaultHome);
-        options.IdMap.Validate(found.User, found.Group, found.Groups.Length > 0, options.MaxProcesses is not null);
+        options.IdMap.Validate(found.User, found.Group, found.Groups, options.MaxProcesses is not null);
         return found;
 
         uint GroupId(string text) =>

@@ -22,6 +22,14 @@ internal static unsafe partial class Syscall
         }
     }
 
+    /// <summary>Opens what a directory holds, through no link, even if something is mounted there. openat2(2).</summary>
+    public static SafeFileHandle OpenChild(SafeFileHandle directory, string name, OpenFlags flags)
+    {
+        var how = new OpenHow((ulong)(flags | OpenFlags.O_CLOEXEC), 0,
+            (ulong)(ResolveFlags.RESOLVE_BENEATH | ResolveFlags.RESOLVE_NO_SYMLINKS));
+        return Handle(OpenAt2(SyscallNumber.openat2.Here, directory, name, &how, sizeof(OpenHow)), "openat2", name);
+    }
+
     /// <summary>Fills a buffer with entries, and says how many bytes they take; 0 at the end. getdents64(2).</summary>
     public static int ReadDirectory(SafeFileHandle directory, Span<byte> buffer)
     {

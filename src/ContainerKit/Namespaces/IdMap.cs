@@ -33,18 +33,59 @@ public abstract record IdMap
         return new SingleIdMap((uint)hostUser, (uint)hostGroup);
     }
 
+    /// <summary>
+    /// The container has these users and groups: at most 340 ranges of each (339 where the host joins them to your own
+    /// id), whose ids overlap neither inside nor outside and whose lines fit 4095 bytes. Root with CAP_SETUID and CAP_SETGID may map any id; an ordinary user its own, and those
+    /// that /etc/subuid and /etc/subgid give it, by newuidmap and newgidmap of /usr/bin: the host runs them once, and
+    /// later starts with the same ranges join what was mapped. As root, files of a layer's lower directory belong to the
+    /// ids with the same numbers in the container, as with MapIds. A start with what may not be mapped is a
+    /// <see cref="LaunchException"/>.
+    /// </summary>
+    /// <exception cref="ArgumentException">The ranges are no map.</exception>
+    public static IdMap Ranges(IReadOnlyList<IdRange> users, IReadOnlyList<IdRange> groups)
+    {
+        ArgumentNullException.ThrowIfNull(users);
+        ArgumentNullException.ThrowIfNull(groups);
+        return new RangesIdMap(new("users", users), new("groups", groups));
+    }
+
+    /// <summary>
+    /// The container has the users and groups from 0 on, so many (1 to 1,048,576), over ids of the host that no other
+    /// container with this kind of map has while it lives, even if its host was killed. They are whole blocks of 65,536:
+    /// as root of <see cref="ContainerHostOptions.IdRanges"/>, for others of what /etc/subuid and /etc/subgid give them.
+    /// A later container can have the same. A start for which none is free is a <see cref="LaunchException"/>.
+    /// </summary>
+    public static IdMap Automatic(uint count = IdBlocks.Size)
+    {
+        ArgumentOutOfRangeException.ThrowIfZero(count);
+        ArgumentOutOfRangeException.ThrowIfGreaterThan(count, 16 * IdBlocks.Size);
+        return new AutomaticIdMap(count);
+    }
+
     /// <summary>Whether the container has ids beside those of its user.</summary>
     internal abstract bool HasOtherIds { get; }
+
+    /// <summary>Whether it may have further groups.</summary>
+    internal virtual bool AllowsGroups => HasOtherIds;
+
+    /// <summary>Whether a host must find or make something for it before a start.</summary>
+    internal virtual bool NeedsHost => false;
+
+    /// <summary>The blocks that its ids are of, which are reserved while a container has them; null when none are.</summary>
+    internal IdReservation? Reservation { get; init; }
+
+    /// <summary>What is disposed when the container is gone; null when others have it, too.</summary>
+    internal IDisposable? Held { get; init; }
 
     /// <summary>Whether RLIMIT_NPROC binds that user: the kernel exempts the host's root.</summary>
     internal abstract bool LimitsProcesses(uint user);
 
     /// <summary>Complains about a user that the map does not have, or cannot have.</summary>
-    internal virtual void Validate(uint user, uint group, bool hasGroups, bool limitsProcesses)
+    internal virtual void Validate(uint user, uint group, uint[] groups, bool limitsProcesses)
     {
-        if (hasGroups && !HasOtherIds)
+        if (groups.Length > 0 && !AllowsGroups)
         {
-            throw new ArgumentException($"Groups needs a map with more than one group, unlike {this}; only root has one: IdMap.Identity.");
+            throw new ArgumentException($"Groups needs a map of ids of others, unlike {this}: IdMap.Ranges, IdMap.Automatic or, as root, IdMap.Identity.");
         }
 
         if (limitsProcesses && !LimitsProcesses(user))
@@ -101,10 +142,13 @@ public abstract record IdMap
         }
     }
 
-    private static bool HasOwnIdsIn(string map) =>
+    private static bool HasOwnIdsIn(string map) => HasIds(map, new(FirstOwnId, (1 << 22) + 1)); // the highest process id
+
+    /// <summary>Whether a range of a map has all of these ids.</summary>
+    private protected static bool HasIds(string map, HostIdRange wanted) =>
         Syscall.ReadText(map).Split('\n', StringSplitOptions.RemoveEmptyEntries).Select(line => line.Split(' ', StringSplitOptions.RemoveEmptyEntries)).Any(range =>
-            long.Parse(range[0], CultureInfo.InvariantCulture) is var first && first <= FirstOwnId
-            && first + long.Parse(range[2], CultureInfo.InvariantCulture) > FirstOwnId + (1 << 22)); // the highest process id
+            long.Parse(range[0], CultureInfo.InvariantCulture) is var first && first <= wanted.First
+            && first + long.Parse(range[2], CultureInfo.InvariantCulture) >= (long)wanted.End);
 
     private protected static string Line(uint inside, uint outside, uint count) =>
         string.Create(CultureInfo.InvariantCulture, $"{inside} {outside} {count}");

@@ -13,9 +13,9 @@ internal sealed record IdentityIdMap : IdMap
 
     internal override bool LimitsProcesses(uint user) => user != 0;
 
-    internal override void Validate(uint user, uint group, bool hasGroups, bool limitsProcesses)
+    internal override void Validate(uint user, uint group, uint[] groups, bool limitsProcesses)
     {
-        base.Validate(user, group, hasGroups, limitsProcesses);
+        base.Validate(user, group, groups, limitsProcesses);
         if (!IsPrivileged && (user, group) != (Syscall.EffectiveUser, Syscall.EffectiveGroup))
         {
             throw new ArgumentException(

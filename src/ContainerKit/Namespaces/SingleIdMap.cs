@@ -14,9 +14,9 @@ internal sealed record SingleIdMap(uint? HostUser, uint? HostGroup) : IdMap
 
     internal override bool LimitsProcesses(uint user) => HostUser != 0;
 
-    internal override void Validate(uint user, uint group, bool hasGroups, bool limitsProcesses)
+    internal override void Validate(uint user, uint group, uint[] groups, bool limitsProcesses)
     {
-        base.Validate(user, group, hasGroups, limitsProcesses);
+        base.Validate(user, group, groups, limitsProcesses);
         if (!IsPrivileged && (HostUser ?? Syscall.EffectiveUser, HostGroup ?? Syscall.EffectiveGroup) != (Syscall.EffectiveUser, Syscall.EffectiveGroup))
         {
             throw new ArgumentException(
