@@ -26,7 +26,7 @@ public sealed class DescriptorTests : IDisposable
         var handles = Enumerable.Range(3, count).Select(number => Open($"{number}")).ToList();
         var options = new ContainerOptions
         {
-            Command = ["bash", "-c", $"for ((i = 3; i < {count + 3}; i++)); do cat <&$i; echo; done; ls -A /proc/$$/fd | wc -l"],
+            Command = ["bash", "-c", $"for ((i = 3; i < {count + 3}; i++)); do cat <&$i; echo; done; ls -A /proc/$$/fd > /tmp/list; wc -l < /tmp/list"],
             Init = init,
             Descriptors = handles,
         };
