@@ -16,10 +16,7 @@ public sealed class ContainerHost : IAsyncDisposable
     public ContainerHost(ContainerHostOptions? options = null)
     {
         options ??= new();
-        ArgumentOutOfRangeException.ThrowIfNegative(options.Spares);
-        ArgumentOutOfRangeException.ThrowIfGreaterThan(options.Spares, 64);
-        IdBlocks.Validate(options.IdRanges);
-        StateDirectory.Validate(options.StateDirectory);
+        options.Validate();
         _spares = new(options.Launcher, options.Spares);
         _ids = new(options);
     }

@@ -3,6 +3,7 @@ namespace ContainerKit;
 /// <summary>How a process hosts its containers.</summary>
 public sealed record ContainerHostOptions
 {
+    private readonly IReadOnlyList<HostIdRange>? _idRanges; // null: code for lists of them is compiled at the first start
     /// <summary>Where the launcher is run from; memory unless said otherwise.</summary>
     public Launcher Launcher { get; init; } = Launcher.Memory;
 
@@ -12,7 +13,7 @@ public sealed record ContainerHostOptions
     /// two sleeping processes with less than 64 KiB of memory together; it ends with its host, or when a file system is
     /// mounted or unmounted. It serves only a thread that has the credentials, capabilities, seccomp filters, cgroups and
     /// namespaces of the one that made it; resource limits, priority and Landlock rules are those of then. A start that
-    /// finds no spare, or whose copy-on-write layer needs a lock or other ids, does everything itself.
+    /// finds no spare, whose copy-on-write layer needs a lock or other ids, or whose ids are kept or found, does everything itself.
     /// </summary>
     public int Spares { get; init; }
 
@@ -21,7 +22,11 @@ public sealed record ContainerHostOptions
     /// that on; when empty, those from 1,879,048,192 to 2,147,352,575. Blocks with ids of /etc/passwd, /etc/group,
     /// /etc/subuid or /etc/subgid are passed over.
     /// </summary>
-    public IReadOnlyList<HostIdRange> IdRanges { get; init; } = [];
+    public IReadOnlyList<HostIdRange> IdRanges
+    {
+        get => _idRanges ?? [];
+        init => _idRanges = value;
+    }
 
     /// <summary>
     /// The absolute path of the directory in which hosts reserve ids, which is made when it is missing and must belong to
@@ -30,4 +35,16 @@ public sealed record ContainerHostOptions
     /// set, or else /tmp/containerkit-UID.
     /// </summary>
     public string? StateDirectory { get; init; }
+
+    /// <summary>Complains about options that cannot be meant.</summary>
+    internal void Validate()
+    {
+        ArgumentOutOfRangeException.ThrowIfNegative(Spares);
+        ArgumentOutOfRangeException.ThrowIfGreaterThan(Spares, 64);
+        ContainerKit.StateDirectory.Validate(StateDirectory);
+        if (_idRanges is not null)
+        {
+            IdBlocks.Validate(_idRanges);
+        }
+    }
 }

@@ -2,10 +2,14 @@ using Microsoft.Win32.SafeHandles;
 
 namespace ContainerKit;
 
-/// <summary>What maps of ids need before a start: ranges that are free, user namespaces that have them. Disposing gives those up.</summary>
+/// <summary>
+/// What maps of ids need before a start: ranges that are free, user namespaces that have them. Disposing gives those up.
+/// </summary>
 internal sealed class HostIdMaps(ContainerHostOptions options) : IDisposable
 {
     private readonly Dictionary<string, Task<SafeFileHandle>> _namespaces = [];
+    private List<IdBlock>? _blocks;
+    private string? _blocksAsOf;
     private int _next;
 
     /// <summary>The map for one start; the container is to dispose what it holds.</summary>
@@ -38,6 +42,7 @@ internal sealed class HostIdMaps(ContainerHostOptions options) : IDisposable
             throw new ArgumentException($"Only IdMap.Ranges and IdMap.Automatic can be kept, not {map}.", nameof(map));
         }
 
+        cancellationToken.ThrowIfCancellationRequested();
         var reservation = map is AutomaticIdMap automatic ? Reserve(automatic) : null;
         try
         {
@@ -88,7 +93,7 @@ internal sealed class HostIdMaps(ContainerHostOptions options) : IDisposable
 
     private IdReservation Reserve(AutomaticIdMap map)
     {
-        var blocks = IdBlocks.Find(options.IdRanges);
+        var blocks = Blocks();
         using var directory = StateDirectory.Open(options.StateDirectory);
         var first = Volatile.Read(ref _next); // not the block that was given free last
         for (var i = 0; i < blocks.Count; i++)
@@ -100,9 +105,32 @@ internal sealed class HostIdMaps(ContainerHostOptions options) : IDisposable
             }
         }
 
-        throw new LaunchException("fcntl(F_OFD_SETLK)", $"{map}", "fcntl", Errno.EAGAIN, blocks.Count == 0
-            ? $"{SubordinateIds.Users} and {SubordinateIds.Groups} give {SubordinateIds.Owner} no ids: root adds lines such as {SubordinateIds.Owner}:100000:65536, with ids that nobody else has."
-            : $"None of {blocks.Count} blocks of ids is free, or not as many as are asked for in a row: let containers end, share ids with KeepIdsAsync, or allow more ids.");
+        throw Exhausted(map, blocks.Count);
+    }
+
+    private static LaunchException Exhausted(AutomaticIdMap map, int blocks)
+    {
+        var owner = SubordinateIds.Owner;
+        return new("fcntl(F_OFD_SETLK)", $"{map}", "fcntl", Errno.EAGAIN, blocks == 0
+            ? $"{SubordinateIds.Users} and {SubordinateIds.Groups} give {owner} no ids: root adds lines such as "
+                + $"{owner}:100000:65536, with ids that nobody else has."
+            : $"None of {blocks} blocks of ids is free, or not as many as are asked for in a row: let containers end, "
+                + "share ids with KeepIdsAsync, or allow more ids.");
+    }
+
+    /// <summary>The blocks there are, found anew when one of the files that say so was changed.</summary>
+    private List<IdBlock> Blocks()
+    {
+        var asOf = IdBlocks.AsOf;
+        lock (_namespaces)
+        {
+            if (_blocks is null || _blocksAsOf != asOf)
+            {
+                (_blocksAsOf, _blocks) = (asOf, IdBlocks.Find(options.IdRanges));
+            }
+
+            return _blocks;
+        }
     }
 
     private IdReservation? TryReserve(SafeFileHandle directory, List<IdBlock> blocks, int index, uint count)

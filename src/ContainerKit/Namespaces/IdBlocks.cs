@@ -17,6 +17,13 @@ internal static class IdBlocks
     /// <summary>How many ids root's blocks have in all unless said otherwise.</summary>
     public const uint DefaultCount = 0x7FFE_0000 - DefaultFirst;
 
+    private static readonly string[] Accounts = ["/etc/passwd", "/etc/group"];
+
+    /// <summary>What changes when <see cref="Find"/> may find others.</summary>
+    public static string AsOf =>
+        string.Join(' ', Accounts.Append(SubordinateIds.Users).Append(SubordinateIds.Groups)
+            .Select(file => File.GetLastWriteTimeUtc(file).Ticks).Append(RangesIdMap.WritesMaps ? 1 : 0));
+
     /// <summary>Complains about ranges that cannot be divided into blocks.</summary>
     public static void Validate(IReadOnlyList<HostIdRange> ranges)
     {
@@ -56,10 +63,10 @@ internal static class IdBlocks
     private static List<HostIdRange> Taken() =>
     [
         .. SubordinateIds.OfAll(SubordinateIds.Users), .. SubordinateIds.OfAll(SubordinateIds.Groups),
-        .. Accounts("/etc/passwd"), .. Accounts("/etc/group"),
+        .. Accounts.SelectMany(IdsIn),
     ];
 
-    private static IEnumerable<HostIdRange> Accounts(string file)
+    private static IEnumerable<HostIdRange> IdsIn(string file)
     {
         foreach (var line in File.Exists(file) ? File.ReadAllLines(file) : [])
         {

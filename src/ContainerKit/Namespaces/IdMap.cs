@@ -34,12 +34,12 @@ public abstract record IdMap
     }
 
     /// <summary>
-    /// The container has these users and groups: at most 340 ranges of each (339 where the host joins them to your own
-    /// id), whose ids overlap neither inside nor outside and whose lines fit 4095 bytes. Root with CAP_SETUID and CAP_SETGID may map any id; an ordinary user its own, and those
-    /// that /etc/subuid and /etc/subgid give it, by newuidmap and newgidmap of /usr/bin: the host runs them once, and
-    /// later starts with the same ranges join what was mapped. As root, files of a layer's lower directory belong to the
-    /// ids with the same numbers in the container, as with MapIds. A start with what may not be mapped is a
-    /// <see cref="LaunchException"/>.
+    /// The container has these users and groups: 1 to 340 ranges of each, whose ids overlap neither inside nor outside
+    /// and whose lines fit 4095 bytes. A root with CAP_SETUID and CAP_SETGID may map any id; an ordinary user its own, and
+    /// those that /etc/subuid and /etc/subgid give it, by newuidmap and newgidmap of /usr/bin: the host runs them once
+    /// (with a range more, for this process's id), and later starts with the same ranges build on what was mapped. As
+    /// root, the files of copy-on-write layers belong to the same numbers in the container, as with
+    /// <c>MapIds</c>. A start with ids that may not be mapped is a <see cref="LaunchException"/>.
     /// </summary>
     /// <exception cref="ArgumentException">The ranges are no map.</exception>
     public static IdMap Ranges(IReadOnlyList<IdRange> users, IReadOnlyList<IdRange> groups)
