@@ -10,6 +10,11 @@ internal static class Ours
     public const string InitOn = "ContainerKit, init on";
     public const string Spare = "ContainerKit, init off, a spare";
 
+    public const string KeptIds = "ContainerKit, init off, ids kept";
+
+    private static readonly Lazy<Task<KeptIds>> Kept = new(
+        () => ContainerHost.Default.KeepIdsAsync(IdMap.Ranges([new(0, 100_000, 65_536)], [new(0, 100_000, 65_536)])));
+
     private static readonly ContainerHost HostWithSpare = new(new ContainerHostOptions { Spares = 1 });
 
     /// <summary>We, with output that goes nowhere as that of the peers, and once as a caller gets it unasked.</summary>
@@ -19,12 +24,17 @@ internal static class Ours
         yield return new(InitOn, () => RunAsync(workshop, init: true));
         yield return new(Spare, async () => (await HostWithSpare.RunAsync(Silent(workshop, ["/true"]) with { Init = false })).EnsureSuccess());
         yield return new($"{InitOn}, a spare", async () => (await HostWithSpare.RunAsync(Silent(workshop, ["/true"]))).EnsureSuccess());
+        yield return new(KeptIds, async () => await RunAsync(workshop, (await Kept.Value).IdMap));
+        yield return new("ContainerKit, init off, ids automatic", () => RunAsync(workshop, IdMap.Automatic()));
         yield return new($"{InitOn}, output captured", async () => (await Container.RunAsync(Captured(workshop, ["/true"]))).EnsureSuccess());
     }
 
     /// <summary>Runs the program that does nothing.</summary>
     public static async ValueTask RunAsync(Workshop workshop, bool init) =>
         (await Container.RunAsync(Silent(workshop, ["/true"]) with { Init = init })).EnsureSuccess();
+
+    private static async ValueTask RunAsync(Workshop workshop, IdMap map) =>
+        (await Container.RunAsync(Silent(workshop, ["/true"]) with { Init = false, IdMap = map })).EnsureSuccess();
 
     /// <summary>The plan of a run.</summary>
     public static string Explain(Workshop workshop, bool init) => Container.Explain(Silent(workshop, ["/true"]) with { Init = init });
