@@ -131,8 +131,7 @@ public sealed class ContainerHost : IAsyncDisposable
         OptionsCheck.Validate(options);
         if (options.IdMap.NeedsHost)
         {
-            UserLookup.Find(options); // what is wrong is said before anything is made
-            options = options with { IdMap = await _ids.OpenAsync(options.IdMap, cancellationToken).ConfigureAwait(false) };
+            options = await WithIdsAsync(options, cancellationToken).ConfigureAwait(false);
         }
 
         var container = Launch(options, output, onlyEnd);
@@ -153,6 +152,20 @@ public sealed class ContainerHost : IAsyncDisposable
         catch
         {
             await container.DisposeAsync().ConfigureAwait(false);
+            throw;
+        }
+    }
+
+    private async Task<ContainerOptions> WithIdsAsync(ContainerOptions options, CancellationToken cancellationToken)
+    {
+        try
+        {
+            UserLookup.Find(options); // what is wrong is said before anything is made
+            return options with { IdMap = await _ids.OpenAsync(options.IdMap, cancellationToken).ConfigureAwait(false) };
+        }
+        catch (Exception failure)
+        {
+            Telemetry.Begin(options.Command[0])?.End(processId: 0, failure);
             throw;
         }
     }

@@ -45,6 +45,25 @@ public class ExplainTests
         Assert.InRange(Directory.GetFiles("/proc/self/fd").Length, 0, descriptors + 20); // other tests run at the same time
     }
 
+    [Fact]
+    public void A_map_of_ranges_is_written_by_who_may_and_built_on_by_others()
+    {
+        var (ranges, automatic) = (IdMap.Ranges([new(0, 100_000, 10)], [new(0, 200_000, 20)]), IdMap.Automatic(30));
+        var plans = new[] { ranges, automatic }.Select(map => Container.Explain(new() { Command = ["true"], IdMap = map })).ToList();
+
+        if (Environment.IsPrivilegedProcess)
+        {
+            Assert.Contains("0 100000 10", plans[0], StringComparison.Ordinal);
+            Assert.Contains("0 200000 20", plans[0], StringComparison.Ordinal);
+            Assert.Contains("0 1879048192 30", plans[1], StringComparison.Ordinal);
+            return;
+        }
+
+        Assert.All(plans, plan => Assert.Contains("setns(6, CLONE_NEWUSER)", plan, StringComparison.Ordinal));
+        Assert.Contains("0 0 10", plans[0], StringComparison.Ordinal);
+        Assert.Contains("0 0 30", plans[1], StringComparison.Ordinal);
+    }
+
     private static void Compare(string name, ContainerOptions options, string? root = null)
     {
         var file = Repository.PathOf($"tests/ContainerKit.Tests/Launch/{name}.plan.txt");
