@@ -208,6 +208,21 @@ public sealed class AutomaticIdsTests : IDisposable
         Assert.Equal((Errno.ENOENT, "is not there"), await RefusedBecause("is not there", _temp["missing/state"]));
     }
 
+    [Fact(Skip = TestIds.Missing, SkipUnless = nameof(TestIds.Exist), SkipType = typeof(TestIds))]
+    public async Task The_state_directory_of_an_ordinary_user_is_in_its_runtime_directory()
+    {
+        if (Host.IsRoot)
+        {
+            return; // whose is /run/containerkit, and the machine's
+        }
+
+        await using var host = HostProcess.StartThrough(["env", $"XDG_RUNTIME_DIR={_temp.Path}"], "allocate", "-", "1");
+        Assert.StartsWith("0 ", await host.ReadLineAsync(), StringComparison.Ordinal);
+
+        Assert.Equal((UnixFileMode)0x1C0, File.GetUnixFileMode(_temp["containerkit"])); // 0700
+        Assert.Equal(IdBlocks.Find([])[0].Name, Path.GetFileName(Assert.Single(Directory.GetFiles(_temp["containerkit"]))));
+    }
+
     [RootFact]
     public async Task A_read_only_state_directory_is_refused()
     {

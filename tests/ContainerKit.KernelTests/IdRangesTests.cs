@@ -1,3 +1,5 @@
+using ContainerKit.Linux;
+
 namespace ContainerKit.KernelTests;
 
 /// <summary>Maps of several ids, chosen by the caller.</summary>
@@ -159,7 +161,7 @@ public class IdRangesTests
             return; // whose own id has a test of its own
         }
 
-        var (own, group) = (Linux.Syscall.EffectiveUser, Linux.Syscall.EffectiveGroup);
+        var (own, group) = (Syscall.EffectiveUser, Syscall.EffectiveGroup);
         using var temp = new TempDirectory();
         var options = Script.Shell("stat -c %u:%g /tmp/data") with
         {
@@ -191,6 +193,29 @@ public class IdRangesTests
             Assert.Contains($"{file} does not give {Environment.UserName}", refusal.Hint, StringComparison.Ordinal);
             Assert.Contains($"{Environment.UserName}:{(file == "/etc/subuid" ? users : groups)}:5", refusal.Hint, StringComparison.Ordinal);
         }
+    }
+
+    [Fact]
+    public void Lines_that_are_no_ranges_of_this_user_are_passed_over()
+    {
+        using var temp = new TempDirectory();
+        var (name, number) = (Environment.UserName, Syscall.EffectiveUser);
+        var file = temp.Write("subuid", $"""
+            {name}:100:10
+            somebody:200:10
+            # {name}:300:10
+            {name}:x:10
+            {name}:-1:10
+            {name}:400:10:10
+            {name}:500:0
+            {name}:4294967290:10
+            {number}:600:10
+            {name}
+            """);
+
+        Assert.Equal([new HostIdRange(100, 10), new HostIdRange(600, 10)], SubordinateIds.OfThisUser(file));
+        Assert.Contains(new HostIdRange(200, 10), SubordinateIds.OfAll(file));
+        Assert.Empty(SubordinateIds.OfThisUser(temp["missing"]));
     }
 
     [Fact]

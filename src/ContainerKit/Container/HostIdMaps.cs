@@ -1,3 +1,4 @@
+using ContainerKit.Linux;
 using Microsoft.Win32.SafeHandles;
 
 namespace ContainerKit;
@@ -81,7 +82,7 @@ internal sealed class HostIdMaps(ContainerHostOptions options) : IDisposable
     {
         lock (_namespaces)
         {
-            var key = $"{ranges}";
+            var key = $"{Syscall.EffectiveUser} {Syscall.EffectiveGroup} {ranges}"; // another user could not join it
             if (!_namespaces.TryGetValue(key, out var made) || made.IsFaulted)
             {
                 made = _namespaces[key] = MappedNamespace.MakeAsync(options.Launcher, ranges, CancellationToken.None);
@@ -98,9 +99,10 @@ internal sealed class HostIdMaps(ContainerHostOptions options) : IDisposable
         var first = Volatile.Read(ref _next); // not the block that was given free last
         for (var i = 0; i < blocks.Count; i++)
         {
-            if (TryReserve(directory, blocks, (first + i) % blocks.Count, map.Count) is { } taken)
+            var index = (first + i) % blocks.Count;
+            if (TryReserve(directory, blocks, index, map.Count) is { } taken)
             {
-                Volatile.Write(ref _next, first + i + 1);
+                Volatile.Write(ref _next, index + 1);
                 return taken;
             }
         }

@@ -3,7 +3,7 @@ using System.Globalization;
 namespace ContainerKit.TestHost.Verbs;
 
 /// <summary>
-/// allocate STATE COUNT [FIRST IDS]: starts containers that sleep, with ids of their own from a range, until there are
+/// allocate STATE|- COUNT [FIRST IDS]: starts containers that sleep, with ids of their own from a range, until there are
 /// COUNT or no ids are left; prints the map of each, then "done", and waits for the end of its input. What else fails is
 /// printed as its errno.
 /// </summary>
@@ -13,7 +13,7 @@ internal static class Allocate
     {
         await using var host = new ContainerHost(new()
         {
-            StateDirectory = arguments[0],
+            StateDirectory = arguments[0] == "-" ? null : arguments[0],
             IdRanges = arguments.Length > 2 ? [new(Number(arguments[2]), Number(arguments[3]))] : [],
         });
         for (var left = Number(arguments[1]); left > 0; left--)
