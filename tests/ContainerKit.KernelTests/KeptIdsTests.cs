@@ -1,3 +1,4 @@
+using System.Globalization;
 using ContainerKit.Launch;
 using ContainerKit.Linux;
 
@@ -72,6 +73,35 @@ public sealed class KeptIdsTests : IDisposable
 
         await container.DisposeAsync();
         await using var next = await _host.StartAsync(Sleeper with { IdMap = IdMap.Automatic() }, Cancelled);
+    }
+
+    [Fact(Skip = TestIds.Missing, SkipUnless = nameof(TestIds.Exist), SkipType = typeof(TestIds))]
+    public async Task A_further_program_in_a_container_has_its_ids()
+    {
+        await using var kept = await _host.KeepIdsAsync(TestIds.Map, Cancelled);
+        await using var with = await _host.StartAsync(Sleeper with { IdMap = kept.IdMap, User = "7" }, Cancelled);
+        await kept.DisposeAsync();
+        await using var ranges = await _host.StartAsync(Sleeper with { IdMap = TestIds.Map, User = "7" }, Cancelled);
+        await using var automatic = await _host.StartAsync(Sleeper with { IdMap = IdMap.Automatic(), User = "7" }, Cancelled);
+        foreach (var container in new[] { with, ranges, automatic })
+        {
+            await using var process = await container.ExecAsync(
+                new()
+                {
+                    Command = ["sh", "-c", "id -u; id -G; grep CapEff /proc/self/status; exec sleep 1000"],
+                    User = "9:10",
+                    Groups = ["11"],
+                    StandardOutput = StandardStream.Pipe,
+                },
+                Cancelled);
+            using var output = new StreamReader(process.StandardOutput!);
+
+            Assert.Equal("9", await output.ReadLineAsync(Cancelled));
+            Assert.Equal("10 11", await output.ReadLineAsync(Cancelled));
+            Assert.Equal("CapEff:\t0000000000000000", await output.ReadLineAsync(Cancelled));
+            Assert.Equal(HostUser(container) + 2, HostUser(process));
+            await Assert.ThrowsAsync<ArgumentException>(() => container.ExecAsync(new() { Command = ["true"], User = "4000000000" }, Cancelled));
+        }
     }
 
     [Fact(Skip = TestIds.Missing, SkipUnless = nameof(TestIds.Exist), SkipType = typeof(TestIds))]
@@ -164,4 +194,7 @@ public sealed class KeptIdsTests : IDisposable
         Assert.Equal("write EPERM", await host.ReadLineAsync());
         Assert.Contains("It said: newuidmap", await host.ReadLineAsync(), StringComparison.Ordinal);
     }
+
+    private static int HostUser(ContainerProcess process) =>
+        int.Parse(ProcessTree.Find(process.Pid)!.Value.Status("Uid").Split('\t')[0], CultureInfo.InvariantCulture);
 }

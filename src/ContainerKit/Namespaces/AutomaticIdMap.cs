@@ -27,4 +27,7 @@ internal sealed record AutomaticIdMap(uint Count) : IdMap
         var block = IdBlocks.Find([]).FirstOrDefault(new IdBlock(IdBlocks.DefaultFirst, IdBlocks.DefaultFirst, Count));
         In(block.User, block.Group).AddTo(plan, user, group);
     }
+
+    internal override void Enter(LaunchPlan plan, uint user, uint group) =>
+        In(IdBlocks.DefaultFirst, IdBlocks.DefaultFirst).Enter(plan, user, group);
 }

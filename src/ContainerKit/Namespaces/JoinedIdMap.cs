@@ -26,4 +26,6 @@ internal sealed record JoinedIdMap(RangesIdMap Ids, SafeFileHandle UserNamespace
         Ids.AddIdentity(plan, user, group);
         Reservation?.AddTo(plan);
     }
+
+    internal override void Enter(LaunchPlan plan, uint user, uint group) => Ids.Enter(plan, user, group);
 }

@@ -82,6 +82,11 @@ internal sealed record RangesIdMap(IdRanges Users, IdRanges Groups) : IdMap
             ? isIdentity
             : Users.Inside(Syscall.EffectiveUser) == user && Groups.Inside(Syscall.EffectiveGroup) == group;
         plan.MapsIds = !isIdentity && Syscall.Has(Capability.CAP_SYS_ADMIN);
+        Enter(plan, user, group);
+    }
+
+    internal override void Enter(LaunchPlan plan, uint user, uint group)
+    {
         if (AllowsGroups)
         {
             plan.Root.SetGroups([]);
