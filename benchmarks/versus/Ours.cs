@@ -10,10 +10,14 @@ internal static class Ours
     public const string InitOn = "ContainerKit, init on";
     public const string Spare = "ContainerKit, init off, a spare";
 
+    public const string Exec = "ContainerKit, exec into a container that runs";
+
     public const string KeptIds = "ContainerKit, init off, ids kept";
 
     private static readonly Lazy<Task<KeptIds>> Kept = new(
         () => ContainerHost.Default.KeepIdsAsync(IdMap.Ranges([new(0, 100_000, 65_536)], [new(0, 100_000, 65_536)])));
+
+    private static Task<Container>? _running;
 
     private static readonly ContainerHost HostWithSpare = new(new ContainerHostOptions { Spares = 1 });
 
@@ -26,6 +30,7 @@ internal static class Ours
         yield return new($"{InitOn}, a spare", async () => (await HostWithSpare.RunAsync(Silent(workshop, ["/true"]))).EnsureSuccess());
         yield return new(KeptIds, async () => await RunAsync(workshop, (await Kept.Value).IdMap));
         yield return new("ContainerKit, init off, ids automatic", () => RunAsync(workshop, IdMap.Automatic()));
+        yield return new(Exec, () => ExecAsync(workshop));
         yield return new($"{InitOn}, output captured", async () => (await Container.RunAsync(Captured(workshop, ["/true"]))).EnsureSuccess());
     }
 
@@ -35,6 +40,16 @@ internal static class Ours
 
     private static async ValueTask RunAsync(Workshop workshop, IdMap map) =>
         (await Container.RunAsync(Silent(workshop, ["/true"]) with { Init = false, IdMap = map })).EnsureSuccess();
+
+    private static async ValueTask ExecAsync(Workshop workshop)
+    {
+        var container = await (_running ??= StartPausedAsync(ContainerHost.Default, workshop));
+        await using var process = await container.ExecAsync(new() { Command = ["/true"] });
+        if (!(await process.WaitAsync()).IsSuccess)
+        {
+            throw new InvalidOperationException($"{Exec}: {await process.WaitAsync()}");
+        }
+    }
 
     /// <summary>The plan of a run.</summary>
     public static string Explain(Workshop workshop, bool init) => Container.Explain(Silent(workshop, ["/true"]) with { Init = init });

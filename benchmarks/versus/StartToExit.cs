@@ -35,6 +35,7 @@ internal static class StartToExit
         (Ours.Spare, Peers.Crun, 0.2),
         (Ours.Spare, Peers.Runc, 0.08),
         (Ours.InitOn, Ours.InitOff, 1.25),
+        (Ours.Exec, Ours.InitOn, 0.5),
         (Ours.KeptIds, Ours.InitOff, 1.1), // 65,536 ids against one
     ];
 

@@ -8,7 +8,10 @@ public sealed record CopyOnWrite
 {
     private CopyOnWrite(string? directory) => KeptIn = directory;
 
-    /// <summary>Into memory, gone with the container; before Linux 6.6 into the temporary directory, which must be on a disk.</summary>
+    /// <summary>
+    /// Into memory, gone with the container; before Linux 6.6 into the temporary directory, which must be on a disk, and
+    /// which an ordinary user's container can use only with the user itself in its <see cref="IdMap"/>.
+    /// </summary>
     public static CopyOnWrite Temporary { get; } = new((string?)null);
 
     /// <summary>
