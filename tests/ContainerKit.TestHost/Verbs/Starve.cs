@@ -47,14 +47,14 @@ internal static class Starve
         return [await TryAsync(options)];
     }
 
-    /// <summary>With no descriptor left, then one, and so on, until that is enough.</summary>
+    /// <summary>With no descriptor left, here and for the launcher, then one, and so on, until that is enough.</summary>
     private static async Task<List<string>> OfDescriptorsAsync(ContainerOptions options)
     {
-        var (said, most) = (new List<string>(), (ulong)Descriptors().Max() + 80);
+        var (said, most) = (new List<string>(), Descriptors().Max() + 1);
         for (var left = 0; said.LastOrDefault() != Success; left++)
         {
             var taken = new Stack<SafeFileHandle>();
-            using var limited = new Limited(RLIMIT_NOFILE, most);
+            using var limited = new Limited(RLIMIT_NOFILE, (ulong)(most + left));
             try
             {
                 while (true)
