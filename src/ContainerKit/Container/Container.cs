@@ -8,7 +8,7 @@ namespace ContainerKit;
 /// in it at once, and waits until nothing is left; once it ended, that is harmless, and needed for its streams.
 /// Thread-safe, but for the streams.
 /// </summary>
-public sealed class Container : ContainerProcess
+public sealed partial class Container : ContainerProcess
 {
     private readonly ContainerHost _host;
     private readonly ContainerOptions _options;
@@ -110,6 +110,7 @@ public sealed class Container : ContainerProcess
 
     private protected override void OnEnd(ExitStatus? status, Exception? failure)
     {
+        LeaveInside();
         _held?.Dispose();
         _host.Forget(this);
         Telemetry.Gone();

@@ -17,7 +17,8 @@ public sealed class ContainerHost : IAsyncDisposable
     {
         options ??= new();
         options.Validate();
-        _spares = new(options.Launcher, options.Spares);
+        Launcher = options.Launcher;
+        _spares = new(Launcher, options.Spares);
         _ids = new(options);
     }
 
@@ -109,6 +110,9 @@ public sealed class ContainerHost : IAsyncDisposable
             _ids.Dispose();
         }
     }
+
+    /// <summary>Where launchers are run from.</summary>
+    internal Launcher Launcher { get; }
 
     /// <summary>Knows a container no more that is gone.</summary>
     internal void Forget(Container container)

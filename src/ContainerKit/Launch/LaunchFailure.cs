@@ -62,6 +62,10 @@ internal static class LaunchFailure
         ("prlimit64", Errno.EPERM) => "Only CAP_SYS_RESOURCE raises a limit above this process's own hard limit.",
         ("openat2" or "fchdir", _) when $"{step.Cause}".StartsWith("the working directory", StringComparison.Ordinal) =>
             "It must be a directory in the container that its user can enter, and no way into /proc/PID/fd and its like.",
+        (_, Errno.EACCES or Errno.ENOENT or Errno.ENOTDIR) when ReferenceEquals(step.Call, Call.openInside) =>
+            "The container's root sees no such file there, or may not read it.",
+        ("bind", Errno.EADDRNOTAVAIL) => "The container's network has no such address: 127.0.0.1, ::1 or 0.0.0.0 are there.",
+        ("bind", Errno.EADDRINUSE) => "A program of the container, or this process, listens there already: choose another port, or 0 for any.",
         ("mkdirat" or "mknodat" or "move_mount" or "openat2", Errno.ENOENT) =>
             "The root has no such directory or file to mount on and is read-only: make it there, or give the root a copy-on-write layer.",
         ("openat2", Errno.EXDEV) => "Something of the host was left over the container's root, which was therefore not started.",

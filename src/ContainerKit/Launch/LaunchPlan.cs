@@ -133,10 +133,15 @@ internal sealed partial class LaunchPlan : IDisposable
     public void BeginJoined(SafeHandle process, CloneFlags namespaces)
     {
         Because(Frame);
+        Enter(process, namespaces);
+        BeginChild();
+    }
+
+    private void Enter(SafeHandle process, CloneFlags namespaces)
+    {
         _entersContainer = true;
         Outside.Prctl(PrctlOption.PR_SET_DUMPABLE, 0);
         Outside.Join(Inherit(process), namespaces);
-        BeginChild();
     }
 
     private void BeginChild()
@@ -218,7 +223,11 @@ internal sealed partial class LaunchPlan : IDisposable
             return;
         }
 
-        Outside.Last.Fork = Outside.Count + Early.Count + Mapped.Count;
+        if (Outside.Count > 0)
+        {
+            Outside.Last.Fork = Outside.Count + Early.Count + Mapped.Count;
+        }
+
         if (Init)
         {
             Confined.Last.Fork = Count(OfSecondPart) - _init.Count;

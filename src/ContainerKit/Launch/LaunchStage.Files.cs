@@ -22,6 +22,15 @@ internal sealed partial class LaunchStage
         return Keep(ref Add(Call.openat2, root, Data.Add(path), Data.Add(how), 24));
     }
 
+    /// <summary>The same in the root there is, of a path that somebody else may have laid out, for reading without waiting.</summary>
+    public Descriptor OpenInside(string path)
+    {
+        const OpenFlags flags = OpenFlags.O_RDONLY | OpenFlags.O_NONBLOCK | OpenFlags.O_NOCTTY;
+        var opened = OpenInRoot(OpenDirectory(Data.Add("/")), path, flags);
+        Last.Call = Call.openInside;
+        return opened;
+    }
+
     /// <summary>read(2) of at least one byte: waits, and fails when the other end is closed.</summary>
     public void ReadByte(Descriptor file) => Add(Call.read, file, Data.Reserve(1), 1).Least = 1;
 

@@ -162,6 +162,12 @@ internal sealed partial class LaunchStage
     /// <summary>Goes on with the plan's second part, once it is there.</summary>
     public void Continue() => Add(Call.@continue);
 
+    /// <summary>Stays, and goes on in a process of its own each time a second part comes.</summary>
+    public void Reside() => Add(Call.reside);
+
+    /// <summary>exit_group(2).</summary>
+    public void Exit() => Add(Call.exit_group, 0);
+
     /// <summary>The role of the launcher that stays outside.</summary>
     public void Supervise(Descriptor control, Descriptor pidfd) => Add(Call.supervise, control, pidfd);
 

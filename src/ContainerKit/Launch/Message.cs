@@ -20,6 +20,9 @@ internal enum MessageKind
 
     /// <summary>A terminal was made for the program; its master is attached.</summary>
     TerminalMade = 5,
+
+    /// <summary>What a resident was to open is open, and attached.</summary>
+    Opened = 6,
 }
 
 /// <summary>Why a step failed, as it comes over the setup channel; struct failure of launcher.c.</summary>

@@ -3,7 +3,7 @@
  *
  * It is freestanding and single-threaded, and decides nothing. A plan has two parts, mapped at fixed addresses, so every
  * pointer in it is a number the host knows. The second part comes with the first, or over the setup channel once the host
- * knows it. Four roles: run a plan, supervise PID 1, be PID 1 (init); resident comes later.
+ * knows it. Four roles: run a plan, supervise PID 1, be PID 1 (init), stay and run parts that come (resident).
  * It inherits the plan as descriptor 3 and the setup channel as 4. Build with ./build-launcher.
  */
 
@@ -24,7 +24,7 @@ typedef unsigned long u64;
 
 enum { PLAN = 3, SETUP = 4 };                                       /* inherited descriptors */
 enum { STORE_NOTHING = 0, STORE_NUMBER = 4, STORE_DIGITS = 10 };    /* what becomes of a result */
-enum { ROLE_SUPERVISE = 0xfff0, ROLE_INIT, ROLE_CONTINUE };         /* numbers that no system call has */
+enum { ROLE_SUPERVISE = 0xfff0, ROLE_INIT, ROLE_CONTINUE, ROLE_RESIDENT }; /* numbers that no system call has */
 enum { MESSAGE_PROGRAM_EXITED = 2, MESSAGE_INIT_EXITED = 3 };
 
 /* One system call. The host's encoder writes the same layout; a test compares the two. */
@@ -39,9 +39,7 @@ struct step {
     u64 argument[6];
 };
 
-struct part {
-    u64 first_step; /* offset */
-};
+struct part { u64 first_step; }; /* its offset */
 
 struct failure {
     u32 part, step;
@@ -66,8 +64,8 @@ struct pollfd {
 
 #if defined(__x86_64__)
 
-enum { SYS_read = 0, SYS_write = 1, SYS_close = 3, SYS_lseek = 8, SYS_mmap = 9, SYS_recvmsg = 47, SYS_wait4 = 61,
-       SYS_kill = 62, SYS_rt_sigtimedwait = 128, SYS_exit_group = 231, SYS_ppoll = 271, SYS_pidfd_send_signal = 424 };
+enum { SYS_read = 0, SYS_write = 1, SYS_close = 3, SYS_lseek = 8, SYS_mmap = 9, SYS_recvmsg = 47, SYS_clone = 56,
+       SYS_wait4 = 61, SYS_kill = 62, SYS_rt_sigtimedwait = 128, SYS_exit_group = 231, SYS_ppoll = 271, SYS_pidfd_send_signal = 424 };
 
 static long call6(long number, long a, long b, long c, long d, long e, long f)
 {
@@ -82,8 +80,8 @@ __asm__(".globl _start\n_start:\n\txor %ebp, %ebp\n\tcall launch\n");
 
 #elif defined(__aarch64__)
 
-enum { SYS_read = 63, SYS_write = 64, SYS_close = 57, SYS_lseek = 62, SYS_mmap = 222, SYS_recvmsg = 212, SYS_wait4 = 260,
-       SYS_kill = 129, SYS_rt_sigtimedwait = 137, SYS_exit_group = 94, SYS_ppoll = 73, SYS_pidfd_send_signal = 424 };
+enum { SYS_read = 63, SYS_write = 64, SYS_close = 57, SYS_lseek = 62, SYS_mmap = 222, SYS_recvmsg = 212, SYS_clone = 220,
+       SYS_wait4 = 260, SYS_kill = 129, SYS_rt_sigtimedwait = 137, SYS_exit_group = 94, SYS_ppoll = 73, SYS_pidfd_send_signal = 424 };
 
 static long call6(long number, long a, long b, long c, long d, long e, long f)
 {
@@ -158,11 +156,8 @@ __attribute__((noreturn)) static void init(int control, int program)
     u64 all = ~0UL;
     for (;;) {
         long signal = CALL(rt_sigtimedwait, &all, 0, 0, sizeof all, 0, 0);
-        if (signal != SIGCHLD) {
-            if (signal > 0)
-                CALL(kill, program, signal, 0, 0, 0, 0);
-            continue;
-        }
+        if (signal > 0 && signal != SIGCHLD)
+            CALL(kill, program, signal, 0, 0, 0, 0);
         int status = 0;
         long child;
         while ((child = CALL(wait4, -1, &status, WNOHANG, 0, 0, 0)) > 0) {
@@ -239,6 +234,25 @@ static void receive_part(void)
     CALL(close, received->descriptor[0], 0, 0, 0, 0, 0);
 }
 
+/* Stays, and gives 0 in a process of its own for each part that comes, one after the other. */
+static long reside(void)
+{
+    enum { POLLIN = 1, POLLHUP = 16, SIGCHLD = 17 };
+    for (;;) {
+        int status = 0;
+        struct pollfd polled = {SETUP, POLLIN, 0};
+        CALL(ppoll, &polled, 1, 0, 0, 0, 0);
+        if (polled.revents & POLLHUP)
+            leave(0);
+        long child = CALL(clone, SIGCHLD, 0, 0, 0, 0, 0);
+        if (child <= 0)
+            return child;
+        CALL(wait4, child, &status, 0, 0, 0, 0);
+        if (status & 0x7f) /* by a signal, so it could not say so itself */
+            report(SETUP, MESSAGE_PROGRAM_EXITED, status);
+    }
+}
+
 static const struct step *first_step(u64 part)
 {
     return (const struct step *)(part + ((const struct part *)part)->first_step);
@@ -263,7 +277,7 @@ __attribute__((noreturn)) static void run(int is_whole)
                 steps = step = first_step(SECOND_PART_ADDRESS);
                 continue;
             }
-            result = call6(step->call, a[0], a[1], a[2], a[3], a[4], a[5]);
+            result = step->call == ROLE_RESIDENT ? reside() : call6(step->call, a[0], a[1], a[2], a[3], a[4], a[5]);
             int failed = result < 0 && result >= -LAST_ERRNO;
             if (failed ? !tolerated(step, result) : result < step->least)
                 fail(MOVED_SETUP ? MOVED_SETUP : SETUP, part, (u32)(step - steps), result);

@@ -80,6 +80,7 @@ internal enum AddressFamily
 {
     AF_UNIX = 1,
     AF_INET = 2,
+    AF_INET6 = 10,
 }
 
 /// <summary>Flags of send(2) and recv(2).</summary>

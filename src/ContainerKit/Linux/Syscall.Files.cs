@@ -246,6 +246,9 @@ internal struct FileStatus
 
     public readonly bool IsDirectory => IsA(FileType.S_IFDIR);
 
+    /// <summary>Whether it is a regular file.</summary>
+    public readonly bool IsRegularFile => IsA(FileType.S_IFREG);
+
     public readonly bool IsClosedToOthers => (Mode & 0x3F) == 0; // 077
 
     public readonly bool IsA(FileType type) => (Mode & (uint)FileType.S_IFMT) == (uint)type;

@@ -1,0 +1,89 @@
+using System.Net;
+using System.Net.Sockets;
+using ContainerKit.Launch;
+using ContainerKit.Linux;
+using Microsoft.Win32.SafeHandles;
+
+namespace ContainerKit;
+
+public sealed partial class Container
+{
+    private Resident? _resident;
+
+    /// <summary>
+    /// Opens a file of the container, as its programs see it, for reading here: a path in there that leads through links to
+    /// a regular file, and not out of the container. A file of /proc that tells of its reader tells of this process.
+    /// </summary>
+    /// <exception cref="ArgumentException">The path is not absolute, or holds a NUL character.</exception>
+    /// <exception cref="LaunchException">There is no such file, it is none, or the container has ended.</exception>
+    public async Task<FileStream> OpenReadAsync(string path, CancellationToken cancellationToken = default)
+    {
+        ArgumentNullException.ThrowIfNull(path);
+        if (!path.StartsWith('/') || path.Contains('\0', StringComparison.Ordinal))
+        {
+            throw new ArgumentException("The path must be absolute, and without NUL.", nameof(path));
+        }
+
+        var cause = $"the file '{path}'";
+        var file = await OpenAsync(cause, stage => stage.OpenInside(path), cancellationToken).ConfigureAwait(false);
+        if (Syscall.Status(file).IsRegularFile)
+        {
+            return new(file, FileAccess.Read);
+        }
+
+        file.Dispose();
+        throw new LaunchException($"openat2(\"{path}\")", cause, "openat2", Errno.EINVAL, "It is no regular file; only these are read.");
+    }
+
+    /// <summary>
+    /// Listens in the container's own network, on an address that its programs can connect to, as the loopback's, and which
+    /// this process accepts from. Disposing the socket ends that; so does nothing else.
+    /// </summary>
+    /// <exception cref="ArgumentException">The container has the host's network: listen there without it.</exception>
+    /// <exception cref="LaunchException">The address is taken or not there, or the container has ended.</exception>
+    public async Task<Socket> ListenAsync(IPEndPoint endPoint, CancellationToken cancellationToken = default)
+    {
+        ArgumentNullException.ThrowIfNull(endPoint);
+        if (!_options.Namespaces.HasFlag(NamespaceKinds.Network))
+        {
+            throw new ArgumentException("The container has the host's network: listen there, with a Socket of your own.", nameof(endPoint));
+        }
+
+        using var listener = await OpenAsync($"the address {endPoint}", stage => stage.Listen(endPoint), cancellationToken).ConfigureAwait(false);
+        var handle = new SafeSocketHandle(listener.DangerousGetHandle(), ownsHandle: true);
+        listener.SetHandleAsInvalid();
+        return new(handle);
+    }
+
+    private Task<SafeFileHandle> OpenAsync(string cause, Func<LaunchStage, Descriptor> open, CancellationToken cancellationToken)
+    {
+        cancellationToken.ThrowIfCancellationRequested();
+        var user = UserLookup.Find(_options);
+        var part = LaunchPlan.Opening(cause, plan => _options.IdMap.Enter(plan, user.User, user.Group), open);
+        return Inside().OpenAsync(part, cancellationToken);
+    }
+
+    /// <summary>The launcher in the container's namespaces, of which a live container has one once it was needed.</summary>
+    private Resident Inside()
+    {
+        lock (_executed)
+        {
+            if (_resident is { IsThere: true })
+            {
+                return _resident;
+            }
+
+            using var joined = _launched.OpenJoinable() ?? throw LaunchFailure.ContainerGone();
+            return _resident = Resident.Start(
+                _host.Launcher, LaunchPlan.Residing("the container's namespaces", joined, (CloneFlags)_options.Namespaces));
+        }
+    }
+
+    private void LeaveInside()
+    {
+        lock (_executed)
+        {
+            _resident?.Dispose();
+        }
+    }
+}

@@ -1,0 +1,38 @@
+using System.Runtime.InteropServices;
+using ContainerKit.Linux;
+
+namespace ContainerKit.Launch;
+
+/// <summary>The plan of a launcher that stays in the namespaces of a container, and of what it is asked to do there.</summary>
+internal sealed partial class LaunchPlan
+{
+    /// <summary>
+    /// A plan whose launcher stays in namespaces of the process that a pidfd stands for. It is in its pid namespace no
+    /// more than the host: nothing in there sees it.
+    /// </summary>
+    public static LaunchPlan Residing(object cause, SafeHandle process, CloneFlags namespaces) => Make(plan =>
+    {
+        plan.Init = false;
+        plan.Because(cause);
+        plan.Enter(process, namespaces & ~CloneFlags.CLONE_NEWPID);
+        plan.Outside.Reside();
+        plan.Outside.Continue();
+    });
+
+    /// <summary>A second part that opens something in there, as the identity it takes on first, and sends it to the host.</summary>
+    public static LaunchPlan Opening(object cause, Action<LaunchPlan> takeIdentity, Func<LaunchStage, Descriptor> open) => Make(plan =>
+    {
+        plan.Init = false;
+        plan._entersContainer = true;
+        plan.Because(cause);
+        takeIdentity(plan);
+        var stage = plan.Root;
+        stage.Prctl(PrctlOption.PR_SET_PDEATHSIG, (long)Signal.SIGKILL); // a change of ids clears it
+        var sent = new HandOver(stage.Data);
+        var opened = open(stage);
+        stage.Duplicate(opened, 1);
+        stage.KeepResultAt(sent.Add().Place);
+        sent.Send(stage, Setup, new Message(MessageKind.Opened, 0));
+        stage.Exit();
+    });
+}
