@@ -111,6 +111,7 @@ public sealed partial class Container : ContainerProcess
     private protected override void OnEnd(ExitStatus? status, Exception? failure)
     {
         LeaveInside();
+        ForgetMounts();
         _held?.Dispose();
         _host.Forget(this);
         Telemetry.Gone();

@@ -26,6 +26,44 @@ internal static class ContainerPlan
         End(plan, options, user, root, FindPseudoterminals(plan, options, root));
     });
 
+    /// <summary>All that adds a mount to a container that runs.</summary>
+    public static LaunchPlan MakeMount(ContainerOptions options, SafeFileHandle process, SafeFileHandle mounts, Mount mount) =>
+        LaunchPlan.Make(plan =>
+        {
+            BeginOutside(plan, options, process, mounts);
+            plan.Because("the container's root");
+            var root = plan.Pivoted.OpenDirectory(plan.Pivoted.Data.Add("/"));
+            plan.Because(mount);
+            var tree = mount.AddTo(plan, root);
+            plan.End();
+            plan.Finish(tree);
+        });
+
+    /// <summary>All that takes one away again.</summary>
+    public static LaunchPlan MakeUnmount(
+        ContainerOptions options, SafeFileHandle process, SafeFileHandle mounts, string target, SafeFileHandle mount) =>
+        LaunchPlan.Make(plan =>
+        {
+            BeginOutside(plan, options, process, mounts);
+            plan.Because($"the mount at '{target}'");
+            var descriptors = plan.Inside.Open(Descriptor.WorkingDirectory, "/proc/self/fd", OpenFlags.O_PATH);
+            plan.Pivoted.Unmount(descriptors, plan.Inherit(mount)); // whatever its path leads to by now
+            plan.End();
+            plan.Finish(null);
+        });
+
+    private static void BeginOutside(LaunchPlan plan, ContainerOptions options, SafeFileHandle process, SafeFileHandle mounts)
+    {
+        var user = UserLookup.Find(options);
+        plan.Init = false;
+        plan.Namespaces = default;
+        plan.BeginOutside(process, (CloneFlags)options.Namespaces);
+        plan.Because(options.IdMap);
+        options.IdMap.Enter(plan, user.User, user.Group);
+        plan.Because("the container's mount namespace");
+        plan.Pivoted.Join(plan.Inherit(mounts), CloneFlags.CLONE_NEWNS);
+    }
+
     private static Descriptor FindPseudoterminals(LaunchPlan plan, ContainerOptions options, Descriptor root)
     {
         plan.Because(LaunchFailure.Terminal);

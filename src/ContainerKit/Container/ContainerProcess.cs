@@ -92,7 +92,7 @@ public abstract class ContainerProcess : IAsyncDisposable
         await _ended.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
         _streams.Dispose();
         Terminal?.Dispose();
-        _launched.TakeTerminal()?.Dispose();
+        _launched.TakeOpened()?.Dispose();
         GC.SuppressFinalize(this);
     }
 
@@ -120,7 +120,7 @@ public abstract class ContainerProcess : IAsyncDisposable
     internal virtual Task StartedAsync(CancellationToken cancellationToken) => _launched.Started.WaitAsync(cancellationToken);
 
     /// <summary>Takes the terminal of a program that was started, if it has one.</summary>
-    internal void OpenTerminal() => Terminal = _launched.TakeTerminal() is { } master ? ContainerTerminal.Open(master) : null;
+    internal void OpenTerminal() => Terminal = _launched.TakeOpened() is { } master ? ContainerTerminal.Open(master) : null;
 
     /// <summary>Kills it, at once and without waiting.</summary>
     internal void Kill() => _launched.Send(Signal.SIGKILL);

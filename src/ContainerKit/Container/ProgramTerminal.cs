@@ -24,7 +24,7 @@ internal sealed record ProgramTerminal(TerminalSize Size, bool TakesErrors)
         stage.Unlock(master);
         stage.SetSize(master, Size.ForKernel);
         var slave = stage.OpenSlave(master); // before the host has the master, and would read that nobody has it open
-        sent.Send(stage, LaunchPlan.Control, new Message(MessageKind.TerminalMade, 0));
+        sent.Send(stage, LaunchPlan.Control, new Message(MessageKind.Opened, 0));
         stage.Control(slave);
         for (var number = 0; number < (TakesErrors ? 3 : 2); number++)
         {

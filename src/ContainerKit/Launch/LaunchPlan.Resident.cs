@@ -28,11 +28,15 @@ internal sealed partial class LaunchPlan
         takeIdentity(plan);
         var stage = plan.Root;
         stage.Prctl(PrctlOption.PR_SET_PDEATHSIG, (long)Signal.SIGKILL); // a change of ids clears it
-        var sent = new HandOver(stage.Data);
-        var opened = open(stage);
-        stage.Duplicate(opened, 1);
-        stage.KeepResultAt(sent.Add().Place);
-        sent.Send(stage, Setup, new Message(MessageKind.Opened, 0));
+        Send(stage, open(stage), Setup);
         stage.Exit();
     });
+
+    private static void Send(LaunchStage stage, Descriptor opened, Descriptor channel)
+    {
+        var sent = new HandOver(stage.Data);
+        stage.Duplicate(opened, 1);
+        stage.KeepResultAt(sent.Add().Place);
+        sent.Send(stage, channel, new Message(MessageKind.Opened, 0));
+    }
 }

@@ -137,6 +137,19 @@ internal sealed partial class LaunchPlan : IDisposable
         BeginChild();
     }
 
+    /// <summary>
+    /// The same for a child that sees the host's files until it joins the container's mount namespace; with a copy of the
+    /// host's mounts of its own.
+    /// </summary>
+    public void BeginOutside(SafeHandle process, CloneFlags namespaces)
+    {
+        const CloneFlags later = CloneFlags.CLONE_NEWNS | CloneFlags.CLONE_NEWPID | CloneFlags.CLONE_NEWTIME;
+        Because(Frame);
+        Enter(process, namespaces & ~later);
+        Outside.Unshare(CloneFlags.CLONE_NEWNS);
+        BeginChild();
+    }
+
     private void Enter(SafeHandle process, CloneFlags namespaces)
     {
         _entersContainer = true;
@@ -207,6 +220,18 @@ internal sealed partial class LaunchPlan : IDisposable
         AddPassed();
         Program.CloseFrom(3 + PassedCount, CloseRangeFlags.CLOSE_RANGE_CLOEXEC);
         Program.Execute(paths, arguments, environment);
+    }
+
+    /// <summary>Adds the last steps of a child that becomes no program: it sends the host what it opened, if anything, and ends.</summary>
+    public void Finish(Descriptor? opened)
+    {
+        if (opened is { } descriptor)
+        {
+            Send(Program, descriptor, Control);
+        }
+
+        Program.Write(Control, _second.Add(new Message(MessageKind.Started, 0)), sizeof(long));
+        Program.Exit();
     }
 
     /// <summary>The first part as the launcher reads it, once it is encoded.</summary>

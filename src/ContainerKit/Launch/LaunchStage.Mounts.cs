@@ -98,6 +98,13 @@ internal sealed partial class LaunchStage
         Add(Call.pivot_root, Data.Add("."), Data.Add("."));
     }
 
+    /// <summary>umount2(2) of what a descriptor stands for, by its name in a directory of /proc/PID/fd.</summary>
+    public void Unmount(Descriptor descriptors, Descriptor mount)
+    {
+        ChangeDirectory(descriptors);
+        Add(Call.umount2, Data.Add(FormattableString.Invariant($"{mount.Value}")), (long)UnmountFlags.MNT_DETACH);
+    }
+
     /// <summary>Takes away what was the root; the working directory is the new one.</summary>
     public void LeaveOldRoot()
     {

@@ -15,7 +15,7 @@ internal sealed class LaunchedProcess
     private readonly TaskCompletionSource _started = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private readonly TaskCompletionSource<WaitStatus> _ended = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private LaunchPlan? _plan;
-    private SafeFileHandle? _pidOne, _terminal;
+    private SafeFileHandle? _pidOne, _opened;
     private EventLoop.Watch _controlWatch, _setupWatch, _pidOneWatch;
     private WaitStatus? _program, _init;
     private LaunchException? _failure;
@@ -122,6 +122,36 @@ internal sealed class LaunchedProcess
         }
     }
 
+    /// <summary>The same, with its mount namespace; null when it is gone.</summary>
+    public (SafeFileHandle Process, SafeFileHandle Mounts)? OpenMounts()
+    {
+        var process = OpenJoinable();
+        try
+        {
+            if (process is not null && ProcessNumbers.Of(process) is > 0 and var id)
+            {
+                var mounts = Syscall.Open($"/proc/{id}/ns/mnt", OpenFlags.O_RDONLY);
+                if (ProcessNumbers.Of(process) == id) // or the number was another's by then
+                {
+                    return (process, mounts);
+                }
+
+                mounts.Dispose();
+            }
+        }
+        catch (LinuxException gone) when (gone.Errno is Errno.ENOENT or Errno.ESRCH)
+        {
+        }
+        catch
+        {
+            process?.Dispose();
+            throw;
+        }
+
+        process?.Dispose();
+        return null;
+    }
+
     /// <summary>Sends a signal to PID 1; an init passes it on to the program. Harmless when the container is gone.</summary>
     public void Send(Signal signal)
     {
@@ -144,10 +174,10 @@ internal sealed class LaunchedProcess
     }
 
     /// <summary>
-    /// The master of the program's terminal, if there is one and it was not taken yet; it is the taker's to dispose, after
-    /// the end, too. It is there once <see cref="Started"/> completed.
+    /// What was opened for the host, such as the master of the program's terminal, if that was not taken yet; it is the
+    /// taker's to dispose, after the end, too. It is there once <see cref="Started"/> completed.
     /// </summary>
-    public SafeFileHandle? TakeTerminal() => Interlocked.Exchange(ref _terminal, null);
+    public SafeFileHandle? TakeOpened() => Interlocked.Exchange(ref _opened, null);
 
     private void Watch(LaunchPlan plan, bool onlyEnd)
     {
@@ -259,8 +289,8 @@ internal sealed class LaunchedProcess
                 case MessageKind.InitMade:
                     OnInitMade(attached);
                     break;
-                case MessageKind.TerminalMade:
-                    OnTerminalMade(attached);
+                case MessageKind.Opened:
+                    OnOpened(attached);
                     break;
                 case MessageKind.ProgramExited:
                     _program = new(message.Status);
@@ -287,10 +317,10 @@ internal sealed class LaunchedProcess
         }
     }
 
-    private void OnTerminalMade(SafeFileHandle? master)
+    private void OnOpened(SafeFileHandle? opened)
     {
-        _terminal = master;
-        if (master is null)
+        _opened = opened;
+        if (opened is null)
         {
             FailWithoutDescriptors();
         }

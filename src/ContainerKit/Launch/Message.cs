@@ -18,11 +18,8 @@ internal enum MessageKind
     /// <summary>PID 1 was made; a descriptor that stands for it is attached.</summary>
     InitMade = 4,
 
-    /// <summary>A terminal was made for the program; its master is attached.</summary>
-    TerminalMade = 5,
-
-    /// <summary>What a resident was to open is open, and attached.</summary>
-    Opened = 6,
+    /// <summary>Something was opened for the host, such as the master of a terminal, and is attached.</summary>
+    Opened = 5,
 }
 
 /// <summary>Why a step failed, as it comes over the setup channel; struct failure of launcher.c.</summary>

@@ -35,13 +35,13 @@ public sealed record DeviceMount : Mount
         }
     }
 
-    internal override void AddTo(LaunchPlan plan, Descriptor root)
+    internal override Descriptor AddTo(LaunchPlan plan, Descriptor root)
     {
         const MountAttributes quiet = MountAttributes.MOUNT_ATTR_NOSUID | MountAttributes.MOUNT_ATTR_NOEXEC;
         Check();
         var tree = plan.Inside.CloneTree(Descriptor.WorkingDirectory, Source);
         plan.Inside.SetMountAttributes(tree, quiet | MountAttributes.MOUNT_ATTR_RDONLY);
-        plan.Pivoted.Attach(tree, MountPoint.Make(plan.Pivoted, root, Target, isDirectory: false));
+        return Attach(plan, root, tree, isDirectory: false);
     }
 
     /// <summary>

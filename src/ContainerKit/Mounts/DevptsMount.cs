@@ -12,11 +12,10 @@ public sealed record DevptsMount : Mount
     {
     }
 
-    internal override void AddTo(LaunchPlan plan, Descriptor root)
+    internal override Descriptor AddTo(LaunchPlan plan, Descriptor root)
     {
         const MountAttributes quiet = MountAttributes.MOUNT_ATTR_NOSUID | MountAttributes.MOUNT_ATTR_NOEXEC;
-        plan.Pivoted.Attach(
-            plan.Root.MakeFileSystem("devpts", quiet, "newinstance,ptmxmode=0666,mode=0620"),
-            MountPoint.Make(plan.Pivoted, root, Target, isDirectory: true));
+        return Attach(
+            plan, root, plan.Root.MakeFileSystem("devpts", quiet, "newinstance,ptmxmode=0666,mode=0620"), isDirectory: true);
     }
 }

@@ -47,11 +47,11 @@ public abstract record HostMount : Mount
         }
     }
 
-    internal override void AddTo(LaunchPlan plan, Descriptor root)
+    internal override Descriptor AddTo(LaunchPlan plan, Descriptor root)
     {
         var status = Status();
         CheckPropagation(status);
-        plan.Pivoted.Attach(Take(plan), MountPoint.Make(plan.Pivoted, root, Target, status.IsDirectory));
+        return Attach(plan, root, Take(plan), status.IsDirectory);
     }
 
     /// <summary>What it is, with links followed; nothing when it is not there, which the start will say.</summary>

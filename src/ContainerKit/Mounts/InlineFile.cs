@@ -32,7 +32,7 @@ public sealed record InlineFile : Mount
         }
     }
 
-    internal override void AddTo(LaunchPlan plan, Descriptor root)
+    internal override Descriptor AddTo(LaunchPlan plan, Descriptor root)
     {
         // Trees can be cloned only from what is attached.
         var memory = new TmpfsMount(Target) { Size = new(Content.Length + 8192) }.Make(plan.Root);
@@ -41,6 +41,6 @@ public sealed record InlineFile : Mount
         var file = plan.Root.CloneTree(memory, "content");
         plan.Root.SetMountAttributes(
             file, MountAttributes.MOUNT_ATTR_RDONLY | MountAttributes.MOUNT_ATTR_NOSUID | MountAttributes.MOUNT_ATTR_NODEV);
-        plan.Pivoted.Attach(file, MountPoint.Make(plan.Pivoted, root, Target, isDirectory: false));
+        return Attach(plan, root, file, isDirectory: false);
     }
 }

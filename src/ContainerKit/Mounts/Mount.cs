@@ -18,5 +18,12 @@ public abstract record Mount
     internal virtual CloneFlags Needs => default;
 
     /// <summary>Adds the steps: what is of the host inside, the rest in the container's root.</summary>
-    internal abstract void AddTo(LaunchPlan plan, Descriptor root);
+    internal abstract Descriptor AddTo(LaunchPlan plan, Descriptor root);
+
+    /// <summary>Attaches a tree at the target, and gives it back.</summary>
+    private protected Descriptor Attach(LaunchPlan plan, Descriptor root, Descriptor tree, bool isDirectory)
+    {
+        plan.Pivoted.Attach(tree, MountPoint.Make(plan.Pivoted, root, Target, isDirectory));
+        return tree;
+    }
 }

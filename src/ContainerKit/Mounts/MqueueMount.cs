@@ -16,11 +16,10 @@ public sealed record MqueueMount : Mount
 
     internal override CloneFlags Needs => CloneFlags.CLONE_NEWIPC;
 
-    internal override void AddTo(LaunchPlan plan, Descriptor root)
+    internal override Descriptor AddTo(LaunchPlan plan, Descriptor root)
     {
         const MountAttributes inert =
             MountAttributes.MOUNT_ATTR_NOSUID | MountAttributes.MOUNT_ATTR_NODEV | MountAttributes.MOUNT_ATTR_NOEXEC;
-        plan.Pivoted.Attach(
-            plan.Root.MakeFileSystem("mqueue", inert), MountPoint.Make(plan.Pivoted, root, Target, isDirectory: true));
+        return Attach(plan, root, plan.Root.MakeFileSystem("mqueue", inert), isDirectory: true);
     }
 }

@@ -65,7 +65,7 @@ public sealed record OverlayMount : Mount
         $"OverlayMount {{ Target = {Target}, LowerDirectories = {string.Join(':', LowerDirectories)}, "
         + $"Upper = {Upper}, Work = {Work} }}";
 
-    internal override void AddTo(LaunchPlan plan, Descriptor root)
+    internal override Descriptor AddTo(LaunchPlan plan, Descriptor root)
     {
         var layers = OverlayLayers.Begin(plan, ByteSize.KiB(256));
         var lower = LowerDirectories.Select((path, index) => AddLower(plan, layers, path, index));
@@ -79,7 +79,7 @@ public sealed record OverlayMount : Mount
         }
 
         var tree = OverlayLayers.Join(plan, layers, options, Upper is null ? MountAttributes.MOUNT_ATTR_RDONLY : 0);
-        plan.Pivoted.Attach(tree, MountPoint.Make(plan.Pivoted, root, Target, isDirectory: true));
+        return Attach(plan, root, tree, isDirectory: true);
     }
 
     private static string AddLower(LaunchPlan plan, Descriptor layers, string path, int index)

@@ -17,9 +17,9 @@ public sealed record SysfsMount : Mount
 
     internal override CloneFlags Needs => CloneFlags.CLONE_NEWNET;
 
-    internal override void AddTo(LaunchPlan plan, Descriptor root)
+    internal override Descriptor AddTo(LaunchPlan plan, Descriptor root)
     {
         var tree = plan.Pivoted.CloneTree(root, "sys", OpenTreeFlags.AT_RECURSIVE | OpenTreeFlags.AT_SYMLINK_NOFOLLOW);
-        plan.Pivoted.Attach(tree, MountPoint.Make(plan.Pivoted, root, Target, isDirectory: true));
+        return Attach(plan, root, tree, isDirectory: true);
     }
 }

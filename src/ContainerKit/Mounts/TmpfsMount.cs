@@ -30,8 +30,8 @@ public sealed record TmpfsMount : Mount
         }
     }
 
-    internal override void AddTo(LaunchPlan plan, Descriptor root) =>
-        plan.Pivoted.Attach(Make(plan.Root), MountPoint.Make(plan.Pivoted, root, Target, isDirectory: true));
+    internal override Descriptor AddTo(LaunchPlan plan, Descriptor root) =>
+        Attach(plan, root, Make(plan.Root), isDirectory: true);
 
     /// <summary>Makes the file system, attached nowhere yet.</summary>
     internal Descriptor Make(LaunchStage stage, MountAttributes attributes = default) =>
