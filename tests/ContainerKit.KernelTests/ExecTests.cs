@@ -230,7 +230,7 @@ public class ExecTests
             await Eventually.Ends(process.WaitAsync(Token));
         }
 
-        await OutputAsync(container, "touch /tmp/enough");
+        await using var last = await container.ExecAsync(Shell("touch /tmp/enough"), Token); // which it may trace, and take along
         var got = (await Eventually.Ends(output.ReadToEndAsync(Token))).Split('\n', StringSplitOptions.RemoveEmptyEntries);
 
         // Of the programs it may see all: they are in the same container.

@@ -80,6 +80,29 @@ public class ResidentTests
         await Assert.ThrowsAsync<SocketException>(() => other.ConnectAsync((IPEndPoint)listener.LocalEndPoint!, Token).AsTask());
     }
 
+    [PythonFact]
+    public async Task The_host_connects_to_a_program_that_listens()
+    {
+        var server = Script.Python("""
+            import socket
+            server = socket.create_server(('127.0.0.1', 8080))
+            print('ready', flush=True)
+            connection, peer = server.accept()
+            connection.sendall(b'hello ' + peer[0].encode())
+            """) with { StandardOutput = StandardStream.Pipe };
+        await using var container = await Container.StartAsync(server, Token);
+        using var output = new StreamReader(container.StandardOutput!);
+        Assert.Equal("ready", await output.ReadLineAsync(Token));
+        var refusal = await Assert.ThrowsAsync<LaunchException>(() => container.ConnectAsync(new(IPAddress.Loopback, 81), Token));
+        Assert.Equal(("connect", Errno.ECONNREFUSED), (refusal.Call, refusal.Errno));
+        var beyond = await Assert.ThrowsAsync<LaunchException>(() => container.ConnectAsync(new(IPAddress.Parse("192.0.2.1"), 81), Token));
+        Assert.Equal(Errno.ENETUNREACH, beyond.Errno);
+
+        using var socket = await container.ConnectAsync(new(IPAddress.Loopback, 8080), Token);
+        using var stream = new StreamReader(new NetworkStream(socket));
+        Assert.Equal("hello 127.0.0.1", await Eventually.Ends(stream.ReadToEndAsync(Token)));
+    }
+
     [Fact]
     public async Task A_listener_for_any_port_and_family()
     {

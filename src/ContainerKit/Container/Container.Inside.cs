@@ -41,17 +41,29 @@ public sealed partial class Container
     /// </summary>
     /// <exception cref="ArgumentException">The container has the host's network: listen there without it.</exception>
     /// <exception cref="LaunchException">The address is taken or not there, or the container has ended.</exception>
-    public async Task<Socket> ListenAsync(IPEndPoint endPoint, CancellationToken cancellationToken = default)
+    public Task<Socket> ListenAsync(IPEndPoint endPoint, CancellationToken cancellationToken = default) =>
+        OpenSocketAsync(endPoint, stage => stage.Listen(endPoint), cancellationToken);
+
+    /// <summary>
+    /// Connects to a program of the container that listens in its own network, at an address as its programs see it.
+    /// </summary>
+    /// <exception cref="ArgumentException">The container has the host's network: connect there without it.</exception>
+    /// <exception cref="LaunchException">Nothing listens there, or the container has ended.</exception>
+    public Task<Socket> ConnectAsync(IPEndPoint endPoint, CancellationToken cancellationToken = default) =>
+        OpenSocketAsync(endPoint, stage => stage.Connect(endPoint), cancellationToken);
+
+    private async Task<Socket> OpenSocketAsync(
+        IPEndPoint endPoint, Func<LaunchStage, Descriptor> open, CancellationToken cancellationToken)
     {
         ArgumentNullException.ThrowIfNull(endPoint);
         if (!_options.Namespaces.HasFlag(NamespaceKinds.Network))
         {
-            throw new ArgumentException("The container has the host's network: listen there, with a Socket of your own.", nameof(endPoint));
+            throw new ArgumentException("The container has the host's network: use a Socket of your own there.", nameof(endPoint));
         }
 
-        using var listener = await OpenAsync($"the address {endPoint}", stage => stage.Listen(endPoint), cancellationToken).ConfigureAwait(false);
-        var handle = new SafeSocketHandle(listener.DangerousGetHandle(), ownsHandle: true);
-        listener.SetHandleAsInvalid();
+        using var opened = await OpenAsync($"the address {endPoint}", open, cancellationToken).ConfigureAwait(false);
+        var handle = new SafeSocketHandle(opened.DangerousGetHandle(), ownsHandle: true);
+        opened.SetHandleAsInvalid();
         return new(handle);
     }
 

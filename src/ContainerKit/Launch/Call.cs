@@ -19,6 +19,7 @@ internal sealed record Call(string Name, SyscallNumber Number, params ArgumentPr
         socket = new("socket", SyscallNumber.socket, ArgumentPrinters.Value<AddressFamily>(), ArgumentPrinters.Flags<SocketKind>(), Number1),
         setsockopt = new("setsockopt", SyscallNumber.setsockopt, Descriptor, Number1, Number1, Hidden, Number1),
         bind = new("bind", SyscallNumber.bind, Descriptor, Hidden, Number1),
+        connect = new("connect", SyscallNumber.connect, Descriptor, Hidden, Number1),
         listen = new("listen", SyscallNumber.listen, Descriptor, Number1),
         exit_group = new("exit_group", SyscallNumber.exit_group, Number1),
         socketpair = new("socketpair", SyscallNumber.socketpair,

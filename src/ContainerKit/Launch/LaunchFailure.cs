@@ -64,6 +64,8 @@ internal static class LaunchFailure
             "It must be a directory in the container that its user can enter, and no way into /proc/PID/fd and its like.",
         (_, Errno.EACCES or Errno.ENOENT or Errno.ENOTDIR) when ReferenceEquals(step.Call, Call.openInside) =>
             "The container's root sees no such file there, or may not read it.",
+        ("connect", Errno.ECONNREFUSED) => "No program of the container listens there, or not yet.",
+        ("connect", Errno.ENETUNREACH) => "The container's network has no way there: only its loopback's addresses are.",
         ("bind", Errno.EADDRNOTAVAIL) => "The container's network has no such address: 127.0.0.1, ::1 or 0.0.0.0 are there.",
         ("bind", Errno.EADDRINUSE) => "A program of the container, or this process, listens there already: choose another port, or 0 for any.",
         ("mkdirat" or "mknodat" or "move_mount" or "openat2", Errno.ENOENT) =>

@@ -9,12 +9,32 @@ internal sealed partial class LaunchStage
     public Descriptor Listen(IPEndPoint endPoint)
     {
         const int SOL_SOCKET = 1, SO_REUSEADDR = 2, SOMAXCONN = 4096;
-        var family = endPoint.AddressFamily is System.Net.Sockets.AddressFamily.InterNetworkV6 ? AddressFamily.AF_INET6 : AddressFamily.AF_INET;
-        var socket = Keep(ref Add(Call.socket, (long)family, (long)(SocketKind.SOCK_STREAM | SocketKind.SOCK_CLOEXEC), 0));
+        var socket = Socket(endPoint);
         Add(Call.setsockopt, socket, SOL_SOCKET, SO_REUSEADDR, Data.Add(1), sizeof(int));
-        var address = endPoint.Serialize();
-        Add(Call.bind, socket, Data.Add(address.Buffer.Span[..address.Size]), address.Size);
+        Add(Call.bind, socket, Address(endPoint, out var length), length);
         Add(Call.listen, socket, SOMAXCONN);
         return socket;
+    }
+
+    /// <summary>A connected stream socket; socket(2), connect(2).</summary>
+    public Descriptor Connect(IPEndPoint endPoint)
+    {
+        var socket = Socket(endPoint);
+        Add(Call.connect, socket, Address(endPoint, out var length), length);
+        return socket;
+    }
+
+    private Descriptor Socket(IPEndPoint endPoint)
+    {
+        var isNew = endPoint.AddressFamily is System.Net.Sockets.AddressFamily.InterNetworkV6;
+        var family = isNew ? AddressFamily.AF_INET6 : AddressFamily.AF_INET;
+        return Keep(ref Add(Call.socket, (long)family, (long)(SocketKind.SOCK_STREAM | SocketKind.SOCK_CLOEXEC), 0));
+    }
+
+    private long Address(IPEndPoint endPoint, out int length)
+    {
+        var address = endPoint.Serialize();
+        length = address.Size;
+        return Data.Add(address.Buffer.Span[..length]);
     }
 }

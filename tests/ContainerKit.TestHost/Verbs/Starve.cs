@@ -67,15 +67,15 @@ internal static class Starve
                 // None is left.
             }
 
-            for (var i = 0; i < left; i++)
+            for (var i = 0; i < left && taken.TryPop(out var handle); i++) // what ended just before may still hold some
             {
-                taken.Pop().Dispose();
+                handle.Dispose();
             }
 
             said.Add(await TryAsync(options));
-            foreach (var handle in taken)
+            foreach (var rest in taken)
             {
-                handle.Dispose();
+                rest.Dispose();
             }
         }
 
