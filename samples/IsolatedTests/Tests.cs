@@ -3,7 +3,6 @@ using Xunit;
 namespace IsolatedTests;
 
 public class ATests(Server server) : WordTests(server, "A"), IClassFixture<Server>;
-
 public class BTests(Server server) : WordTests(server, "B"), IClassFixture<Server>;
 
 /// <summary>What would fail if two classes had one server, which they would if they had one network.</summary>
