@@ -51,6 +51,16 @@ internal static class Ours
         }
     }
 
+    /// <summary>Ends the container that programs were executed in.</summary>
+    public static async ValueTask EndAsync()
+    {
+        if (_running is not null)
+        {
+            await (await _running).DisposeAsync();
+            _running = null;
+        }
+    }
+
     /// <summary>The plan of a run.</summary>
     public static string Explain(Workshop workshop, bool init) => Container.Explain(Silent(workshop, ["/true"]) with { Init = init });
 

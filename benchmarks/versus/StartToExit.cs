@@ -9,6 +9,7 @@ internal static class StartToExit
         Limit.Check(workshop);
         Contender[] contenders = [.. Ours.Contenders(workshop), .. Peers.Find(workshop)];
         var rounds = await Rounds.RunAsync(contenders, settings.Quick ? 2 : 60, settings.Rounds, settings.Each);
+        await Ours.EndAsync();
         Print(rounds);
         foreach (var (ours, theirs, bound) in Bounds)
         {
