@@ -9,6 +9,9 @@ internal static class ProcessNumbers
     /// <summary>Which process a descriptor stands for; below 1 once it was reaped, or when it cannot be seen from here.</summary>
     public static int Of(SafeFileHandle pidfd) => Field($"/proc/self/fdinfo/{pidfd.DangerousGetHandle()}", "Pid:") ?? -1;
 
+    /// <summary>Whether a process has not ended; pidfd_open(2).</summary>
+    public static bool IsRunning(SafeFileHandle pidfd) => !Syscall.IsReady(pidfd, EpollEvents.EPOLLIN, TimeSpan.Zero);
+
     /// <summary>
     /// A descriptor that stands for a process; null when it has ended, or the number is another's than that parent's child.
     /// </summary>

@@ -232,6 +232,9 @@ internal struct FileStatus
     [FieldOffset(28)]
     public ushort Mode;
 
+    [FieldOffset(32)]
+    public ulong Inode;
+
     [FieldOffset(40)]
     public ulong Size;
 
@@ -240,6 +243,12 @@ internal struct FileStatus
 
     [FieldOffset(132)]
     public uint Minor;
+
+    [FieldOffset(136)]
+    public uint FileSystemMajor;
+
+    [FieldOffset(140)]
+    public uint FileSystemMinor;
 
     [FieldOffset(144)]
     public ulong Mount;

@@ -21,8 +21,8 @@ public class StructureTests
         [typeof(FileStatus)] = ("struct statx",
         [
             ("Links", "stx_nlink"), ("Owner", "stx_uid"), ("Group", "stx_gid"), ("Mode", "stx_mode"),
-            ("Size", "stx_size"), ("Major", "stx_rdev_major"), ("Minor", "stx_rdev_minor"),
-            ("Mount", "stx_mnt_id"),
+            ("Inode", "stx_ino"), ("Size", "stx_size"), ("Major", "stx_rdev_major"), ("Minor", "stx_rdev_minor"),
+            ("FileSystemMajor", "stx_dev_major"), ("FileSystemMinor", "stx_dev_minor"), ("Mount", "stx_mnt_id"),
         ]),
         [typeof(DirectoryEntry)] = ("struct dirent64", [("Length", "d_reclen"), ("Name", "d_name")]),
         [typeof(OpenHow)] = ("struct open_how", [("Flags", "flags"), ("Mode", "mode"), ("Resolve", "resolve")]),

@@ -1,0 +1,68 @@
+using ContainerKit.Linux;
+using Microsoft.Win32.SafeHandles;
+
+namespace ContainerKit;
+
+/// <summary>The names of namespaces as files, and how they are opened; namespaces(7).</summary>
+internal static class NamespaceFile
+{
+    /// <summary>The eight kinds, and their names below /proc/PID/ns.</summary>
+    public static readonly IReadOnlyDictionary<NamespaceKinds, string> Names = new Dictionary<NamespaceKinds, string>
+    {
+        [NamespaceKinds.Cgroup] = "cgroup",
+        [NamespaceKinds.Ipc] = "ipc",
+        [NamespaceKinds.Mount] = "mnt",
+        [NamespaceKinds.Network] = "net",
+        [NamespaceKinds.Pid] = "pid",
+        [NamespaceKinds.Time] = "time",
+        [NamespaceKinds.User] = "user",
+        [NamespaceKinds.Uts] = "uts",
+    };
+
+    /// <summary>The device that all files of namespaces have, and no other file.</summary>
+    private static readonly ulong Device = DeviceOf(Syscall.Status("/proc/self/ns/user"));
+
+    /// <summary>The identity of a namespace's file.</summary>
+    public static NamespaceId IdOf(SafeFileHandle file)
+    {
+        var status = Syscall.Status(file);
+        return new(DeviceOf(status), status.Inode);
+    }
+
+    /// <summary>Whether an open file is a namespace's.</summary>
+    public static bool Is(SafeFileHandle file) => IdOf(file).Device == Device;
+
+    /// <summary>Opens a path that must be a namespace's. Nothing else is opened: to open a device or a FIFO does something.</summary>
+    public static SafeFileHandle Open(string path)
+    {
+        using var place = Syscall.Open(path, OpenFlags.O_PATH);
+        return Is(place)
+            ? Syscall.Open($"/proc/self/fd/{place.DangerousGetHandle()}", OpenFlags.O_RDONLY)
+            : throw new ArgumentException(
+                $"'{path}' is no namespace: neither a file of /proc/PID/ns, nor one that a namespace is pinned to.", nameof(path));
+    }
+
+    /// <summary>
+    /// Opens a file below /proc/PID/ns of the process that a descriptor stands for, and of no other that has its number.
+    /// </summary>
+    public static SafeFileHandle OpenOf(SafeFileHandle process, string name)
+    {
+        var path = $"/proc/{NumberOf(process, name)}/ns/{name}";
+        var file = Syscall.Open(path, OpenFlags.O_RDONLY);
+        try
+        {
+            NumberOf(process, name); // which it had all the time, when it has it still
+            return file;
+        }
+        catch
+        {
+            file.Dispose();
+            throw;
+        }
+    }
+
+    private static int NumberOf(SafeFileHandle process, string name) =>
+        ProcessNumbers.Of(process) is > 0 and var number ? number : throw new LinuxException("open", Errno.ESRCH, $"/proc/PID/ns/{name}");
+
+    private static ulong DeviceOf(in FileStatus status) => ((ulong)status.FileSystemMajor << 32) | status.FileSystemMinor;
+}
