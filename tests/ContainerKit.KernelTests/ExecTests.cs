@@ -181,7 +181,7 @@ public class ExecTests
     {
         await using var container = await StartAsync();
         var pidOne = ProcessTree.Find(container.Pid)!.Value.Parent;
-        using var stop = System.Diagnostics.Process.Start("kill", ["-STOP", $"{pidOne}"]);
+        using var stop = System.Diagnostics.Process.Start("sh", ["-c", $"kill -STOP {pidOne}"]);
         await stop.WaitForExitAsync(Token);
 
         Assert.Equal("fine", await OutputAsync(container, "echo fine"));

@@ -160,7 +160,7 @@ public class ResidentTests
         await using var container = await StartAsync(Sleeper);
         var before = Children();
         await ReadAsync(container, "/tmp/file");
-        using var kill = System.Diagnostics.Process.Start("kill", ["-KILL", $"{Assert.Single(Children().Except(before))}"]);
+        using var kill = System.Diagnostics.Process.Start("sh", ["-c", $"kill -KILL {Assert.Single(Children().Except(before))}"]);
         await kill.WaitForExitAsync(Token);
         await Eventually.Holds(
             () =>

@@ -10,7 +10,6 @@ namespace ContainerKit.TestHost.Verbs;
 /// </summary>
 internal static class Starve
 {
-    private const string Success = "exited with code 0";
     private const int RLIMIT_NPROC = 6, RLIMIT_NOFILE = 7;
 
     public static async Task<int> StartAsync(string[] arguments)
@@ -51,7 +50,7 @@ internal static class Starve
     private static async Task<List<string>> OfDescriptorsAsync(ContainerOptions options)
     {
         var (said, most) = (new List<string>(), Descriptors().Max() + 1);
-        for (var left = 0; said.LastOrDefault() != Success; left++)
+        for (var left = 0; said.Count == 0 || said[^1].Contains("EMFILE", StringComparison.Ordinal); left++)
         {
             var taken = new Stack<SafeFileHandle>();
             using var limited = new Limited(RLIMIT_NOFILE, (ulong)(most + left));
