@@ -37,7 +37,7 @@ public sealed partial class Container
 
     /// <summary>
     /// Listens in the container's own network, on an address that its programs can connect to, as the loopback's, and which
-    /// this process accepts from. Disposing the socket ends that; so does nothing else.
+    /// this process accepts from until the socket is disposed, which the container's end does not do.
     /// </summary>
     /// <exception cref="ArgumentException">The container has the host's network: listen there without it.</exception>
     /// <exception cref="LaunchException">The address is taken or not there, or the container has ended.</exception>
@@ -71,8 +71,9 @@ public sealed partial class Container
     {
         cancellationToken.ThrowIfCancellationRequested();
         var user = UserLookup.Find(_options);
+        var resident = Inside();
         var part = LaunchPlan.Opening(cause, plan => _options.IdMap.Enter(plan, user.User, user.Group), open);
-        return Inside().OpenAsync(part, cancellationToken);
+        return resident.OpenAsync(part, cancellationToken);
     }
 
     /// <summary>The launcher in the container's namespaces, of which a live container has one once it was needed.</summary>

@@ -10,7 +10,8 @@ public sealed partial class Container
 
     /// <summary>
     /// Adds a mount to the container, which its programs see from then on. What is missing of its target is made where the
-    /// root can be written to. A mount with <see cref="HostMount.MapIds"/> can only be there from the start.
+    /// root can be written to. A mount with <see cref="HostMount.MapIds"/> can only be there from the start. Cancelling keeps it from beginning;
+    /// what has begun is done.
     /// </summary>
     /// <exception cref="ArgumentException">The mount cannot be what is meant; nothing was made.</exception>
     /// <exception cref="LaunchException">A step failed, or the container has ended; nothing was mounted.</exception>
@@ -26,7 +27,8 @@ public sealed partial class Container
         await _mounting.WaitAsync(cancellationToken).ConfigureAwait(false);
         try
         {
-            var tree = await ChangeMountsAsync((process, mounts) => ContainerPlan.MakeMount(_options, process, mounts, mount), cancellationToken).ConfigureAwait(false);
+            var tree = await ChangeMountsAsync(
+                (process, mounts) => ContainerPlan.MakeMount(_options, process, mounts, mount)).ConfigureAwait(false);
             Keep(mount.Target, tree!);
         }
         finally
@@ -36,7 +38,8 @@ public sealed partial class Container
     }
 
     /// <summary>
-    /// Takes away what <see cref="MountAsync"/> mounted last at a target; programs that have files of it open keep these.
+    /// Takes away what <see cref="MountAsync"/> mounted last at a target; programs that have files of it open keep these. Cancelling
+    /// keeps it from beginning; what has begun is done.
     /// </summary>
     /// <exception cref="ArgumentException">Nothing was mounted there, or it was taken away.</exception>
     /// <exception cref="LaunchException">A step failed, or the container has ended.</exception>
@@ -49,7 +52,7 @@ public sealed partial class Container
             var mount = Mounted(target)
                 ?? throw new ArgumentException($"MountAsync has mounted nothing at '{target}' that is still there.", nameof(target));
             await ChangeMountsAsync(
-                (process, mounts) => ContainerPlan.MakeUnmount(_options, process, mounts, target, mount), cancellationToken).ConfigureAwait(false);
+                (process, mounts) => ContainerPlan.MakeUnmount(_options, process, mounts, target, mount)).ConfigureAwait(false);
             Forget(target);
         }
         finally
@@ -58,16 +61,11 @@ public sealed partial class Container
         }
     }
 
-    /// <summary>Runs a plan to its end, and gives what it opened. A cancelled one is killed, and waited for.</summary>
-    private async Task<SafeFileHandle?> ChangeMountsAsync(
-        Func<SafeFileHandle, SafeFileHandle, LaunchPlan> make, CancellationToken cancellationToken)
+    /// <summary>Runs a plan to its end, and gives what it opened. To kill it halfway would leave a mount that nobody knows.</summary>
+    private async Task<SafeFileHandle?> ChangeMountsAsync(Func<SafeFileHandle, SafeFileHandle, LaunchPlan> make)
     {
         var launched = LaunchAmongMounts(make);
-        await using (cancellationToken.UnsafeRegister(static launched => ((LaunchedProcess)launched!).Send(Signal.SIGKILL), launched).ConfigureAwait(false))
-        {
-            await ((Task)launched.Ended).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
-        }
-
+        await ((Task)launched.Ended).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
         var opened = launched.TakeOpened();
         if (launched.Ended is { IsCompletedSuccessfully: true, Result.Value: 0 })
         {
@@ -75,7 +73,6 @@ public sealed partial class Container
         }
 
         opened?.Dispose();
-        cancellationToken.ThrowIfCancellationRequested();
         await launched.Ended.ConfigureAwait(false);
         throw LaunchFailure.SupervisorGone();
     }
@@ -89,9 +86,8 @@ public sealed partial class Container
 
         using (process)
         using (mounts)
-        using (var streams = new StandardStreams(new() { Command = ["-"] }, StandardStream.Null))
         {
-            return _host.Launch(make(process, mounts), streams);
+            return _host.Launch(make(process, mounts), StandardStreams.None);
         }
     }
 

@@ -136,7 +136,7 @@ public sealed partial class Container : ContainerProcess
         try
         {
             var plan = ContainerPlan.MakeJoined(options, joined);
-            var process = new ExecutedProcess(this, options, _host.Launch(plan, streams), streams);
+            var process = new ExecutedProcess(this, options, _host.Launch(plan, streams.OfProgram), streams);
             lock (_executed)
             {
                 process.Follow();

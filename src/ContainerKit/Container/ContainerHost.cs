@@ -1,4 +1,5 @@
 using ContainerKit.Launch;
+using Microsoft.Win32.SafeHandles;
 
 namespace ContainerKit;
 
@@ -124,8 +125,7 @@ public sealed class ContainerHost : IAsyncDisposable
     }
 
     /// <summary>Starts a launcher on a plan that no spare can have begun.</summary>
-    internal LaunchedProcess Launch(LaunchPlan plan, StandardStreams streams) =>
-        _spares.Start(plan, streams.OfProgram, onlyEnd: false);
+    internal LaunchedProcess Launch(LaunchPlan plan, SafeFileHandle[] standard) => _spares.Start(plan, standard, onlyEnd: false);
 
     private async ValueTask<Container> LaunchAsync(
         ContainerOptions options, StandardStream output, bool onlyEnd, CancellationToken cancellationToken)

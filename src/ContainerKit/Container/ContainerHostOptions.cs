@@ -4,6 +4,7 @@ namespace ContainerKit;
 public sealed record ContainerHostOptions
 {
     private readonly IReadOnlyList<HostIdRange>? _idRanges; // null: code for lists of them is compiled at the first start
+
     /// <summary>Where the launcher is run from; memory unless said otherwise.</summary>
     public Launcher Launcher { get; init; } = Launcher.Memory;
 

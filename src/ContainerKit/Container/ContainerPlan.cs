@@ -16,8 +16,6 @@ internal static class ContainerPlan
     public static LaunchPlan MakeJoined(ContainerOptions options, SafeFileHandle process) => LaunchPlan.Make(plan =>
     {
         var user = UserLookup.Find(options);
-        plan.Init = false;
-        plan.Namespaces = default;
         plan.BeginJoined(process, (CloneFlags)options.Namespaces);
         plan.Because(options.IdMap);
         options.IdMap.Enter(plan, user.User, user.Group);
@@ -55,8 +53,6 @@ internal static class ContainerPlan
     private static void BeginOutside(LaunchPlan plan, ContainerOptions options, SafeFileHandle process, SafeFileHandle mounts)
     {
         var user = UserLookup.Find(options);
-        plan.Init = false;
-        plan.Namespaces = default;
         plan.BeginOutside(process, (CloneFlags)options.Namespaces);
         plan.Because(options.IdMap);
         options.IdMap.Enter(plan, user.User, user.Group);

@@ -36,6 +36,9 @@ internal sealed class StandardStreams : IDisposable
         }
     }
 
+    /// <summary>Nothing to read, and nowhere to write.</summary>
+    public static SafeFileHandle[] None => [NullDevice.Value, NullDevice.Value, NullDevice.Value];
+
     /// <summary>What becomes 0, 1 and 2 of the program.</summary>
     public SafeFileHandle[] OfProgram => _ofProgram;
 

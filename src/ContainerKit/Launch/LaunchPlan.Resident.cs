@@ -12,7 +12,6 @@ internal sealed partial class LaunchPlan
     /// </summary>
     public static LaunchPlan Residing(object cause, SafeHandle process, CloneFlags namespaces) => Make(plan =>
     {
-        plan.Init = false;
         plan.Because(cause);
         plan.Enter(process, namespaces & ~CloneFlags.CLONE_NEWPID);
         plan.Outside.Reside();
@@ -22,8 +21,7 @@ internal sealed partial class LaunchPlan
     /// <summary>A second part that opens something in there, as the identity it takes on first, and sends it to the host.</summary>
     public static LaunchPlan Opening(object cause, Action<LaunchPlan> takeIdentity, Func<LaunchStage, Descriptor> open) => Make(plan =>
     {
-        plan.Init = false;
-        plan._entersContainer = true;
+        (plan._entersContainer, plan.Init) = (true, false);
         plan.Because(cause);
         takeIdentity(plan);
         var stage = plan.Root;

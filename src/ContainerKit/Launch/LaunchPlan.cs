@@ -152,7 +152,7 @@ internal sealed partial class LaunchPlan : IDisposable
 
     private void Enter(SafeHandle process, CloneFlags namespaces)
     {
-        _entersContainer = true;
+        (_entersContainer, Init, Namespaces) = (true, false, default);
         Outside.Prctl(PrctlOption.PR_SET_DUMPABLE, 0);
         Outside.Join(Inherit(process), namespaces);
     }

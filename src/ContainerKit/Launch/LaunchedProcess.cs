@@ -8,7 +8,7 @@ namespace ContainerKit.Launch;
 /// A launch under way: the launcher that stays outside as supervisor, and the two channels to it. It cleans up after
 /// itself when the supervisor ends; ending the host ends it.
 /// </summary>
-internal sealed class LaunchedProcess
+internal sealed partial class LaunchedProcess
 {
     private readonly SafeFileHandle _control, _setup;
     private readonly SafeFileHandle? _launcher;
@@ -35,122 +35,6 @@ internal sealed class LaunchedProcess
 
     /// <summary>Completes when the container is gone, with how its program ended.</summary>
     public Task<WaitStatus> Ended => _ended.Task;
-
-    /// <summary>
-    /// Starts a launcher on a plan, and disposes that at the end. For who only waits for the end (<paramref name="onlyEnd"/>),
-    /// <see cref="Started"/> completes no sooner, and wakes this process up no more often.
-    /// </summary>
-    public static LaunchedProcess Start(
-        Launcher launcher, LaunchPlan plan, ReadOnlySpan<SafeFileHandle> standard, bool onlyEnd = false)
-    {
-        try
-        {
-            plan.Encode(RuntimeInformation.ProcessArchitecture);
-            var launched = new LaunchedProcess(
-                SpawnedLauncher.Start(launcher, plan.FirstPart, plan.SecondPart, standard, plan.Inherited));
-            launched.Watch(plan, onlyEnd);
-            return launched;
-        }
-        catch
-        {
-            plan.Dispose();
-            throw;
-        }
-    }
-
-    /// <summary>Starts a launcher on a plan's first part; it waits for <see cref="Complete"/> or <see cref="AbandonAsync"/>.</summary>
-    public static LaunchedProcess Prepare(Launcher launcher, ReadOnlySpan<byte> firstPart)
-    {
-        using var nothing = Syscall.Open("/dev/null", OpenFlags.O_RDWR);
-        return new(SpawnedLauncher.Start(launcher, firstPart, [], [nothing, nothing, nothing], []));
-    }
-
-    /// <summary>
-    /// Gives a prepared launcher the rest of a plan with the same first part, and the standard streams; false when it is
-    /// there no more. Otherwise as <see cref="Start(Launcher, LaunchPlan, ReadOnlySpan{SafeFileHandle}, bool)"/>.
-    /// </summary>
-    public bool Complete(LaunchPlan plan, ReadOnlySpan<SafeFileHandle> standard, bool onlyEnd)
-    {
-        using var memory = Syscall.MemfdCreate("plan", MemfdFlags.MFD_CLOEXEC);
-        Syscall.WriteWhole(memory, plan.SecondPart);
-        if (!Syscall.Send(_setup, [memory, .. standard]))
-        {
-            return false;
-        }
-
-        Watch(plan, onlyEnd);
-        return true;
-    }
-
-    /// <summary>Ends a prepared launcher.</summary>
-    public async Task AbandonAsync()
-    {
-        if (_control.IsClosed)
-        {
-            return;
-        }
-
-        try
-        {
-            Watch(LaunchPlan.Rent(), onlyEnd: true);
-        }
-        catch (LinuxException)
-        {
-            return; // it has ended
-        }
-
-        Send(Signal.SIGKILL);
-        await ((Task)Ended).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
-    }
-
-    /// <summary>
-    /// A descriptor of a process whose namespaces are the container's, for others to join; null when it is gone. An
-    /// ordinary user may not look into an init, which is not dumpable, and takes the program.
-    /// </summary>
-    public SafeFileHandle? OpenJoinable()
-    {
-        lock (_started)
-        {
-            if (_control.IsClosed || _pidOne is null)
-            {
-                return null;
-            }
-
-            return Syscall.Has(Capability.CAP_SYS_PTRACE) || ProcessNumbers.Of(_pidOne) == ProgramId
-                ? Syscall.Duplicate(_pidOne, 0)
-                : ProcessNumbers.OpenChild(ProgramId, ProcessNumbers.Of(_pidOne));
-        }
-    }
-
-    /// <summary>The same, with its mount namespace; null when it is gone.</summary>
-    public (SafeFileHandle Process, SafeFileHandle Mounts)? OpenMounts()
-    {
-        var process = OpenJoinable();
-        try
-        {
-            if (process is not null && ProcessNumbers.Of(process) is > 0 and var id)
-            {
-                var mounts = Syscall.Open($"/proc/{id}/ns/mnt", OpenFlags.O_RDONLY);
-                if (ProcessNumbers.Of(process) == id) // or the number was another's by then
-                {
-                    return (process, mounts);
-                }
-
-                mounts.Dispose();
-            }
-        }
-        catch (LinuxException gone) when (gone.Errno is Errno.ENOENT or Errno.ESRCH)
-        {
-        }
-        catch
-        {
-            process?.Dispose();
-            throw;
-        }
-
-        process?.Dispose();
-        return null;
-    }
 
     /// <summary>Sends a signal to PID 1; an init passes it on to the program. Harmless when the container is gone.</summary>
     public void Send(Signal signal)

@@ -75,13 +75,7 @@ internal sealed class NamespaceMaker : IDisposable
     private void End()
     {
         _watch.Dispose();
-        _launcher.Control.Dispose();
-        _launcher.Setup.Dispose(); // which ends the process
-        if (_launcher.Process is not null)
-        {
-            Syscall.Reap(_launcher.Process);
-            _launcher.Process.Dispose();
-        }
+        _launcher.End();
     }
 
     private void OnMessage()

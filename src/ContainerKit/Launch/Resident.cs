@@ -26,20 +26,22 @@ internal sealed class Resident : IDisposable
     /// <summary>Starts one, whose plan it disposes at the end.</summary>
     public static Resident Start(Launcher launcher, LaunchPlan plan)
     {
+        Resident resident;
         try
         {
             plan.Encode(RuntimeInformation.ProcessArchitecture);
             using var nothing = Syscall.Open("/dev/null", OpenFlags.O_RDWR);
-            var resident = new Resident(
+            resident = new(
                 plan, SpawnedLauncher.Start(launcher, plan.FirstPart, [], [nothing, nothing, nothing], plan.Inherited));
-            resident.Watch();
-            return resident;
         }
         catch
         {
             plan.Dispose();
             throw;
         }
+
+        resident.Watch();
+        return resident;
     }
 
     /// <summary>
@@ -170,13 +172,7 @@ internal sealed class Resident : IDisposable
     private void End()
     {
         _watch.Dispose();
-        _launcher.Control.Dispose();
-        _launcher.Setup.Dispose();
-        if (_launcher.Process is not null)
-        {
-            Syscall.Reap(_launcher.Process);
-            _launcher.Process.Dispose();
-        }
+        _launcher.End();
 
         _plan.Dispose();
         _opened?.TrySetException(_failure ?? LaunchFailure.ContainerGone());

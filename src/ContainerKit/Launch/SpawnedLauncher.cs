@@ -59,6 +59,18 @@ internal readonly record struct SpawnedLauncher(
         }
     }
 
+    /// <summary>Closes the channels, which ends a launcher that waits at one, and waits until it is gone.</summary>
+    public void End()
+    {
+        Control.Dispose();
+        Setup.Dispose();
+        if (Process is not null)
+        {
+            Syscall.Reap(Process);
+            Process.Dispose();
+        }
+    }
+
     /// <summary>A descriptor that another's new number cannot hide; the argument is disposed if it was copied.</summary>
     private static SafeFileHandle Safe(SafeFileHandle handle, int least)
     {

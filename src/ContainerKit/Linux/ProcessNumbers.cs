@@ -13,6 +13,27 @@ internal static class ProcessNumbers
     public static bool IsRunning(SafeFileHandle pidfd) => !Syscall.IsReady(pidfd, EpollEvents.EPOLLIN, TimeSpan.Zero);
 
     /// <summary>
+    /// Opens a file of /proc of the process that a descriptor stands for, and of no other that has its number; proc(5).
+    /// </summary>
+    public static SafeFileHandle OpenFile(SafeFileHandle pidfd, string name)
+    {
+        var file = Syscall.Open($"/proc/{RunningOf(pidfd, name)}/{name}", OpenFlags.O_RDONLY);
+        try
+        {
+            RunningOf(pidfd, name); // which it had all the time, when it has it still
+            return file;
+        }
+        catch
+        {
+            file.Dispose();
+            throw;
+        }
+    }
+
+    private static int RunningOf(SafeFileHandle pidfd, string name) =>
+        Of(pidfd) is > 0 and var number ? number : throw new LinuxException("open", Errno.ESRCH, $"/proc/PID/{name}");
+
+    /// <summary>
     /// A descriptor that stands for a process; null when it has ended, or the number is another's than that parent's child.
     /// </summary>
     public static SafeFileHandle? OpenChild(int processId, int parent)

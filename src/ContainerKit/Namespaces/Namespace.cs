@@ -70,7 +70,7 @@ public sealed partial class Namespace : IDisposable, IEquatable<Namespace>
     public static Namespace OfProcess(SafeFileHandle pidfd, NamespaceKinds kind)
     {
         ArgumentNullException.ThrowIfNull(pidfd);
-        return new(NamespaceFile.OpenOf(pidfd, NameOf(kind)));
+        return new(ProcessNumbers.OpenFile(pidfd, $"ns/{NameOf(kind)}"));
     }
 
     /// <summary>Opens the namespace of one kind that this process is in.</summary>
@@ -146,7 +146,7 @@ public sealed partial class Namespace : IDisposable, IEquatable<Namespace>
         Namespace opened;
         try
         {
-            opened = new(NamespaceFile.OpenOf(process, name));
+            opened = new(ProcessNumbers.OpenFile(process, $"ns/{name}"));
         }
         catch (LinuxException missing) when (missing.Errno is Errno.ENOENT && ProcessNumbers.IsRunning(process))
         {

@@ -42,27 +42,5 @@ internal static class NamespaceFile
                 $"'{path}' is no namespace: neither a file of /proc/PID/ns, nor one that a namespace is pinned to.", nameof(path));
     }
 
-    /// <summary>
-    /// Opens a file below /proc/PID/ns of the process that a descriptor stands for, and of no other that has its number.
-    /// </summary>
-    public static SafeFileHandle OpenOf(SafeFileHandle process, string name)
-    {
-        var path = $"/proc/{NumberOf(process, name)}/ns/{name}";
-        var file = Syscall.Open(path, OpenFlags.O_RDONLY);
-        try
-        {
-            NumberOf(process, name); // which it had all the time, when it has it still
-            return file;
-        }
-        catch
-        {
-            file.Dispose();
-            throw;
-        }
-    }
-
-    private static int NumberOf(SafeFileHandle process, string name) =>
-        ProcessNumbers.Of(process) is > 0 and var number ? number : throw new LinuxException("open", Errno.ESRCH, $"/proc/PID/ns/{name}");
-
     private static ulong DeviceOf(in FileStatus status) => ((ulong)status.FileSystemMajor << 32) | status.FileSystemMinor;
 }
