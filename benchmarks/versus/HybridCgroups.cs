@@ -10,7 +10,9 @@ internal static partial class HybridCgroups
 {
     private const string Unified = "/sys/fs/cgroup/unified";
 
-    /// <summary>Starts this program again in such a namespace where the host is hybrid; returns where it is not.</summary>
+    /// <summary>
+    /// Starts this program again in such a namespace where the host is hybrid; returns where it is not.
+    /// </summary>
     public static void Leave()
     {
         if (!File.ReadLines("/proc/self/mountinfo").Any(mount => mount.Split(' ')[4] == Unified))

@@ -3,13 +3,16 @@ using System.Text.RegularExpressions;
 
 namespace Versus;
 
-/// <summary>The limit's program: what it has to know of this host, and whether it still does what our plan does.</summary>
+/// <summary>
+/// The limit's program: what it has to know of this host, and whether it still does what our plan does.
+/// </summary>
 internal static partial class Limit
 {
     /// <summary>The compiler's options that define what this host has to mask.</summary>
     public static IEnumerable<string> Defines =>
     [
-        Define("MASKED_PROC_FILES", "/proc/", "kcore", "keys", "latency_stats", "timer_list", "timer_stats", "sched_debug", "interrupts"),
+        Define("MASKED_PROC_FILES", "/proc/", "kcore", "keys", "latency_stats", "timer_list", "timer_stats",
+            "sched_debug", "interrupts"),
         Define("MASKED_PROC_DIRECTORIES", "/proc/", "acpi", "asound", "scsi"),
         Define("MASKED_SYS_DIRECTORIES", "/sys/", "firmware", "devices/virtual/powercap"),
         Define("READ_ONLY_PROC", "/proc/", "bus", "fs", "irq", "sys", "sysrq-trigger"),
@@ -17,7 +20,8 @@ internal static partial class Limit
     ];
 
     /// <summary>
-    /// Says on standard error which system calls the limit makes more or less often than our plan: such a limit is none.
+    /// Says on standard error which system calls the limit makes more or less often than our plan: such a limit is
+    /// none.
     /// </summary>
     public static void Check(Workshop workshop)
     {
@@ -25,7 +29,8 @@ internal static partial class Limit
         {
             var trace = Path.Combine(workshop.Path, "trace");
             string[] limit = init ? [workshop.Limit, workshop.Root, "init"] : [workshop.Limit, workshop.Root];
-            if (workshop.Complaint(["strace", "-f", "-qq", "-e", "signal=none", "-o", trace, .. limit]) is { } complaint)
+            if (workshop.Complaint(["strace", "-f", "-qq", "-e", "signal=none", "-o", trace, .. limit]) is
+                { } complaint)
             {
                 Console.Error.WriteLine($"the limit was not compared with our plan: strace: {complaint}");
                 return;
@@ -43,22 +48,27 @@ internal static partial class Limit
             if (inLimit != inPlan)
             {
                 var text = string.Create(
-                    CultureInfo.InvariantCulture, $"the limit is not ours: {call} {inLimit} times, {inPlan} in our plan (init {init})");
+                    CultureInfo.InvariantCulture,
+                    $"the limit is not ours: {call} {inLimit} times, {inPlan} in our plan (init {init})");
                 Console.Error.WriteLine(text);
             }
         }
     }
 
-    /// <summary>What the limit does until the program runs, without its own start and without waiting for the end.</summary>
+    /// <summary>
+    /// What the limit does until the program runs, without its own start and without waiting for the end.
+    /// </summary>
     private static Dictionary<string, int> Traced(IEnumerable<string> lines)
     {
-        var counts = Count(lines.TakeWhile(line => !line.Contains("execve(\"/true\"", StringComparison.Ordinal)), TracedCall());
+        var counts =
+            Count(lines.TakeWhile(line => !line.Contains("execve(\"/true\"", StringComparison.Ordinal)), TracedCall());
         foreach (var role in (string[])["ppoll", "wait4", "rt_sigtimedwait"])
         {
             counts.Remove(role);
         }
 
-        // The spawn does these for ours; the program's execve is where the trace was cut, and the first is the limit's own.
+        // The spawn does these for ours; the program's execve is where the trace was cut, and the first is the limit's
+        // own.
         counts["setsid"]--;
         counts["rt_sigprocmask"]--;
         return counts;

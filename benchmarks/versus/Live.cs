@@ -11,7 +11,9 @@ internal static class Live
     /// <summary>Before each start, as between all that are timed.</summary>
     private static readonly TimeSpan Pause = TimeSpan.FromMilliseconds(10);
 
-    /// <summary>Before the first of a pass: the kernel unmakes the thousands of namespaces of the pass before.</summary>
+    /// <summary>
+    /// Before the first of a pass: the kernel unmakes the thousands of namespaces of the pass before.
+    /// </summary>
     private static readonly TimeSpan Quiet = TimeSpan.FromSeconds(5);
 
     /// <summary>Measures, prints, and judges.</summary>
@@ -28,7 +30,8 @@ internal static class Live
         Print(passes, many);
         verdicts.AtMost(
             $"the last {AtAnEnd} starts of {many} live : the first {AtAnEnd}",
-            Statistics.Median(passes.Select(times => Statistics.Median(times[^AtAnEnd..]) / Statistics.Median(times[..AtAnEnd]))), 1.5);
+            Statistics.Median(passes.Select(times =>
+                Statistics.Median(times[^AtAnEnd..]) / Statistics.Median(times[..AtAnEnd]))), 1.5);
     }
 
     /// <summary>The milliseconds from each call to "exec happened", all of them alive until the last.</summary>

@@ -17,7 +17,8 @@ internal static class Machine
             $"Linux {File.ReadAllText("/proc/sys/kernel/osrelease").Trim()}",
             Value("/etc/os-release", "PRETTY_NAME", '=').Trim('"'),
             RuntimeInformation.FrameworkDescription,
-            .. ((string[])["bwrap", "crun", "runc", "unshare"]).Select(peer => workshop.FirstLine([peer, "--version"]) ?? $"no {peer}"),
+            .. ((string[])["bwrap", "crun", "runc", "unshare"])
+                .Select(peer => workshop.FirstLine([peer, "--version"]) ?? $"no {peer}"),
             $"load {File.ReadAllText("/proc/loadavg").Split(' ')[0]}",
         ];
         return string.Join("; ", facts);

@@ -12,7 +12,8 @@ internal static class Memory
         verdicts.AtMost("managed KB per start, init on", await AllocationAsync(settings, workshop, init: true), 24);
         foreach (var count in (int[])[1, settings.Quick ? 4 : 20])
         {
-            verdicts.AtMost($"PSS in KB of our processes, each of {count} live, init on", await PssAsync(workshop, count), 64);
+            verdicts.AtMost($"PSS in KB of our processes, each of {count} live, init on",
+                await PssAsync(workshop, count), 64);
         }
     }
 
@@ -46,7 +47,8 @@ internal static class Memory
             var ours = Descendants().Where(IsOurs).ToArray();
             return ours.Length >= count
                 ? ours.Sum(Pss) / count
-                : throw new InvalidOperationException($"{count} containers live, but only {ours.Length} processes of ours");
+                : throw new InvalidOperationException(
+                    $"{count} containers live, but only {ours.Length} processes of ours");
         }
         finally
         {
@@ -85,10 +87,12 @@ internal static class Memory
     }
 
     private static bool IsOurs(int process) =>
-        new FileInfo($"/proc/{process}/exe").LinkTarget is { } program && !program.EndsWith("/work", StringComparison.Ordinal);
+        new FileInfo($"/proc/{process}/exe").LinkTarget is { } program
+            && !program.EndsWith("/work", StringComparison.Ordinal);
 
     private static double Pss(int process) =>
         File.ReadLines($"/proc/{process}/smaps_rollup").Where(line => line.StartsWith("Pss:", StringComparison.Ordinal))
-            .Select(line => double.Parse(line.Split(' ', StringSplitOptions.RemoveEmptyEntries)[1], CultureInfo.InvariantCulture))
+            .Select(line =>
+                double.Parse(line.Split(' ', StringSplitOptions.RemoveEmptyEntries)[1], CultureInfo.InvariantCulture))
             .Single();
 }

@@ -26,12 +26,15 @@ internal static class Ours
     {
         yield return new(InitOff, () => RunAsync(workshop, init: false));
         yield return new(InitOn, () => RunAsync(workshop, init: true));
-        yield return new(Spare, async () => (await HostWithSpare.RunAsync(Silent(workshop, ["/true"]) with { Init = false })).EnsureSuccess());
-        yield return new($"{InitOn}, a spare", async () => (await HostWithSpare.RunAsync(Silent(workshop, ["/true"]))).EnsureSuccess());
+        yield return new(Spare, async () =>
+            (await HostWithSpare.RunAsync(Silent(workshop, ["/true"]) with { Init = false })).EnsureSuccess());
+        yield return new($"{InitOn}, a spare", async () => (await HostWithSpare.RunAsync(Silent(workshop, ["/true"])))
+            .EnsureSuccess());
         yield return new(KeptIds, async () => await RunAsync(workshop, (await Kept.Value).IdMap));
         yield return new("ContainerKit, init off, ids automatic", () => RunAsync(workshop, IdMap.Automatic()));
         yield return new(Exec, () => ExecAsync(workshop));
-        yield return new($"{InitOn}, output captured", async () => (await Container.RunAsync(Captured(workshop, ["/true"]))).EnsureSuccess());
+        yield return new($"{InitOn}, output captured",
+            async () => (await Container.RunAsync(Captured(workshop, ["/true"]))).EnsureSuccess());
     }
 
     /// <summary>Runs the program that does nothing.</summary>
@@ -62,7 +65,8 @@ internal static class Ours
     }
 
     /// <summary>The plan of a run.</summary>
-    public static string Explain(Workshop workshop, bool init) => Container.Explain(Silent(workshop, ["/true"]) with { Init = init });
+    public static string Explain(Workshop workshop, bool init) =>
+        Container.Explain(Silent(workshop, ["/true"]) with { Init = init });
 
     /// <summary>What a command writes in a container.</summary>
     public static async Task<string> OutputAsync(Workshop workshop, IReadOnlyList<string> command, bool copyOnWrite)
@@ -82,7 +86,8 @@ internal static class Ours
         var pipe = new Pipe();
         var cancellation = new CancellationTokenSource();
         var running = Container.RunAsync(
-            Silent(workshop, ["/work", "pause"]) with { StandardOutput = StandardStream.To(pipe.Writer.AsStream()) }, cancellation.Token);
+            Silent(workshop, ["/work", "pause"]) with
+            { StandardOutput = StandardStream.To(pipe.Writer.AsStream()) }, cancellation.Token);
         await await Task.WhenAny(running, pipe.Reader.ReadAsync().AsTask());
         return new Paused(running, cancellation);
     }
@@ -95,7 +100,8 @@ internal static class Ours
     }
 
     /// <summary>Starts a container that lives as long as its host.</summary>
-    public static Task<Container> StartPausedAsync(ContainerHost host, Workshop workshop) => host.StartAsync(Silent(workshop, ["/work", "pause"]));
+    public static Task<Container> StartPausedAsync(ContainerHost host, Workshop workshop) =>
+        host.StartAsync(Silent(workshop, ["/work", "pause"]));
 
     private static ContainerOptions Captured(Workshop workshop, IReadOnlyList<string> command) =>
         new() { Command = command, Root = RootFilesystem.Directory(workshop.Root) };

@@ -47,10 +47,12 @@ internal static class Peers
         yield return ("bwrap --as-pid-1", [.. bubblewrap, "--as-pid-1", "/true"]);
         yield return (Crun, [.. crun, "cgroupfs", "run", "--bundle", bundle, "versus"]);
         yield return ("crun run, no cgroups", [.. crun, "disabled", "run", "--bundle", bundle, "versus"]);
-        yield return (Runc, ["runc", "--root", Path.Combine(workshop.Path, "runc"), "run", "--bundle", bundle, "versus"]);
+        yield return (
+            Runc, ["runc", "--root", Path.Combine(workshop.Path, "runc"), "run", "--bundle", bundle, "versus"]);
         yield return ("unshare",
         [
-            "unshare", "--user", "--map-root-user", "--mount", "--pid", "--fork", "--kill-child", "--net", "--ipc", "--uts",
+            "unshare", "--user", "--map-root-user", "--mount", "--pid", "--fork", "--kill-child", "--net", "--ipc",
+            "--uts",
             "--cgroup", "--mount-proc", "--root", workshop.Root, "/true",
         ]);
     }

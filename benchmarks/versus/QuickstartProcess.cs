@@ -4,8 +4,9 @@ using System.Runtime.InteropServices;
 namespace Versus;
 
 /// <summary>
-/// The whole process of the built Quickstart against that of a hello world that starts one process. The library is the one
-/// that a user of the package gets, compiled ahead of time; a third contender has the IL alone, as the sources give it.
+/// The whole process of the built Quickstart against that of a hello world that starts one process. The library is the
+/// one that a user of the package gets, compiled ahead of time; a third contender has the IL alone, as the sources give
+/// it.
 /// </summary>
 internal static class QuickstartProcess
 {
@@ -16,7 +17,8 @@ internal static class QuickstartProcess
     /// <summary>Measures, prints, and judges.</summary>
     public static async Task RunAsync(Settings settings, Verdicts verdicts)
     {
-        // The runtime lies in <root>/shared/Microsoft.NETCore.App/<version>/, and started by no other host than this one's.
+        // The runtime lies in <root>/shared/Microsoft.NETCore.App/<version>/, and started by no other host than this
+        // one's.
         var dotnet = Path.GetFullPath("../../../dotnet", RuntimeEnvironment.GetRuntimeDirectory());
         var packaged = Directory.CreateTempSubdirectory("versus-quickstart-");
         try
@@ -46,7 +48,8 @@ internal static class QuickstartProcess
                 "publish", Path.Combine(Sources(), "src/ContainerKit/Package/ReadyToRun.csproj"),
                 "-r", $"linux-{RuntimeInformation.OSArchitecture.ToString().ToLowerInvariant()}", "-v", "quiet",
                 "-p:UseSharedCompilation=false", "-nodeReuse:false", $"-p:Library={Beside("ContainerKit.dll")}",
-                $"-p:BaseIntermediateOutputPath={directory}/obj/", $"-p:BaseOutputPath={directory}/bin/", "-o", directory,
+                $"-p:BaseIntermediateOutputPath={directory}/obj/", $"-p:BaseOutputPath={directory}/bin/", "-o",
+                directory,
             ]);
         foreach (var file in (string[])["Quickstart.dll", "Quickstart.deps.json", "Quickstart.runtimeconfig.json"])
         {

@@ -8,7 +8,9 @@ namespace Versus;
 /// </summary>
 internal sealed class Rounds
 {
-    /// <summary>Before each run: the kernel unmakes the namespaces of the one before, and a spare is made, meanwhile.</summary>
+    /// <summary>
+    /// Before each run: the kernel unmakes the namespaces of the one before, and a spare is made, meanwhile.
+    /// </summary>
     private static readonly TimeSpan Pause = TimeSpan.FromMilliseconds(10);
 
     private readonly Dictionary<string, List<double[]>> _milliseconds = [];
@@ -32,7 +34,8 @@ internal sealed class Rounds
             {
                 var contender = contenders[(round + i) % contenders.Count];
 
-                // The kernel unmakes namespaces after their last process: the first run of a turn pays for the one before.
+                // The kernel unmakes namespaces after their last process: the first run of a turn pays for the one
+                // before.
                 await contender.RunAsync();
                 result._milliseconds[contender.Name].Add(await TurnAsync(contender, each));
             }

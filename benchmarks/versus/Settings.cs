@@ -9,7 +9,9 @@ internal sealed record Settings
     /// <summary>The parts to run; all of them unless said otherwise.</summary>
     public IReadOnlyList<string> Parts { get; private init; } = Known;
 
-    /// <summary>Whether it is only to be seen that everything runs: the figures are printed, and judge nothing.</summary>
+    /// <summary>
+    /// Whether it is only to be seen that everything runs: the figures are printed, and judge nothing.
+    /// </summary>
     public bool Quick { get; private init; }
 
     /// <summary>How many rounds are counted.</summary>

@@ -15,7 +15,9 @@ internal sealed unsafe partial class Spawned
     private readonly byte* _actions = (byte*)NativeMemory.AllocZeroed(ActionsSize);
     private readonly byte** _arguments;
 
-    /// <summary>Prepares a command whose standard input is empty and whose output goes where it is said, or nowhere.</summary>
+    /// <summary>
+    /// Prepares a command whose standard input is empty and whose output goes where it is said, or nowhere.
+    /// </summary>
     public Spawned(IReadOnlyList<string> command, SafeFileHandle? output = null, SafeFileHandle? error = null)
     {
         Command = command;
@@ -29,7 +31,9 @@ internal sealed unsafe partial class Spawned
     /// <summary>The program and its arguments.</summary>
     public IReadOnlyList<string> Command { get; }
 
-    /// <summary>Starts the command, waits for its end, and returns its exit code; 128 and its number for a signal.</summary>
+    /// <summary>
+    /// Starts the command, waits for its end, and returns its exit code; 128 and its number for a signal.
+    /// </summary>
     public int Run()
     {
         int process, status;

@@ -42,7 +42,8 @@ internal static class StartToExit
 
     private static void Print(Rounds rounds)
     {
-        var table = new Table("start to exit", "p10 ms", "median ms", "p90 ms", "our init off : this", "p10–p90 of rounds");
+        var table =
+            new Table("start to exit", "p10 ms", "median ms", "p90 ms", "our init off : this", "p10–p90 of rounds");
         foreach (var name in rounds.Names)
         {
             var times = rounds.Times(name).ToArray();

@@ -6,7 +6,9 @@ internal static class Statistics
     /// <summary>The value in the middle.</summary>
     public static double Median(IEnumerable<double> values) => Percentile(values, 0.5);
 
-    /// <summary>The value below which a share of them lies, between its neighbours where it falls between two.</summary>
+    /// <summary>
+    /// The value below which a share of them lies, between its neighbours where it falls between two.
+    /// </summary>
     public static double Percentile(IEnumerable<double> values, double share)
     {
         var sorted = values.Order().ToArray();

@@ -20,7 +20,8 @@ internal static class SteadyState
         foreach (var load in Loads)
         {
             var turns = await TurnsAsync(settings, workshop, load);
-            verdicts.AtLeast($"{load.Name}, inside against outside", Print(table, load.Name, turns, part: null), load.Bound);
+            verdicts.AtLeast($"{load.Name}, inside against outside", Print(table, load.Name, turns, part: null),
+                load.Bound);
             foreach (var part in turns[0].Outside.Keys.Where(_ => turns[0].Outside.Count > 1))
             {
                 Print(table, "  " + part, turns, part);
@@ -54,7 +55,9 @@ internal static class SteadyState
         var path = Path.Combine(workshop.Path, "outside");
         using var output = File.OpenHandle(path, FileMode.Create, FileAccess.Write);
         var code = new Spawned([workshop.Work, load.Argument, count, workshop.Root], output).Run();
-        return code == 0 ? Read(File.ReadAllText(path)) : throw new InvalidOperationException($"{load.Name}: exit code {code}");
+        return code == 0
+            ? Read(File.ReadAllText(path))
+            : throw new InvalidOperationException($"{load.Name}: exit code {code}");
     }
 
     private static async Task<Dictionary<string, double>> InsideAsync(Workshop workshop, Load load, string count) =>

@@ -4,7 +4,9 @@ using ContainerKit;
 
 namespace Versus;
 
-/// <summary>How fast bytes go between a host and a program, through our streams and through nothing but the kernel's.</summary>
+/// <summary>
+/// How fast bytes go between a host and a program, through our streams and through nothing but the kernel's.
+/// </summary>
 internal static class Streams
 {
     private static readonly Way[] Ways =
@@ -25,7 +27,8 @@ internal static class Streams
             var ratios = turns.Select(turn => turn.Ours / turn.Bare).ToArray();
             table.Add(
                 way.Name, Table.Figure(Statistics.Median(turns.Select(turn => turn.Bare))),
-                Table.Figure(Statistics.Median(turns.Select(turn => turn.Ours))), Table.Figure(Statistics.Median(ratios)),
+                Table.Figure(Statistics.Median(turns.Select(turn => turn.Ours))),
+                Table.Figure(Statistics.Median(ratios)),
                 $"{Table.Figure(Statistics.Percentile(ratios, 0.1))}–{Table.Figure(Statistics.Percentile(ratios, 0.9))}");
             verdicts.AtLeast($"{way.Name}, ours : bare", Statistics.Median(ratios), way.Bound);
         }
@@ -64,7 +67,8 @@ internal static class Streams
 
     private static async Task<double> OursAsync(Workshop workshop, Way way, int mebibytes)
     {
-        await using var container = await Ours.StartAsync(workshop, ["/streams", way.Role, Bytes(mebibytes)], way.Kind == "pty");
+        await using var container =
+            await Ours.StartAsync(workshop, ["/streams", way.Role, Bytes(mebibytes)], way.Kind == "pty");
         var (input, output) = container.Terminal is { } terminal
             ? ((Stream)terminal, (Stream)terminal)
             : (container.StandardInput!, container.StandardOutput!);

@@ -14,7 +14,8 @@ internal sealed class Table(params string[] heads)
     public override string ToString()
     {
         var widths = Enumerable.Range(0, heads.Length).Select(column => _rows.Max(row => row[column].Length)).ToArray();
-        var lines = _rows.Select(row => $"| {string.Join(" | ", row.Select((cell, i) => Pad(cell, i, widths[i])))} |").ToList();
+        var lines =
+            _rows.Select(row => $"| {string.Join(" | ", row.Select((cell, i) => Pad(cell, i, widths[i])))} |").ToList();
         lines.Insert(1, $"|{string.Join('|', widths.Select(Rule))}|");
         return string.Join('\n', lines);
     }
@@ -25,5 +26,6 @@ internal sealed class Table(params string[] heads)
 
     private static string Rule(int width, int column) => new string('-', width + 1) + (column == 0 ? '-' : ':');
 
-    private static string Pad(string cell, int column, int width) => column == 0 ? cell.PadRight(width) : cell.PadLeft(width);
+    private static string Pad(string cell, int column, int width) =>
+        column == 0 ? cell.PadRight(width) : cell.PadLeft(width);
 }

@@ -11,10 +11,12 @@ internal sealed class Verdicts(bool judge)
     public int Missed { get; private set; }
 
     /// <summary>A figure that must not be above the bound.</summary>
-    public void AtMost(string what, double value, double bound) => Add(what, value, $"≤ {Exact(bound)}", value <= bound);
+    public void AtMost(string what, double value, double bound) =>
+        Add(what, value, $"≤ {Exact(bound)}", value <= bound);
 
     /// <summary>A figure that must not be below the bound.</summary>
-    public void AtLeast(string what, double value, double bound) => Add(what, value, $"≥ {Exact(bound)}", value >= bound);
+    public void AtLeast(string what, double value, double bound) =>
+        Add(what, value, $"≥ {Exact(bound)}", value >= bound);
 
     /// <summary>A figure that could not be taken here: that is not reached either.</summary>
     public void Unmeasured(string what, double bound)

@@ -2,7 +2,9 @@ using System.Globalization;
 
 namespace Versus;
 
-/// <summary>The temporary directory of a run: the compiled programs and the root they run in. Disposing it deletes it.</summary>
+/// <summary>
+/// The temporary directory of a run: the compiled programs and the root they run in. Disposing it deletes it.
+/// </summary>
 internal sealed class Workshop : IDisposable
 {
     private const UnixFileMode Open = UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute
@@ -22,7 +24,8 @@ internal sealed class Workshop : IDisposable
         Compile("true.c", True, "-static");
         Compile("work.c", Work, "-static");
         Compile("streams.c", Streams, "-static");
-        Compile("limit.c", Limit, ["-static", "-nostdlib", "-ffreestanding", "-fno-stack-protector", .. Versus.Limit.Defines]);
+        Compile("limit.c", Limit,
+            ["-static", "-nostdlib", "-ffreestanding", "-fno-stack-protector", .. Versus.Limit.Defines]);
         File.WriteAllBytes(System.IO.Path.Combine(Root, "data"), new byte[16 << 20]);
     }
 
@@ -58,7 +61,8 @@ internal sealed class Workshop : IDisposable
         try
         {
             return new Spawned(command, said, said).Run() is var code and not 0
-                ? string.Create(CultureInfo.InvariantCulture, $"exit code {code} {File.ReadAllText(path).ReplaceLineEndings(" ").Trim()}")
+                ? string.Create(CultureInfo.InvariantCulture,
+                    $"exit code {code} {File.ReadAllText(path).ReplaceLineEndings(" ").Trim()}")
                 : null;
         }
         catch (IOException missing)
@@ -96,7 +100,8 @@ internal sealed class Workshop : IDisposable
     {
         if (Complaint(command) is { } complaint)
         {
-            throw new InvalidOperationException($"This benchmark needs '{string.Join(' ', command)}', which failed: {complaint}");
+            throw new InvalidOperationException(
+                $"This benchmark needs '{string.Join(' ', command)}', which failed: {complaint}");
         }
     }
 

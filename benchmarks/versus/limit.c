@@ -274,7 +274,9 @@ static void send_pidfd(void)
     struct { uint64_t length; int level, type, descriptor[2]; } attached = {20, 1, 1, {pidfd, 0}};
     uint64_t none = 0;
     struct { void *start; uint64_t length; } vector = {&none, sizeof none};
-    struct { uint64_t name[2]; void *vectors; uint64_t count; void *control; uint64_t control_length, flags; } message = {
+    struct {
+        uint64_t name[2]; void *vectors; uint64_t count; void *control; uint64_t control_length, flags;
+    } message = {
         .vectors = &vector, .count = 1, .control = &attached, .control_length = sizeof attached,
     };
     SYS(sendmsg, pair[1], &message, 0);

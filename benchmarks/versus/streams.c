@@ -1,5 +1,5 @@
-// Bytes between a host and a program, in either direction. As "source" and "sink" this is the program; as "bare" it is both,
-// with nothing between them but a pipe or a pseudoterminal, and prints the nanoseconds that the host's end saw.
+// Bytes between a host and a program, in either direction. As "source" and "sink" this is the program; as "bare" it is
+// both, with nothing between them but a pipe or a pseudoterminal, and prints the nanoseconds that the host's end saw.
 #define _GNU_SOURCE
 #include <err.h>
 #include <fcntl.h>

@@ -151,7 +151,7 @@ static void loopback(int rounds)
     must(getsockname(server, (void *)&address, &length), "getsockname");
     must(listen(server, 1), "listen");
     pid_t child = must(fork(), "fork");
-    int s = child ? (int)must(socket(AF_INET, SOCK_STREAM, 0), "socket") : (int)must(accept(server, NULL, NULL), "accept");
+    int s = (int)(child ? must(socket(AF_INET, SOCK_STREAM, 0), "socket") : must(accept(server, NULL, NULL), "accept"));
     if (child)
         must(connect(s, (void *)&address, length), "connect");
     must(setsockopt(s, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one), "setsockopt");

@@ -6,7 +6,9 @@ using Xunit;
 
 namespace IsolatedTests;
 
-/// <summary>A server for one test class, with processes and a network of its own: all listen on port 5432 at once.</summary>
+/// <summary>
+/// A server for one test class, with processes and a network of its own: all listen on port 5432 at once.
+/// </summary>
 public sealed class Server : IAsyncLifetime
 {
     private const string Program = """
@@ -23,7 +25,8 @@ public sealed class Server : IAsyncLifetime
 
     public async ValueTask InitializeAsync()
     {
-        _container = await Container.StartAsync(new() { Command = ["perl", "-e", Program], StandardOutput = StandardStream.Pipe });
+        _container = await Container.StartAsync(
+            new() { Command = ["perl", "-e", Program], StandardOutput = StandardStream.Pipe });
         using var output = new StreamReader(_container.StandardOutput!);
         Assert.Equal("ready", await output.ReadLineAsync());
     }

@@ -11,7 +11,8 @@ internal sealed record Message(string Text)
 
     /// <summary>Reads it, and throws a <see cref="JsonException"/> for everything that is not one.</summary>
     public static Message Parse(ReadOnlySpan<byte> line) =>
-        JsonSerializer.Deserialize(line, MessageJson.Default.Message) ?? throw new JsonException("The message is null.");
+        JsonSerializer.Deserialize(line, MessageJson.Default.Message)
+            ?? throw new JsonException("The message is null.");
 }
 
 /// <summary>Compiled, so that the sample can be trimmed and compiled ahead of time.</summary>

@@ -1,5 +1,6 @@
-// Asks an untrusted plugin, which answers from a container: beside the host's programs it sees the .NET runtime and its own
-// files, read-only. One that does not answer in time, or answers nonsense, is killed, and the next question goes to a new one.
+// Asks an untrusted plugin, which answers from a container: beside the host's programs it sees the .NET runtime and its
+// own files, read-only. One that does not answer in time, or answers nonsense, is killed, and the next question goes to
+// a new one.
 using System.Runtime.InteropServices;
 using System.Text.Json;
 using ContainerKit;
@@ -11,7 +12,8 @@ if (args is ["plugin"])
     return;
 }
 
-var dotnet = Path.GetFullPath("../../..", RuntimeEnvironment.GetRuntimeDirectory()); // it ends with shared/Microsoft.NETCore.App/<version>
+// it ends with shared/Microsoft.NETCore.App/<version>
+var dotnet = Path.GetFullPath("../../..", RuntimeEnvironment.GetRuntimeDirectory());
 var options = new ContainerOptions
 {
     Command = ["/dotnet/dotnet", "/plugin/PluginOverStdio.dll", "plugin"],
@@ -55,5 +57,6 @@ static async Task<JsonEncodedText> AskAsync(Container plugin, string question, T
         length += read > 0 ? read : throw new EndOfStreamException();
     }
 
-    return JsonEncodedText.Encode(Message.Parse(answer.AsSpan(0, length)).Text); // a terminal would obey control characters
+    // a terminal would obey control characters
+    return JsonEncodedText.Encode(Message.Parse(answer.AsSpan(0, length)).Text);
 }

@@ -13,19 +13,22 @@ try
         Timeout = TimeSpan.FromSeconds(30),
     };
 
-    Console.WriteLine($"The host: {Environment.MachineName}, user {Environment.UserName}, process {Environment.ProcessId}");
+    Console.WriteLine(
+        $"The host: {Environment.MachineName}, user {Environment.UserName}, process {Environment.ProcessId}");
     var first = Stopwatch.StartNew();
     var result = (await Container.RunAsync(options)).EnsureSuccess();
     first.Stop();
     Console.Write(result.StandardOutput);
 
-    Console.WriteLine($"On the host, /tmp/made-inside {(File.Exists("/tmp/made-inside") ? "exists" : "does not exist")}.");
+    Console.WriteLine(
+        $"On the host, /tmp/made-inside {(File.Exists("/tmp/made-inside") ? "exists" : "does not exist")}.");
 
     var nothing = options with { Command = ["true"] };
     var again = Stopwatch.StartNew();
     (await Container.RunAsync(nothing)).EnsureSuccess();
     Console.WriteLine(
-        $"Start to exit: {first.Elapsed.TotalMilliseconds:F0} ms for all this, {again.Elapsed.TotalMilliseconds:F1} ms for 'true' after it.");
+        $"Start to exit: {first.Elapsed.TotalMilliseconds:F0} ms for all this, {again.Elapsed.TotalMilliseconds:F1} ms "
+            + "for 'true' after it.");
 }
 catch (LaunchException failure)
 {

@@ -30,19 +30,22 @@ public sealed class AutomaticIdsTests : IDisposable
     public async Task A_container_has_as_many_ids_as_asked_for_from_0_on()
     {
         await using var host = new ContainerHost(Two);
-        await using var container = await host.StartAsync(Sleeper with { IdMap = IdMap.Automatic(70), User = "69" }, Cancelled);
+        await using var container =
+            await host.StartAsync(Sleeper with { IdMap = IdMap.Automatic(70), User = "69" }, Cancelled);
         var block = IdBlocks.Find(Two.IdRanges)[0];
 
         Assert.Equal([$"0 {block.User} 70"], TestIds.Lines($"/proc/{container.Pid}/uid_map"));
         Assert.Equal([$"0 {block.Group} 70"], TestIds.Lines($"/proc/{container.Pid}/gid_map"));
         Assert.Contains("no user 70", (await Assert.ThrowsAsync<ArgumentException>(
-            () => host.StartAsync(Sleeper with { IdMap = IdMap.Automatic(70), User = "70:0" }, Cancelled))).Message, StringComparison.Ordinal);
+            () => host.StartAsync(Sleeper with { IdMap = IdMap.Automatic(70), User = "70:0" }, Cancelled))).Message,
+                StringComparison.Ordinal);
     }
 
     [RootFact]
     public async Task More_ids_than_a_block_has_are_blocks_in_a_row()
     {
-        await using var host = new ContainerHost(Two with { IdRanges = [new(IdBlocks.DefaultFirst, 3 * IdBlocks.Size), new(0x7100_0000, 2 * IdBlocks.Size)] });
+        await using var host = new ContainerHost(Two with
+        { IdRanges = [new(IdBlocks.DefaultFirst, 3 * IdBlocks.Size), new(0x7100_0000, 2 * IdBlocks.Size)] });
         await using var first = await host.StartAsync(Sleeper with { IdMap = IdMap.Automatic(100_000) }, Cancelled);
         await using var second = await host.StartAsync(Sleeper with { IdMap = IdMap.Automatic(100_000) }, Cancelled);
 
@@ -61,7 +64,8 @@ public sealed class AutomaticIdsTests : IDisposable
             containers.Add(await host.StartAsync(Sleeper, Cancelled));
         }
 
-        Assert.Equal(Blocks, containers.Select(container => File.ReadAllText($"/proc/{container.Pid}/uid_map")).Distinct().Count());
+        Assert.Equal(Blocks, containers.Select(container => File.ReadAllText($"/proc/{container.Pid}/uid_map"))
+            .Distinct().Count());
         await Exhausted(() => host.StartAsync(Sleeper, Cancelled));
         await Exhausted(() => host.KeepIdsAsync(IdMap.Automatic(), Cancelled));
 
@@ -83,12 +87,15 @@ public sealed class AutomaticIdsTests : IDisposable
         await cancelled.CancelAsync();
         for (var i = 0; i < 2 * Blocks; i++)
         {
-            await Assert.ThrowsAsync<LaunchException>(() => host.StartAsync(Sleeper with { Command = ["/no/such"] }, Cancelled));
+            await Assert.ThrowsAsync<LaunchException>(() =>
+                host.StartAsync(Sleeper with { Command = ["/no/such"] }, Cancelled));
             await Assert.ThrowsAnyAsync<OperationCanceledException>(() => host.StartAsync(Sleeper, cancelled.Token));
-            await Assert.ThrowsAsync<ArgumentException>(() => host.StartAsync(Sleeper with { User = "nobody-of-that-name" }, Cancelled));
+            await Assert.ThrowsAsync<ArgumentException>(() =>
+                host.StartAsync(Sleeper with { User = "nobody-of-that-name" }, Cancelled));
         }
 
-        Assert.Equal("ok\n", (await host.RunAsync(Sleeper with { Command = ["echo", "ok"] }, Cancelled)).StandardOutput);
+        Assert.Equal(
+            "ok\n", (await host.RunAsync(Sleeper with { Command = ["echo", "ok"] }, Cancelled)).StandardOutput);
     }
 
     [Fact(Skip = TestIds.Missing, SkipUnless = nameof(TestIds.Exist), SkipType = typeof(TestIds))]
@@ -122,7 +129,8 @@ public sealed class AutomaticIdsTests : IDisposable
         }
 
         var below = ProcessTree.Below(host.Process.Id);
-        await using var here = new ContainerHost(Two with { IdRanges = Host.IsRoot ? [new(IdBlocks.DefaultFirst, IdBlocks.Size)] : [] });
+        await using var here =
+            new ContainerHost(Two with { IdRanges = Host.IsRoot ? [new(IdBlocks.DefaultFirst, IdBlocks.Size)] : [] });
 
         // While the supervisors are stopped, their containers live on.
         var supervisors = below.FindAll(process => process.Parent == host.Process.Id);
@@ -144,8 +152,10 @@ public sealed class AutomaticIdsTests : IDisposable
     {
         var own = uint.Parse(Tools.Run("id", "-u", "nobody").Trim(), System.Globalization.CultureInfo.InvariantCulture);
         Assert.Equal(65534u, own);
-        Assert.Equal([new IdBlock(1 << 20, 1 << 20, IdBlocks.Size)], IdBlocks.Find([new(0, IdBlocks.Size), new(1 << 20, IdBlocks.Size)]));
-        Assert.Equal(((IdBlocks.DefaultCount / IdBlocks.Size), IdBlocks.DefaultFirst), ((uint)IdBlocks.Find([]).Count, IdBlocks.Find([])[0].User));
+        Assert.Equal([new IdBlock(1 << 20, 1 << 20, IdBlocks.Size)],
+            IdBlocks.Find([new(0, IdBlocks.Size), new(1 << 20, IdBlocks.Size)]));
+        Assert.Equal(((IdBlocks.DefaultCount / IdBlocks.Size), IdBlocks.DefaultFirst),
+            ((uint)IdBlocks.Find([]).Count, IdBlocks.Find([])[0].User));
     }
 
     [Theory]
@@ -199,7 +209,8 @@ public sealed class AutomaticIdsTests : IDisposable
             Tools.Run("chown", "65534", State);
         }
 
-        Assert.Equal((Errno.EPERM, "belongs to user"), await RefusedBecause("belongs to user", Host.IsRoot ? State : "/usr"));
+        Assert.Equal((Errno.EPERM, "belongs to user"),
+            await RefusedBecause("belongs to user", Host.IsRoot ? State : "/usr"));
     }
 
     [Fact(Skip = TestIds.Missing, SkipUnless = nameof(TestIds.Exist), SkipType = typeof(TestIds))]
@@ -220,14 +231,16 @@ public sealed class AutomaticIdsTests : IDisposable
         Assert.StartsWith("0 ", await host.ReadLineAsync(), StringComparison.Ordinal);
 
         Assert.Equal((UnixFileMode)0x1C0, File.GetUnixFileMode(_temp["containerkit"])); // 0700
-        Assert.Equal(IdBlocks.Find([])[0].Name, Path.GetFileName(Assert.Single(Directory.GetFiles(_temp["containerkit"]))));
+        Assert.Equal(
+            IdBlocks.Find([])[0].Name, Path.GetFileName(Assert.Single(Directory.GetFiles(_temp["containerkit"]))));
     }
 
     [RootFact]
     public async Task A_read_only_state_directory_is_refused()
     {
         await using var host = HostProcess.StartThrough(
-            ["unshare", "--mount", "sh", "-ec", $"mkdir {State}; mount -t tmpfs -o ro,mode=0700 tmpfs {State}; exec \"$@\"", "sh"],
+            ["unshare", "--mount", "sh", "-ec",
+                $"mkdir {State}; mount -t tmpfs -o ro,mode=0700 tmpfs {State}; exec \"$@\"", "sh"],
             "allocate", State, "1");
 
         Assert.Equal("EROFS", await host.ReadLineAsync());

@@ -59,12 +59,14 @@ public class BadCommandTests
         Assert.Equal("0", output);
     }
 
-    public static TheoryData<string[]> Impossible => new() { Array.Empty<string>(), new[] { "" }, new[] { "a\0b" }, new[] { "true", "a\0b" } };
+    public static TheoryData<string[]> Impossible =>
+        new() { Array.Empty<string>(), new[] { "" }, new[] { "a\0b" }, new[] { "true", "a\0b" } };
 
     [Theory]
     [MemberData(nameof(Impossible))]
     public async Task A_command_that_is_none_is_refused_before_anything_is_made(string[] command) =>
-        Assert.Contains("Command", (await Refusal.OfOptionsAsync(new() { Command = command })).Message, StringComparison.Ordinal);
+        Assert.Contains("Command", (await Refusal.OfOptionsAsync(new() { Command = command })).Message,
+            StringComparison.Ordinal);
 
     [Fact]
     public async Task An_argument_that_is_null_is_refused_before_anything_is_made() =>
@@ -90,12 +92,14 @@ public class BadCommandTests
         var argument = new string('a', 100_000);
         var environment = Enumerable.Range(0, 300).ToDictionary(i => $"V{i}", i => new string('e', 1000 + i));
         var content = new string('c', 300_000);
-        var output = await Script.OutputAsync(Script.Shell("echo $# ${#1} ${#V299} $(env | grep -c '^V') $(wc -c < /tmp/file)") with
-        {
-            Command = ["sh", "-c", "echo $# ${#1} ${#V299} $(env | grep -c '^V') $(wc -c < /tmp/file)", "sh", argument, .. Enumerable.Repeat("x", 70_000)],
-            Environment = environment,
-            Mounts = [new InlineFile("/tmp/file", content)],
-        });
+        var output = await Script.OutputAsync(
+            Script.Shell("echo $# ${#1} ${#V299} $(env | grep -c '^V') $(wc -c < /tmp/file)") with
+            {
+                Command = ["sh", "-c", "echo $# ${#1} ${#V299} $(env | grep -c '^V') $(wc -c < /tmp/file)", "sh", argument,
+                .. Enumerable.Repeat("x", 70_000)],
+                Environment = environment,
+                Mounts = [new InlineFile("/tmp/file", content)],
+            });
 
         Assert.Equal("70001 100000 1299 300 300000", output);
     }
@@ -107,7 +111,9 @@ public class BadCommandTests
     [InlineData("new\nline", "1 to 64")]
     [InlineData("ünïcode", "1 to 64")]
     public async Task A_host_name_that_is_none_is_refused(string name, string complaint) =>
-        Assert.Contains(complaint, (await Refusal.OfOptionsAsync(Script.Shell("true") with { HostName = name })).Message, StringComparison.Ordinal);
+        Assert.Contains(
+            complaint, (await Refusal.OfOptionsAsync(Script.Shell("true") with { HostName = name })).Message,
+            StringComparison.Ordinal);
 
     [Fact]
     public async Task A_host_name_has_at_most_64_bytes()
@@ -148,8 +154,10 @@ public class BadCommandTests
         root.Link("work", root.Canary);
         root.Link("up", "../../../../../../usr/bin");
 
-        Assert.Equal("/usr/bin", await Script.OutputAsync(root.Options with { Command = ["pwd", "-P"], WorkingDirectory = "/up" }));
-        Assert.Equal(Errno.ENOENT, (await Refusal.OfStartAsync(root.Options with { WorkingDirectory = "/work" })).Errno);
+        Assert.Equal("/usr/bin",
+            await Script.OutputAsync(root.Options with { Command = ["pwd", "-P"], WorkingDirectory = "/up" }));
+        Assert.Equal(
+            Errno.ENOENT, (await Refusal.OfStartAsync(root.Options with { WorkingDirectory = "/work" })).Errno);
     }
 
     [Fact]
@@ -157,16 +165,20 @@ public class BadCommandTests
     {
         foreach (var number in Enumerable.Range(0, 40))
         {
-            foreach (var path in new[] { $"/proc/self/fd/{number}", $"/proc/1/fd/{number}", $"/proc/thread-self/fd/{number}/.." })
+            foreach (var path in new[]
+                { $"/proc/self/fd/{number}", $"/proc/1/fd/{number}", $"/proc/thread-self/fd/{number}/.." })
             {
-                var refusal = await Assert.ThrowsAsync<LaunchException>(() => Script.RunAsync(Script.Shell("pwd") with { WorkingDirectory = path }));
+                var refusal = await Assert.ThrowsAsync<LaunchException>(() =>
+                    Script.RunAsync(Script.Shell("pwd") with { WorkingDirectory = path }));
 
-                Assert.Contains(refusal.Errno, new[] { Errno.ELOOP, Errno.ENOENT, Errno.EACCES, Errno.ENOTDIR, Errno.EPERM });
+                Assert.Contains(refusal.Errno, new[]
+                    { Errno.ELOOP, Errno.ENOENT, Errno.EACCES, Errno.ENOTDIR, Errno.EPERM });
                 Assert.StartsWith("the working directory", refusal.Cause, StringComparison.Ordinal);
             }
         }
 
-        Assert.Equal("/tmp", await Script.OutputAsync(new ContainerOptions { Command = ["/usr/bin/pwd", "-P"], WorkingDirectory = "/tmp" }));
+        Assert.Equal("/tmp", await Script.OutputAsync(
+            new ContainerOptions { Command = ["/usr/bin/pwd", "-P"], WorkingDirectory = "/tmp" }));
     }
 
     [Fact]
@@ -196,7 +208,8 @@ public class BadCommandTests
     [Fact]
     public void An_architecture_without_a_launcher_is_named()
     {
-        var refusal = Assert.Throws<PlatformNotSupportedException>(() => Launcher.Program(System.Runtime.InteropServices.Architecture.S390x));
+        var refusal = Assert.Throws<PlatformNotSupportedException>(() =>
+            Launcher.Program(System.Runtime.InteropServices.Architecture.S390x));
 
         Assert.Contains("S390x", refusal.Message, StringComparison.Ordinal);
     }

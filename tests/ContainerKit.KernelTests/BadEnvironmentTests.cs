@@ -20,10 +20,12 @@ public class BadEnvironmentTests
     [Fact]
     public async Task A_strange_but_legal_variable_arrives_as_it_is()
     {
-        var output = await Script.OutputAsync(With(("with space", "a=b"), ("EMPTY", ""), ("LINES", "one\ntwo"), ("ÜMLAUT", "ß🙂")));
+        var output = await Script.OutputAsync(
+            With(("with space", "a=b"), ("EMPTY", ""), ("LINES", "one\ntwo"), ("ÜMLAUT", "ß🙂")));
 
         Assert.Equal(["EMPTY=", "HOME=/tmp", "LINES=one", "PATH=", "two", "with space=a=b", "ÜMLAUT=ß🙂"],
-            output.Split('\n').Select(line => line.StartsWith("PATH=", StringComparison.Ordinal) ? "PATH=" : line).Order(StringComparer.Ordinal));
+            output.Split('\n').Select(line => line.StartsWith("PATH=", StringComparison.Ordinal) ? "PATH=" : line)
+                .Order(StringComparer.Ordinal));
     }
 
     [Fact]
@@ -32,7 +34,8 @@ public class BadEnvironmentTests
         Environment.SetEnvironmentVariable("CONTAINERKIT_SECRET_OF_HOST", "secret");
         try
         {
-            var outputs = await Task.WhenAll(Enumerable.Range(0, 20).Select(i => Script.OutputAsync(With(($"ONLY{i}", "x")))));
+            var outputs =
+                await Task.WhenAll(Enumerable.Range(0, 20).Select(i => Script.OutputAsync(With(($"ONLY{i}", "x")))));
             for (var i = 0; i < outputs.Length; i++)
             {
                 var names = outputs[i].Split('\n').Select(line => line.Split('=')[0]).Order(StringComparer.Ordinal);

@@ -106,5 +106,6 @@ public class BadRootTests
         Assert.Contains("A directory can only be mounted on a directory", refusal.Hint, StringComparison.Ordinal);
     }
 
-    private static ContainerOptions On(string path) => Script.Shell("true") with { Root = RootFilesystem.Directory(path) };
+    private static ContainerOptions On(string path) =>
+        Script.Shell("true") with { Root = RootFilesystem.Directory(path) };
 }

@@ -6,13 +6,16 @@ namespace ContainerKit.KernelTests;
 /// <summary>Users that are none, and user files that a stranger wrote.</summary>
 public class BadUserTests
 {
-    private const string Passwd = "root:x:0:0:root:/root:/bin/sh\n1000:x:0:0::/:\nalice:x:1234:4321::/home/alice:\nbroken:x:nobody\nhuge:x:4294967296:0::/:\n";
+    private const string Passwd =
+        "root:x:0:0:root:/root:/bin/sh\n1000:x:0:0::/:\nalice:x:1234:4321::/home/alice:\nbroken:x:nobody\nhuge:x:4294967296:0::/:\n";
     private const string Group = "root:x:0:\n1000:x:0:\nstaff:x:50:alice\n";
 
     public static TheoryData<string> Nobody =>
     [
-        "", ":", ":5", "1000:", "root:", "+1", "-1", "-0", "0x0", "1e3", "0.0", " 0", "0 ", "0\n", "root\n", "root\0", "\0",
-        "2147483648", "4294967295", "4294967296", "18446744073709551616", "0:2147483648", "0:4294967296", "0:-1", "0:+1", "0:0:0",
+        "", ":", ":5", "1000:", "root:", "+1", "-1", "-0", "0x0", "1e3", "0.0", " 0", "0 ", "0\n", "root\n",
+        "root\0", "\0",
+        "2147483648", "4294967295", "4294967296", "18446744073709551616", "0:2147483648", "0:4294967296", "0:-1",
+        "0:+1", "0:0:0",
         "١٢٣", "１", "²", "a/b", "../root", "root:x:0", "0,0", "1 0", "0;0", "٠", "-root", "1000abc",
     ];
 
@@ -39,7 +42,8 @@ public class BadUserTests
 
     [Fact]
     public async Task The_highest_id_is_not_an_overflow() =>
-        Assert.Equal("2147483647 2147483647", await Script.OutputAsync(Script.Shell("echo $(id -u) $(id -g)") with { User = "2147483647" }));
+        Assert.Equal("2147483647 2147483647",
+            await Script.OutputAsync(Script.Shell("echo $(id -u) $(id -g)") with { User = "2147483647" }));
 
     [Fact]
     public async Task CVE_2016_3697_A_number_is_never_a_name_of_passwd()
@@ -93,12 +97,15 @@ public class BadUserTests
         Dictionary<string, uint> users = new() { ["root"] = 0, ["alice"] = 1234 };
         for (var i = 0; i < TimeFactor.Times(5_000, 200_000); i++)
         {
-            var text = new string([.. Enumerable.Range(0, random.Next(1, 8)).Select(_ => alphabet[random.Next(alphabet.Length)])]);
+            var text = new string(
+                [.. Enumerable.Range(0, random.Next(1, 8)).Select(_ => alphabet[random.Next(alphabet.Length)])]);
             try
             {
                 var found = UserLookup.Find(root.Options with { User = text });
                 var name = text.Split(':')[0];
-                var expected = users.TryGetValue(name, out var id) ? id : uint.Parse(name, NumberStyles.None, CultureInfo.InvariantCulture);
+                var expected = users.TryGetValue(name, out var id)
+                    ? id
+                    : uint.Parse(name, NumberStyles.None, CultureInfo.InvariantCulture);
                 Assert.Equal(expected, found.User);
             }
             catch (ArgumentException)
@@ -184,7 +191,8 @@ public class BadUserTests
     [Fact]
     public async Task A_passwd_full_of_odd_lines_says_no_more_than_it_does()
     {
-        var lines = string.Concat(Enumerable.Repeat("::::::\n:x:0:0::/:\n\0\nalice\nalice:x\nalice:x:\nalice:x:-5:0::/:\n", 50));
+        var lines = string.Concat(
+            Enumerable.Repeat("::::::\n:x:0:0::/:\n\0\nalice\nalice:x\nalice:x:\nalice:x:-5:0::/:\n", 50));
         using var root = RootWith(lines, Group);
 
         await Refusal.OfOptionsAsync(root.Options with { User = "alice" });
@@ -215,7 +223,8 @@ public class BadUserTests
         Assert.Equal(0, process.ExitCode);
     }
 
-    private static ContainerOptions Ids(RootDirectory root) => root.Options with { Command = ["sh", "-c", "echo $(id -u) $(id -g)"] };
+    private static ContainerOptions Ids(RootDirectory root) =>
+        root.Options with { Command = ["sh", "-c", "echo $(id -u) $(id -g)"] };
 
     private static RootDirectory RootWith(string passwd, string group)
     {

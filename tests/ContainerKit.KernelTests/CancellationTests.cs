@@ -11,7 +11,8 @@ public class CancellationTests
     public async Task A_run_cancelled_before_it_begins_starts_nothing()
     {
         var before = await Leftovers.Before();
-        await Assert.ThrowsAnyAsync<OperationCanceledException>(() => Container.RunAsync(Endless, new CancellationToken(canceled: true)));
+        await Assert.ThrowsAnyAsync<OperationCanceledException>(() =>
+            Container.RunAsync(Endless, new CancellationToken(canceled: true)));
         await before.AssertNone();
     }
 
@@ -29,7 +30,8 @@ public class CancellationTests
         {
             // From before the launcher is spawned until after the program runs.
             using var cancel = new CancellationTokenSource();
-            var instant = Stopwatch.GetTimestamp() + (long)(random.NextDouble() * 1.5 * usual.TotalSeconds * Stopwatch.Frequency);
+            var instant = Stopwatch.GetTimestamp()
+                + (long)(random.NextDouble() * 1.5 * usual.TotalSeconds * Stopwatch.Frequency);
             var canceller = new Thread(() =>
             {
                 SpinWait.SpinUntil(() => Stopwatch.GetTimestamp() >= instant);
@@ -48,7 +50,8 @@ public class CancellationTests
     {
         var before = await Leftovers.Before();
         using var cancel = new CancellationTokenSource();
-        await AssertCancelled(Endless with { StandardOutput = StandardStream.To(new CancellingStream(cancel)) }, cancel.Token);
+        await AssertCancelled(
+            Endless with { StandardOutput = StandardStream.To(new CancellingStream(cancel)) }, cancel.Token);
         await before.AssertNone();
     }
 
@@ -59,10 +62,12 @@ public class CancellationTests
         for (var i = 0; i < TimeFactor.Times(40, 1000); i++)
         {
             using var cancel = new CancellationTokenSource();
-            var running = Container.RunAsync(Script.Shell("echo up") with { StandardOutput = StandardStream.To(new CancellingStream(cancel)) }, cancel.Token);
+            var running = Container.RunAsync(Script.Shell("echo up") with
+            { StandardOutput = StandardStream.To(new CancellingStream(cancel)) }, cancel.Token);
             try
             {
-                Assert.True((await running.WaitAsync(TimeFactor.Seconds(30), CancellationToken.None)).ExitStatus.IsSuccess);
+                Assert.True(
+                    (await running.WaitAsync(TimeFactor.Seconds(30), CancellationToken.None)).ExitStatus.IsSuccess);
             }
             catch (OperationCanceledException)
             {
@@ -108,20 +113,24 @@ public class CancellationTests
         await host.DisposeAsync();
         foreach (var run in runs)
         {
-            Assert.Equal(Signal.SIGKILL, (await run.WaitAsync(TimeFactor.Seconds(30), CancellationToken.None)).ExitStatus.Signal);
+            Assert.Equal(Signal.SIGKILL,
+                (await run.WaitAsync(TimeFactor.Seconds(30), CancellationToken.None)).ExitStatus.Signal);
         }
 
         await Assert.ThrowsAsync<ObjectDisposedException>(() => host.RunAsync(Endless, CancellationToken.None));
         await before.AssertNone();
     }
 
-    private static Task<OperationCanceledException> AssertCancelled(ContainerOptions options, CancellationToken cancel) =>
-        Assert.ThrowsAnyAsync<OperationCanceledException>(() => Container.RunAsync(options, cancel).WaitAsync(TimeFactor.Seconds(30), CancellationToken.None));
+    private static Task<OperationCanceledException> AssertCancelled(
+        ContainerOptions options, CancellationToken cancel) =>
+        Assert.ThrowsAnyAsync<OperationCanceledException>(() =>
+            Container.RunAsync(options, cancel).WaitAsync(TimeFactor.Seconds(30), CancellationToken.None));
 
     /// <summary>A stream that cancels as soon as something is written to it.</summary>
     private sealed class CancellingStream(CancellationTokenSource cancel) : MemoryStream
     {
-        public override async ValueTask WriteAsync(ReadOnlyMemory<byte> buffer, CancellationToken cancellationToken = default) =>
+        public override async ValueTask WriteAsync(
+            ReadOnlyMemory<byte> buffer, CancellationToken cancellationToken = default) =>
             await cancel.CancelAsync();
     }
 }

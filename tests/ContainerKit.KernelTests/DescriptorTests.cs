@@ -26,7 +26,8 @@ public sealed class DescriptorTests : IDisposable
         var handles = Enumerable.Range(3, count).Select(number => Open($"{number}")).ToList();
         var options = new ContainerOptions
         {
-            Command = ["bash", "-c", $"for ((i = 3; i < {count + 3}; i++)); do cat <&$i; echo; done; ls -A /proc/$$/fd > /tmp/list; wc -l < /tmp/list"],
+            Command = ["bash", "-c", $"for ((i = 3; i < {count + 3}; i++)); do cat <&$i; echo; done; ls -A /proc/$$/fd "
+                + "> /tmp/list; wc -l < /tmp/list"],
             Init = init,
             Descriptors = handles,
         };
@@ -58,7 +59,8 @@ public sealed class DescriptorTests : IDisposable
     {
         using var handle = Open("x");
         await using var container = await Container.StartAsync(
-            Script.Shell("exec sleep 1000") with { Descriptors = [handle, handle, handle] }, TestContext.Current.CancellationToken);
+            Script.Shell("exec sleep 1000") with
+            { Descriptors = [handle, handle, handle] }, TestContext.Current.CancellationToken);
 
         Assert.Equal([0, 1, 2, 3, 4, 5], ProcessTree.Find(container.Pid)!.Value.Descriptors().Keys);
         if (!Host.IsRoot)
@@ -123,7 +125,9 @@ public sealed class DescriptorTests : IDisposable
             SocketActivation = true,
             Namespaces = NamespaceKinds.All,
         };
-        var (own, told) = ((await Script.OutputAsync(options)).Split(' ', 2)) is [var first, var rest] ? (first, rest) : default;
+        var (own, told) = ((await Script.OutputAsync(options)).Split(' ', 2)) is [var first, var rest]
+            ? (first, rest)
+            : default;
 
         Assert.Equal($"{own} 2 none", told);
     }
@@ -137,7 +141,8 @@ public sealed class DescriptorTests : IDisposable
         {
             (await host.RunAsync(Script.Shell("true"), TestContext.Current.CancellationToken)).EnsureSuccess();
             var result = await host.RunAsync(
-                Script.Shell("head -c 9 /proc/self/fd/3") with { Descriptors = [handle] }, TestContext.Current.CancellationToken);
+                Script.Shell("head -c 9 /proc/self/fd/3") with
+                { Descriptors = [handle] }, TestContext.Current.CancellationToken);
             Assert.Equal("passed", result.EnsureSuccess().StandardOutput);
         }
     }
@@ -170,7 +175,8 @@ public sealed class DescriptorTests : IDisposable
             Assert.Contains("Descriptors[1]", refusal.Message, StringComparison.Ordinal);
         }
 
-        await Refusal.OfOptionsAsync(Script.Shell("true") with { Descriptors = [.. Enumerable.Repeat<SafeHandle>(open, 101)] });
+        await Refusal.OfOptionsAsync(
+            Script.Shell("true") with { Descriptors = [.. Enumerable.Repeat<SafeHandle>(open, 101)] });
     }
 
     [Fact]
@@ -178,14 +184,18 @@ public sealed class DescriptorTests : IDisposable
     {
         using var open = Open("x");
         var options = Script.Shell("true") with { Descriptors = [open], SocketActivation = true };
-        foreach (var names in new string[][] { ["a", "b"], [""], ["a:b"], ["a\nb"], ["é"], [new('a', 256)], ["a\0"], [null!] })
+        foreach (var names in new string[][]
+            { ["a", "b"], [""], ["a:b"], ["a\nb"], ["é"], [new('a', 256)], ["a\0"], [null!] })
         {
-            Assert.Contains("DescriptorNames", (await Refusal.OfOptionsAsync(options with { DescriptorNames = names })).Message, StringComparison.Ordinal);
+            Assert.Contains("DescriptorNames",
+                (await Refusal.OfOptionsAsync(options with { DescriptorNames = names })).Message,
+                StringComparison.Ordinal);
         }
 
         await Refusal.OfOptionsAsync(options with { Descriptors = [] });
         await Refusal.OfOptionsAsync(options with { SocketActivation = false, DescriptorNames = ["a"] });
-        await Refusal.OfOptionsAsync(options with { Environment = new Dictionary<string, string> { ["LISTEN_PID"] = "1" } });
+        await Refusal.OfOptionsAsync(
+            options with { Environment = new Dictionary<string, string> { ["LISTEN_PID"] = "1" } });
         await Script.OutputAsync(options with { DescriptorNames = [new('a', 255)] });
     }
 

@@ -32,14 +32,17 @@ public class EscapeTests
             """));
 
         Assert.Equal("", output);
-        Assert.False(server.Poll(0, SelectMode.SelectRead) || hidden.Poll(0, SelectMode.SelectRead) || listener.Pending());
+        Assert.False(server.Poll(0, SelectMode.SelectRead) || hidden.Poll(0, SelectMode.SelectRead)
+            || listener.Pending());
     }
 
     [Fact]
     public async Task Found_while_designing_A_file_of_the_host_cannot_be_found()
     {
         var name = $"containerkit-canary-{Environment.ProcessId}";
-        string[] places = ["/var/tmp", "/tmp", "/dev/shm", Environment.GetFolderPath(Environment.SpecialFolder.UserProfile), Path.GetTempPath(), "/run", "/srv", "/opt"];
+        string[] places =
+            ["/var/tmp", "/tmp", "/dev/shm", Environment.GetFolderPath(Environment.SpecialFolder.UserProfile),
+                Path.GetTempPath(), "/run", "/srv", "/opt"];
         var canaries = new List<string>();
         try
         {
@@ -58,7 +61,8 @@ public class EscapeTests
 
             Assert.NotEmpty(canaries);
             Assert.Equal("", await Script.OutputAsync($"find / -name {name} 2>/dev/null; true"));
-            Assert.Equal("", await Script.OutputAsync($"cat {string.Join(' ', canaries)} /proc/1/root/tmp/{name} 2>/dev/null; true"));
+            Assert.Equal("", await Script.OutputAsync(
+                $"cat {string.Join(' ', canaries)} /proc/1/root/tmp/{name} 2>/dev/null; true"));
         }
         finally
         {
@@ -81,7 +85,8 @@ public class EscapeTests
             _ => Script.Shell("true") with { Root = RootFilesystem.EntireHost },
         };
 
-        // Without privilege, then as root of a user namespace of its own; a new flag, a bind of it, and a change of attributes.
+        // Without privilege, then as root of a user namespace of its own; a new flag, a bind of it, and a change of
+        // attributes.
         const string attack = """
             import ctypes, os, sys
             libc = ctypes.CDLL(None, use_errno=True)
@@ -201,7 +206,8 @@ public class EscapeTests
         var lingering = new InlineFile("/tmp/script", "#!/proc/self/exe 3\n") { Mode = 0x16D }; // 0555
         foreach (var program in new[] { "/proc/self/exe", "/tmp/script" })
         {
-            var result = await Script.RunAsync(new ContainerOptions { Command = [program], Mounts = [lingering], Init = init });
+            var result =
+                await Script.RunAsync(new ContainerOptions { Command = [program], Mounts = [lingering], Init = init });
             Assert.Equal(125, result.ExitStatus.ExitCode);
         }
 
@@ -245,13 +251,15 @@ public class EscapeTests
         });
 
         Assert.Equal("ran\n", result.StandardOutput);
-        Assert.All(result.StandardError.TrimEnd().Split('\n'), line => Assert.Contains("/tmp/evil.so", line, StringComparison.Ordinal));
+        Assert.All(result.StandardError.TrimEnd().Split('\n'),
+            line => Assert.Contains("/tmp/evil.so", line, StringComparison.Ordinal));
     }
 
     [Fact]
     public async Task A_setuid_program_gives_nothing()
     {
-        var output = await Script.OutputAsync("for p in su mount passwd; do [ -u /usr/bin/$p ] && /usr/bin/$p --version >/dev/null 2>&1; done; grep -E '^(NoNewPrivs|CapEff)' /proc/self/status");
+        var output = await Script.OutputAsync("for p in su mount passwd; do [ -u /usr/bin/$p ] && /usr/bin/$p "
+            + "--version >/dev/null 2>&1; done; grep -E '^(NoNewPrivs|CapEff)' /proc/self/status");
 
         Assert.Equal("CapEff:\t0000000000000000\nNoNewPrivs:\t1", output);
     }

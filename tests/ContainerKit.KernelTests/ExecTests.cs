@@ -52,7 +52,8 @@ public class ExecTests
         await process.StandardInput!.DisposeAsync();
         var result = await Eventually.Ends(process.WaitForResultAsync(Token));
 
-        Assert.Equal($"/usr/lib\n0037\n1-\n55\n5\n{File.ReadAllText("/etc/debian_version")}typed\n", result.StandardOutput);
+        Assert.Equal($"/usr/lib\n0037\n1-\n55\n5\n{File.ReadAllText("/etc/debian_version")}typed\n",
+            result.StandardOutput);
     }
 
     [RootFact]
@@ -61,7 +62,8 @@ public class ExecTests
         var all = Script.Shell("sleep 1000") with { IdMap = IdMap.Identity, MaxProcesses = null, User = "1000" };
         await using var container = await Container.StartAsync(all, Token);
 
-        Assert.Equal("12 13 13 14", await OutputAsync(container, Shell("echo $(id -u) $(id -g) $(id -G)") with { User = "12:13", Groups = ["14"] }));
+        Assert.Equal("12 13 13 14", await OutputAsync(
+            container, Shell("echo $(id -u) $(id -g) $(id -G)") with { User = "12:13", Groups = ["14"] }));
     }
 
     [Fact]
@@ -70,7 +72,8 @@ public class ExecTests
         await using var container = await StartAsync();
         foreach (var user in new[] { "", "1000:", ":5", "+1", "4294967296", "-1", "1", "nobody", "daemon" })
         {
-            await Assert.ThrowsAsync<ArgumentException>(() => container.ExecAsync(Shell("true") with { User = user }, Token));
+            await Assert.ThrowsAsync<ArgumentException>(() =>
+                container.ExecAsync(Shell("true") with { User = user }, Token));
         }
     }
 
@@ -79,7 +82,8 @@ public class ExecTests
     {
         await using var container = await StartAsync();
         await using var failing = await container.ExecAsync(Shell("exit 7"), Token);
-        await using var slow = await container.ExecAsync(Shell("sleep 1000") with { Timeout = TimeSpan.FromMilliseconds(50) }, Token);
+        await using var slow =
+            await container.ExecAsync(Shell("sleep 1000") with { Timeout = TimeSpan.FromMilliseconds(50) }, Token);
         await using var signalled = await container.ExecAsync(Shell("sleep 1000"), Token);
         signalled.SendSignal(Signal.SIGTERM);
 
@@ -94,7 +98,8 @@ public class ExecTests
     {
         await using var container = await StartAsync();
         var before = await Leftovers.Before();
-        var refusal = await Assert.ThrowsAsync<LaunchException>(() => container.ExecAsync(new() { Command = ["/no/such"] }, Token));
+        var refusal = await Assert.ThrowsAsync<LaunchException>(() =>
+            container.ExecAsync(new() { Command = ["/no/such"] }, Token));
         await before.AssertNone();
 
         Assert.Equal(("execve", Errno.ENOENT), (refusal.Call, refusal.Errno));
@@ -107,16 +112,20 @@ public class ExecTests
     {
         await using var container = await StartAsync();
         await OutputAsync(container, "ln -s /proc/self/fd/6 /tmp/six; ln -s /proc/self/fd /tmp/all");
-        foreach (var directory in Enumerable.Range(3, 12).Select(number => $"/proc/self/fd/{number}").Append("/tmp/six").Append("/tmp/all/6"))
+        foreach (var directory in Enumerable.Range(3, 12).Select(number => $"/proc/self/fd/{number}").Append("/tmp/six")
+            .Append("/tmp/all/6"))
         {
-            var refusal = await Assert.ThrowsAsync<LaunchException>(() => container.ExecAsync(Shell("true") with { WorkingDirectory = directory }, Token));
+            var refusal = await Assert.ThrowsAsync<LaunchException>(() =>
+                container.ExecAsync(Shell("true") with { WorkingDirectory = directory }, Token));
             Assert.Contains("the working directory", $"{refusal.Message}", StringComparison.Ordinal);
         }
 
         Assert.Equal("0\n1\n2\n3\n", (await OutputAsync(container, "ls /proc/self/fd")) + "\n"); // 3 is that of ls
     }
 
-    /// <summary>By these names the program is the launcher, which has nothing to do: no plan is passed on to it.</summary>
+    /// <summary>
+    /// By these names the program is the launcher, which has nothing to do: no plan is passed on to it.
+    /// </summary>
     [Fact]
     public async Task CVE_2019_5736_Executed_as_itself_it_does_nothing()
     {
@@ -139,7 +148,8 @@ public class ExecTests
         var before = await Leftovers.Before();
         var container = await Container.StartAsync(Script.Shell("sleep 1000") with { Init = init }, Token);
         await using var process = await container.ExecAsync(Shell("kill -STOP $$"), Token);
-        await Eventually.Holds(() => File.ReadAllText($"/proc/{process.Pid}/stat").Contains(") T ", StringComparison.Ordinal), "It should stop.");
+        await Eventually.Holds(() => File.ReadAllText($"/proc/{process.Pid}/stat")
+            .Contains(") T ", StringComparison.Ordinal), "It should stop.");
         await Eventually.Ends(container.DisposeAsync().AsTask(), seconds: 2);
 
         Assert.Equal(Signal.SIGKILL, (await Eventually.Ends(process.WaitAsync(Token))).Signal);
@@ -216,7 +226,8 @@ public class ExecTests
         await using var container = await StartAsync();
         await OutputAsync(container, "true");
         var before = await Leftovers.Before();
-        await Parallel.ForAsync(0, TimeFactor.Times(100, soak: 1000), new ParallelOptions { MaxDegreeOfParallelism = 8 }, async (i, _) =>
+        await Parallel.ForAsync(
+            0, TimeFactor.Times(100, soak: 1000), new ParallelOptions { MaxDegreeOfParallelism = 8 }, async (i, _) =>
             Assert.Equal($"{i}", await OutputAsync(container, $"echo {i}")));
         await before.AssertNone();
     }
@@ -257,13 +268,16 @@ public class ExecTests
             await Eventually.Ends(process.WaitAsync(Token));
         }
 
-        await using var last = await container.ExecAsync(Shell("touch /tmp/enough"), Token); // which it may trace, and take along
-        var got = (await Eventually.Ends(output.ReadToEndAsync(Token))).Split('\n', StringSplitOptions.RemoveEmptyEntries);
+        // which it may trace, and take along
+        await using var last = await container.ExecAsync(Shell("touch /tmp/enough"), Token);
+        var got =
+            (await Eventually.Ends(output.ReadToEndAsync(Token))).Split('\n', StringSplitOptions.RemoveEmptyEntries);
 
         // Of the programs it may see all: they are in the same container.
         Assert.Contains("exe: /usr/bin/sleep", got);
         var ofPrograms = new Regex(
-            "^(root: /|cwd: /|environ: ((HOME=/tmp|PATH=/usr/[a-z/:]*|PWD=/)\0)*|(exe|traced): /usr/bin/(sleep|dash|touch)"
+            "^(root: /|cwd: /|environ: ((HOME=/tmp|PATH=/usr/[a-z/:]*|PWD=/)\0)*|(exe|traced): "
+                + "/usr/bin/(sleep|dash|touch)"
             + "|descriptor: /(tmp/enough|etc/ld[.]so[.]cache|(usr/)?lib/[^ ]*))$");
         Assert.DoesNotContain(got, line => !ofPrograms.IsMatch(line));
     }
@@ -288,7 +302,8 @@ public class ExecTests
             };
             await using var process = await container.ExecAsync(options, Token);
             using var output = new StreamReader(process.StandardOutput!);
-            await container.StandardInput!.WriteAsync(Encoding.UTF8.GetBytes($"{await output.ReadLineAsync(Token)}\n"), Token);
+            await container.StandardInput!.WriteAsync(
+                Encoding.UTF8.GetBytes($"{await output.ReadLineAsync(Token)}\n"), Token);
             using var traced = new StreamReader(container.StandardOutput!);
             Assert.Equal("0", await traced.ReadLineAsync(Token));
             await process.StandardInput!.DisposeAsync();
@@ -309,13 +324,17 @@ public class ExecTests
         StandardError = StandardStream.Capture(ByteSize.MiB(1)),
     };
 
-    private static Task<string> OutputAsync(Container container, string script) => OutputAsync(container, Shell(script));
+    private static Task<string> OutputAsync(Container container, string script) =>
+        OutputAsync(container, Shell(script));
 
     private static async Task<string> OutputAsync(Container container, ExecOptions options)
     {
         await using var process = await container.ExecAsync(options, Token);
         var result = await Eventually.Ends(process.WaitForResultAsync(Token));
-        Assert.True(result.ExitStatus.IsSuccess, $"{result.ExitStatus}\n{result.StandardOutput}\n{result.StandardError}");
-        return options.Command[^1].Contains('\n', StringComparison.Ordinal) ? result.StandardOutput : result.StandardOutput.TrimEnd('\n');
+        Assert.True(
+            result.ExitStatus.IsSuccess, $"{result.ExitStatus}\n{result.StandardOutput}\n{result.StandardError}");
+        return options.Command[^1].Contains('\n', StringComparison.Ordinal)
+            ? result.StandardOutput
+            : result.StandardOutput.TrimEnd('\n');
     }
 }

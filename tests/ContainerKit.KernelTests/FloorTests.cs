@@ -68,13 +68,15 @@ public class FloorTests
     [InlineData("user")]
     [InlineData("cgroup")]
     public async Task Each_namespace_is_its_own(string kind) =>
-        Assert.NotEqual(new FileInfo($"/proc/self/ns/{kind}").LinkTarget, await Script.OutputAsync($"readlink /proc/self/ns/{kind}"));
+        Assert.NotEqual(new FileInfo($"/proc/self/ns/{kind}").LinkTarget,
+            await Script.OutputAsync($"readlink /proc/self/ns/{kind}"));
 
     [Fact]
     public async Task A_time_namespace_is_its_own_when_asked_for() =>
         Assert.NotEqual(
             new FileInfo("/proc/self/ns/time").LinkTarget,
-            await Script.OutputAsync(Script.Shell("readlink /proc/self/ns/time") with { Namespaces = NamespaceKinds.All }));
+            await Script.OutputAsync(
+                Script.Shell("readlink /proc/self/ns/time") with { Namespaces = NamespaceKinds.All }));
 
     [PythonFact]
     public async Task The_only_interface_is_lo_and_it_is_up()
@@ -102,7 +104,8 @@ public class FloorTests
         {
             ResourceLimits = [new(Resource.RLIMIT_NOFILE, 123, 456)],
         }));
-        Assert.Contains("1024", await Script.OutputAsync("grep 'Max processes' /proc/self/limits"), StringComparison.Ordinal);
+        Assert.Contains("1024", await Script.OutputAsync("grep 'Max processes' /proc/self/limits"),
+            StringComparison.Ordinal);
     }
 
     [Fact]
@@ -132,7 +135,8 @@ public class FloorTests
     [Fact]
     public async Task Its_devices_are_these_by_number_and_no_others()
     {
-        var output = await Script.OutputAsync("cd /dev; for f in $(find . -mindepth 1 -maxdepth 1 | sort); do [ -L $f ] && echo \"$f -> $(readlink $f)\" || stat -c '%n %F %t:%T' $f; done");
+        var output = await Script.OutputAsync("cd /dev; for f in $(find . -mindepth 1 -maxdepth 1 | sort); do [ -L $f "
+            + "] && echo \"$f -> $(readlink $f)\" || stat -c '%n %F %t:%T' $f; done");
 
         Assert.Equal(
             """
@@ -158,7 +162,8 @@ public class FloorTests
     [Fact]
     public async Task It_can_make_no_device()
     {
-        var output = await Script.OutputAsync("for d in /tmp /run /dev/shm; do mknod $d/x c 1 3 2>/dev/null && echo $d; mknod $d/y b 8 0 2>/dev/null && echo $d; done; true");
+        var output = await Script.OutputAsync("for d in /tmp /run /dev/shm; do mknod $d/x c 1 3 2>/dev/null && echo "
+            + "$d; mknod $d/y b 8 0 2>/dev/null && echo $d; done; true");
 
         Assert.Equal("", output);
     }
@@ -208,30 +213,37 @@ public class FloorTests
     [Fact]
     public async Task Every_mount_is_nosuid_and_those_of_the_host_are_read_only()
     {
-        var mounts = (await Script.OutputAsync("cat /proc/self/mountinfo")).Split('\n').Select(line => line.Split(' ')).ToList();
+        var mounts =
+            (await Script.OutputAsync("cat /proc/self/mountinfo")).Split('\n').Select(line => line.Split(' ')).ToList();
 
         // A device by itself holds no program.
-        Assert.All(mounts.Where(fields => fields[3] is not ("/null" or "/zero" or "/full" or "/random" or "/urandom" or "/tty")),
+        Assert.All(mounts.Where(fields =>
+            fields[3] is not ("/null" or "/zero" or "/full" or "/random" or "/urandom" or "/tty")),
             fields => Assert.Contains("nosuid", fields[5], StringComparison.Ordinal));
-        Assert.All(mounts.Where(fields => fields[4].StartsWith("/usr", StringComparison.Ordinal) || fields[4].StartsWith("/etc", StringComparison.Ordinal) || fields[4] == "/"),
+        Assert.All(mounts.Where(fields => fields[4].StartsWith("/usr", StringComparison.Ordinal)
+            || fields[4].StartsWith("/etc", StringComparison.Ordinal) || fields[4] == "/"),
             fields => Assert.StartsWith("ro", fields[5], StringComparison.Ordinal));
-        Assert.All(mounts, fields => Assert.DoesNotContain(fields, field => field.StartsWith("shared:", StringComparison.Ordinal)));
+        Assert.All(mounts, fields =>
+            Assert.DoesNotContain(fields, field => field.StartsWith("shared:", StringComparison.Ordinal)));
     }
 
     [Fact]
     public async Task The_hosts_root_is_nowhere_in_the_mount_namespace()
     {
         // Neither under the new root, nor above it.
-        Assert.Equal("same", await Script.OutputAsync("cd /; cd ../../..; [ $(stat -c %d:%i .) = $(stat -c %d:%i /) ] && echo same"));
+        Assert.Equal("same",
+            await Script.OutputAsync("cd /; cd ../../..; [ $(stat -c %d:%i .) = $(stat -c %d:%i /) ] && echo same"));
         Assert.Equal("refused", await Script.OutputAsync("umount / 2>/dev/null || echo refused"));
         Assert.Equal("/", await Script.OutputAsync("readlink /proc/1/root 2>/dev/null || echo /"));
     }
 
     [Fact]
     public async Task CVE_2016_9962_The_program_starts_with_no_descriptor_of_the_host() =>
-        Assert.Equal("0 1 2", await Script.OutputAsync("for i in $(seq 0 100); do [ -L /proc/$$/fd/$i ] && echo $i; done | xargs"));
+        Assert.Equal("0 1 2",
+            await Script.OutputAsync("for i in $(seq 0 100); do [ -L /proc/$$/fd/$i ] && echo $i; done | xargs"));
 
     private static async Task<Dictionary<string, string>> StatusAsync(ContainerOptions options) =>
-        (await Script.OutputAsync(options)).Split('\n').Select(line => line.Split(":\t", 2)).Where(fields => fields.Length == 2)
+        (await Script.OutputAsync(options)).Split('\n').Select(line => line.Split(":\t", 2))
+            .Where(fields => fields.Length == 2)
             .ToDictionary(fields => fields[0], fields => fields[1].Trim());
 }

@@ -10,7 +10,8 @@ public class FurtherMountTests
     {
         var output = await Script.OutputAsync(Mounting(
             new SysfsMount("/tmp/sys"),
-            "ls /tmp/sys/class/net; ls -A /tmp/sys/firmware /tmp/sys/devices/virtual/powercap 2>/dev/null | grep -v :; (echo 1 >/tmp/sys/kernel/profiling) 2>/dev/null || echo refused"));
+            "ls /tmp/sys/class/net; ls -A /tmp/sys/firmware /tmp/sys/devices/virtual/powercap 2>/dev/null | grep -v :; "
+                + "(echo 1 >/tmp/sys/kernel/profiling) 2>/dev/null || echo refused"));
 
         Assert.Equal("lo\nrefused", output);
     }
@@ -18,31 +19,38 @@ public class FurtherMountTests
     [Fact]
     public async Task Another_devpts_has_terminals_of_its_own()
     {
-        var output = await Script.OutputAsync(Mounting(new DevptsMount("/tmp/pts"), "exec 3<>/tmp/pts/ptmx; ls /tmp/pts; ls /dev/pts"));
+        var output = await Script.OutputAsync(
+            Mounting(new DevptsMount("/tmp/pts"), "exec 3<>/tmp/pts/ptmx; ls /tmp/pts; ls /dev/pts"));
 
         Assert.Equal("0\nptmx\nptmx", output);
     }
 
     [Fact]
     public async Task Message_queues_are_those_of_the_container() =>
-        Assert.Equal("queue", await Script.OutputAsync(Mounting(new MqueueMount("/tmp/queues"), ": >/tmp/queues/queue && ls /dev/mqueue")));
+        Assert.Equal("queue", await Script.OutputAsync(
+            Mounting(new MqueueMount("/tmp/queues"), ": >/tmp/queues/queue && ls /dev/mqueue")));
 
     [Fact]
     public async Task A_file_system_whose_namespace_is_the_hosts_is_refused()
     {
         var refusal = await Refusal.OfOptionsAsync(
-            Mounting(new SysfsMount("/tmp/x"), "true") with { Namespaces = NamespaceKinds.Default & ~NamespaceKinds.Network });
-        Assert.Contains("SysfsMount needs a namespace of the container's own: Network", refusal.Message, StringComparison.Ordinal);
+            Mounting(new SysfsMount("/tmp/x"), "true") with
+            { Namespaces = NamespaceKinds.Default & ~NamespaceKinds.Network });
+        Assert.Contains("SysfsMount needs a namespace of the container's own: Network", refusal.Message,
+            StringComparison.Ordinal);
         refusal = await Refusal.OfOptionsAsync(
-            Mounting(new MqueueMount("/tmp/x"), "true") with { Namespaces = NamespaceKinds.Default & ~NamespaceKinds.Ipc });
-        Assert.Contains("MqueueMount needs a namespace of the container's own: Ipc", refusal.Message, StringComparison.Ordinal);
+            Mounting(new MqueueMount("/tmp/x"), "true") with
+            { Namespaces = NamespaceKinds.Default & ~NamespaceKinds.Ipc });
+        Assert.Contains("MqueueMount needs a namespace of the container's own: Ipc", refusal.Message,
+            StringComparison.Ordinal);
     }
 
     [Fact]
     public async Task A_device_of_the_host_can_be_used_and_not_changed()
     {
         var mount = new DeviceMount("/dev/zero", "/run/device") { Major = 1, Minor = 5 };
-        var script = "head -c 3 /run/device | od -An -tx1; echo x >/run/device; chmod 0600 /run/device 2>/dev/null || echo refused; grep ' /run/device ' /proc/self/mountinfo";
+        var script = "head -c 3 /run/device | od -An -tx1; echo x >/run/device; chmod 0600 /run/device 2>/dev/null || "
+            + "echo refused; grep ' /run/device ' /proc/self/mountinfo";
         var lines = (await Script.OutputAsync(Mounting(mount, script))).Split('\n');
 
         Assert.Equal([" 00 00 00", "refused"], lines[..2]);
@@ -58,7 +66,8 @@ public class FurtherMountTests
         using var temp = new TempDirectory();
         foreach (var (mount, errno, said) in new[]
         {
-            (new DeviceMount("/dev/zero", "/tmp/x") { Major = 1, Minor = 3 }, Errno.ENODEV, "It is the device 1:5, not 1:3"),
+            (new DeviceMount("/dev/zero", "/tmp/x")
+                { Major = 1, Minor = 3 }, Errno.ENODEV, "It is the device 1:5, not 1:3"),
             (new DeviceMount(temp.Write("file", ""), "/tmp/x"), Errno.ENODEV, "It is no device"),
             (new DeviceMount(temp.Path, "/tmp/x"), Errno.ENODEV, "It is no device"),
             (new DeviceMount(temp["missing"], "/tmp/x"), Errno.ENOENT, "no such file"),
@@ -79,7 +88,8 @@ public class FurtherMountTests
     {
         using var temp = new TempDirectory();
         await using var host = HostProcess.StartThrough(
-            ["unshare", "--mount", "sh", "-ec", "mount -t tmpfs -o nodev none $0; mknod $0/zero c 1 5; exec \"$@\"", temp.Path], "device", temp["zero"]);
+            ["unshare", "--mount", "sh", "-ec", "mount -t tmpfs -o nodev none $0; mknod $0/zero c 1 5; exec \"$@\"",
+                temp.Path], "device", temp["zero"]);
         var (exitCode, output) = await host.EndAsync();
 
         Assert.True(exitCode == 0, $"{exitCode}\n{host.Errors}\n{output}");
@@ -96,7 +106,8 @@ public class FurtherMountTests
         using var handle = Open(temp["directory"]);
         Directory.Move(temp["directory"], temp["moved"]);
         temp.Write("directory/file", "another");
-        var options = Mounting(new DescriptorMount(handle, "/tmp/shown"), "cat /tmp/shown/file; (: >/tmp/shown/new) 2>/dev/null || echo refused; ls -A /proc/self/fd | wc -l");
+        var options = Mounting(new DescriptorMount(handle, "/tmp/shown"),
+            "cat /tmp/shown/file; (: >/tmp/shown/new) 2>/dev/null || echo refused; ls -A /proc/self/fd | wc -l");
 
         Assert.Equal("contentrefused\n4", await Script.OutputAsync(options));
         Assert.False(handle.IsClosed);
@@ -132,7 +143,10 @@ public class FurtherMountTests
         Directory.Delete(temp["directory"]);
         foreach (var handle in new[] { file, directory })
         {
-            Assert.Contains("deleted", (await Refusal.OfOptionsAsync(Mounting(new DescriptorMount(handle, "/tmp/x"), "true"))).Message, StringComparison.Ordinal);
+            Assert.Contains(
+                "deleted",
+                (await Refusal.OfOptionsAsync(Mounting(new DescriptorMount(handle, "/tmp/x"), "true"))).Message,
+                StringComparison.Ordinal);
         }
     }
 
@@ -169,7 +183,8 @@ public class FurtherMountTests
         }
     }
 
-    private static ContainerOptions Mounting(Mount mount, string script) => Script.Shell(script) with { Mounts = [mount] };
+    private static ContainerOptions Mounting(Mount mount, string script) =>
+        Script.Shell(script) with { Mounts = [mount] };
 
     private static SafeFileHandle Open(string path) => Linux.Syscall.Open(path, Linux.OpenFlags.O_PATH);
 }

@@ -8,7 +8,8 @@ public class HostReportTests
         var report = await HostReport.ProbeAsync(cancellationToken: TestContext.Current.CancellationToken);
         Assert.True(report.CanRunContainers, $"{report}");
         Assert.All(
-            ["launcher from memory", "user namespace", "mount namespace", "pid namespace", "network namespace", "fresh /proc", "overlay"],
+            ["launcher from memory", "user namespace", "mount namespace", "pid namespace", "network namespace",
+                "fresh /proc", "overlay"],
             name => Assert.True(report.Findings.Single(finding => finding.Name == name).IsAvailable, $"{report}"));
     }
 
@@ -28,10 +29,14 @@ public class HostReportTests
     [Fact]
     public async Task The_kind_of_cgroups_is_the_one_that_is_mounted()
     {
-        var types = File.ReadLines("/proc/self/mounts").Select(line => line.Split(' ')[2]).Where(type => type is "cgroup" or "cgroup2").ToHashSet();
+        var types = File.ReadLines("/proc/self/mounts").Select(line => line.Split(' ')[2])
+            .Where(type => type is "cgroup" or "cgroup2").ToHashSet();
         var found = await Report.OfAsync([]);
         Assert.StartsWith(
-            types.Count == 2 ? "hybrid" : types.Contains("cgroup2") ? "v2 at " : types.Contains("cgroup") ? "v1" : "No cgroup",
+            types.Count == 2 ? "hybrid"
+                : types.Contains("cgroup2") ? "v2 at "
+                : types.Contains("cgroup") ? "v1"
+                : "No cgroup",
             found["cgroups"].Text, StringComparison.Ordinal);
     }
 
@@ -41,7 +46,8 @@ public class HostReportTests
         var found = await Report.OfAsync([]);
         Assert.True(found["overlay as root"].IsAvailable, found["overlay as root"].Text);
         Assert.True(found["subordinate ids"].IsAvailable);
-        if (new DriveInfo("/usr").DriveFormat is "ext4" or "ext3" or "xfs" or "btrfs") // and others, from some version on
+        // and others, from some version on
+        if (new DriveInfo("/usr").DriveFormat is "ext4" or "ext3" or "xfs" or "btrfs")
         {
             Assert.True(found["id-mapped mounts"].IsAvailable, found["id-mapped mounts"].Text);
         }
@@ -54,7 +60,8 @@ public class HostReportTests
     [Fact]
     public async Task A_probe_leaves_nothing_behind()
     {
-        await HostReport.ProbeAsync(cancellationToken: TestContext.Current.CancellationToken); // loads its assemblies for good
+        // loads its assemblies for good
+        await HostReport.ProbeAsync(cancellationToken: TestContext.Current.CancellationToken);
         var leftovers = await Leftovers.Before();
         await HostReport.ProbeAsync(cancellationToken: TestContext.Current.CancellationToken);
         await leftovers.AssertNone();
@@ -76,6 +83,7 @@ public class HostReportTests
     {
         using var directory = new TempDirectory();
         var options = new ContainerHostOptions { Launcher = Launcher.File(directory.Write("launcher", "#!/bin/sh")) };
-        await Assert.ThrowsAsync<ArgumentException>(() => HostReport.ProbeAsync(options, TestContext.Current.CancellationToken));
+        await Assert.ThrowsAsync<ArgumentException>(() =>
+            HostReport.ProbeAsync(options, TestContext.Current.CancellationToken));
     }
 }

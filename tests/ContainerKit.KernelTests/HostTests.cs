@@ -18,7 +18,8 @@ public class HostTests
         await host.DisposeAsync();
 
         Assert.Equal(Signal.SIGKILL, (await run).ExitStatus.Signal);
-        await Assert.ThrowsAsync<ObjectDisposedException>(() => host.RunAsync(new() { Command = ["true"] }, TestContext.Current.CancellationToken));
+        await Assert.ThrowsAsync<ObjectDisposedException>(() =>
+            host.RunAsync(new() { Command = ["true"] }, TestContext.Current.CancellationToken));
     }
 
     [Fact]

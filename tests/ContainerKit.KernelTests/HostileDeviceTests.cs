@@ -42,7 +42,8 @@ public class HostileDeviceTests
     {
         using var temp = new TempDirectory();
         Assert.StartsWith(
-            "LaunchException statx ENODEV the private /dev: statx(\"/dev/full\") failed: ENODEV. On this host it is missing",
+            "LaunchException statx ENODEV the private /dev: statx(\"/dev/full\") failed: ENODEV. On this host it is "
+                + "missing",
             await StartOnAsync(DevicesIn(temp, "null zero urandom")), StringComparison.Ordinal);
     }
 

@@ -1,6 +1,8 @@
 namespace ContainerKit.KernelTests;
 
-/// <summary>What the report says where something is missing: each test makes such surroundings for a host of its own.</summary>
+/// <summary>
+/// What the report says where something is missing: each test makes such surroundings for a host of its own.
+/// </summary>
 public class HostileHostReportTests
 {
     private static readonly string[] AsRoot = ["unshare", "--map-root-user", "--mount"];
@@ -87,7 +89,8 @@ public class HostileHostReportTests
     {
         using var directory = new TempDirectory();
         Launcher.Save(directory["launcher"]);
-        string[] newPids = ["unshare", "--mount", "--pid", "--fork", "--mount-proc"]; // the setting is one of the pid namespace
+        // the setting is one of the pid namespace
+        string[] newPids = ["unshare", "--mount", "--pid", "--fork", "--mount-proc"];
         const string forbid = "echo 2 >/proc/sys/vm/memfd_noexec || true";
         var fromMemory = await Report.InAsync(newPids, forbid);
         var fromFile = await Report.InAsync(newPids, forbid, directory["launcher"]);
@@ -121,7 +124,8 @@ public class HostileHostReportTests
             """;
         var found = await Report.OfAsync(["python3", "-c", filter]);
         found.AssertNo("clone3", "A seccomp filter around this process refuses clone3 (ENOSYS)", "seccomp=unconfined");
-        found.AssertNo("mount_setattr", "A seccomp filter around this process refuses mount_setattr (EPERM)", "seccomp=unconfined");
+        found.AssertNo("mount_setattr", "A seccomp filter around this process refuses mount_setattr (EPERM)",
+            "seccomp=unconfined");
         found.AssertNo("launcher from memory", "A seccomp filter", "seccomp=unconfined");
         found.AssertNo("default container", "user namespace", "See user namespace");
         Assert.True(found["openat2"].IsAvailable);

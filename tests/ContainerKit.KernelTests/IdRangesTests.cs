@@ -13,11 +13,16 @@ public class IdRangesTests
         var map = TestIds.Of(new IdRange(0, 5, 10), new IdRange(1000, 100, 2), new IdRange(65534, 300, 1));
         var (u, g) = (TestIds.User, TestIds.Group);
 
-        await using var live = await Container.StartAsync(Script.Shell("sleep 1000; true") with { IdMap = map }, TestContext.Current.CancellationToken);
+        await using var live = await Container.StartAsync(
+            Script.Shell("sleep 1000; true") with { IdMap = map }, TestContext.Current.CancellationToken);
 
-        Assert.Equal([$"0 {u + 5} 10", $"1000 {u + 100} 2", $"65534 {u + 300} 1"], TestIds.Lines($"/proc/{live.Pid}/uid_map"));
-        Assert.Equal([$"0 {g + 5} 10", $"1000 {g + 100} 2", $"65534 {g + 300} 1"], TestIds.Lines($"/proc/{live.Pid}/gid_map"));
-        Assert.Equal(Host.IsRoot ? [$"0 {u + 5} 10", $"1000 {u + 100} 2", $"65534 {u + 300} 1"] : ["0 0 10", "1000 1000 2", "65534 65534 1"],
+        Assert.Equal([$"0 {u + 5} 10", $"1000 {u + 100} 2", $"65534 {u + 300} 1"],
+            TestIds.Lines($"/proc/{live.Pid}/uid_map"));
+        Assert.Equal([$"0 {g + 5} 10", $"1000 {g + 100} 2", $"65534 {g + 300} 1"],
+            TestIds.Lines($"/proc/{live.Pid}/gid_map"));
+        Assert.Equal(Host.IsRoot
+            ? [$"0 {u + 5} 10", $"1000 {u + 100} 2", $"65534 {u + 300} 1"]
+            : ["0 0 10", "1000 1000 2", "65534 65534 1"],
             TestIds.Split(await Script.OutputAsync(Script.Shell("cat /proc/self/uid_map") with { IdMap = map })));
     }
 
@@ -35,7 +40,8 @@ public class IdRangesTests
         using var root = new RootDirectory();
         File.WriteAllText(root["etc/passwd"], "alice:x:12:34::/home/alice:\n");
         File.WriteAllText(root["etc/group"], "staff:x:50:\n");
-        var options = root.Options with { IdMap = TestIds.Map, User = "alice", Groups = ["staff", "61"], Command = ["sh", "-c", WhoAmI] };
+        var options = root.Options with
+        { IdMap = TestIds.Map, User = "alice", Groups = ["staff", "61"], Command = ["sh", "-c", WhoAmI] };
 
         Assert.Equal("12 34 34 50 61", await Script.OutputAsync(options));
     }
@@ -44,7 +50,8 @@ public class IdRangesTests
     public async Task The_host_sees_the_ids_outside()
     {
         await using var live = await Container.StartAsync(
-            Script.Shell("sleep 1000; true") with { IdMap = TestIds.Map, User = "7:8", Groups = ["9"] }, TestContext.Current.CancellationToken);
+            Script.Shell("sleep 1000; true") with
+            { IdMap = TestIds.Map, User = "7:8", Groups = ["9"] }, TestContext.Current.CancellationToken);
         var program = ProcessTree.Find(live.Pid)!.Value;
 
         Assert.Equal(string.Join('\t', Enumerable.Repeat(TestIds.User + 7, 4)), program.Status("Uid"));
@@ -57,23 +64,31 @@ public class IdRangesTests
     {
         var options = Script.Shell("true") with { IdMap = TestIds.Of(new IdRange(0, 0, 10), new IdRange(20, 20, 1)) };
 
-        Assert.Contains("no user 10:", (await Refusal.OfOptionsAsync(options with { User = "10:0" })).Message, StringComparison.Ordinal);
-        Assert.Contains("no group 19:", (await Refusal.OfOptionsAsync(options with { User = "20:19" })).Message, StringComparison.Ordinal);
-        Assert.Contains("no group 21:", (await Refusal.OfOptionsAsync(options with { Groups = ["20", "21"] })).Message, StringComparison.Ordinal);
-        Assert.Equal("20 20 9 20", await Script.OutputAsync(Script.Shell("echo $(id -u) $(id -g) $(id -G | sed s/^20.//) 20") with { IdMap = options.IdMap, User = "20", Groups = ["9"] }));
+        Assert.Contains("no user 10:", (await Refusal.OfOptionsAsync(options with { User = "10:0" })).Message,
+            StringComparison.Ordinal);
+        Assert.Contains("no group 19:", (await Refusal.OfOptionsAsync(options with { User = "20:19" })).Message,
+            StringComparison.Ordinal);
+        Assert.Contains("no group 21:", (await Refusal.OfOptionsAsync(options with { Groups = ["20", "21"] })).Message,
+            StringComparison.Ordinal);
+        Assert.Equal(
+            "20 20 9 20",
+            await Script.OutputAsync(Script.Shell("echo $(id -u) $(id -g) $(id -G | sed s/^20.//) 20") with
+            { IdMap = options.IdMap, User = "20", Groups = ["9"] }));
     }
 
     [Fact(Skip = TestIds.Missing, SkipUnless = nameof(TestIds.Exist), SkipType = typeof(TestIds))]
     public async Task A_container_without_a_root_starts_as_its_user() =>
         Assert.Equal("1000 1000 1000", await Script.OutputAsync(
-            Script.Shell($"{WhoAmI}; touch /tmp/file") with { IdMap = TestIds.Of(new IdRange(1000, 0, 5)), User = "1000" }));
+            Script.Shell($"{WhoAmI}; touch /tmp/file") with
+            { IdMap = TestIds.Of(new IdRange(1000, 0, 5)), User = "1000" }));
 
     [Fact(Skip = TestIds.Missing, SkipUnless = nameof(TestIds.Exist), SkipType = typeof(TestIds))]
     public async Task What_the_containers_user_makes_is_its_own_outside()
     {
         using var temp = new TempDirectory();
         File.SetUnixFileMode(temp.Path, (UnixFileMode)0x1FF); // 0777
-        var options = Script.Shell("mkdir -m 0777 /tmp/data/dir && touch /tmp/data/dir/file && stat -c %u:%g /tmp/data/dir/file && rm /tmp/data/dir/file") with
+        var options = Script.Shell("mkdir -m 0777 /tmp/data/dir && touch /tmp/data/dir/file && stat -c %u:%g "
+            + "/tmp/data/dir/file && rm /tmp/data/dir/file") with
         {
             IdMap = TestIds.Map,
             User = "42:43",
@@ -100,7 +115,8 @@ public class IdRangesTests
         Assert.Equal("0:0\n5:6\n65534:65534", await Script.OutputAsync(options));
 
         // Where a user namespace is joined it is another way to the same.
-        await using var kept = await ContainerHost.Default.KeepIdsAsync(TestIds.Map, TestContext.Current.CancellationToken);
+        await using var kept =
+            await ContainerHost.Default.KeepIdsAsync(TestIds.Map, TestContext.Current.CancellationToken);
         Assert.Equal("0:0\n5:6\n65534:65534", await Script.OutputAsync(options with { IdMap = kept.IdMap }));
         Tools.Run("chown", "7", temp.Path);
         File.SetUnixFileMode(temp.Path, (UnixFileMode)0x1C0); // 0700
@@ -126,7 +142,8 @@ public class IdRangesTests
             Command = ["sh", "-c", "touch /new /etc/new; stat -c %u:%g /new /etc"],
         };
 
-        await using var kept = await ContainerHost.Default.KeepIdsAsync(TestIds.Map, TestContext.Current.CancellationToken);
+        await using var kept =
+            await ContainerHost.Default.KeepIdsAsync(TestIds.Map, TestContext.Current.CancellationToken);
         foreach (var map in new[] { TestIds.Map, kept.IdMap })
         {
             Assert.Equal("0:0\n5:6", await Script.OutputAsync(options with { IdMap = map }));
@@ -138,7 +155,8 @@ public class IdRangesTests
     {
         using var root = new RootDirectory();
         File.WriteAllText(root["file"], "below");
-        var options = root.Options with { Root = RootFilesystem.Directory(root.Path, CopyOnWrite.Temporary), IdMap = TestIds.Map };
+        var options = root.Options with
+        { Root = RootFilesystem.Directory(root.Path, CopyOnWrite.Temporary), IdMap = TestIds.Map };
         if (TemporaryLayer.IsNeeded && !Host.IsRoot)
         {
             // The layer is this user's directory, which is none of the container's users.
@@ -152,7 +170,8 @@ public class IdRangesTests
     [RootFact]
     public async Task Ids_of_the_hosts_root_are_for_containers_without_a_limit_of_processes()
     {
-        var options = Script.Shell(WhoAmI) with { IdMap = IdMap.Ranges([new(0, 0, 1), new(1, 100_000, 10)], [new(0, 100_000, 11)]) };
+        var options = Script.Shell(WhoAmI) with
+        { IdMap = IdMap.Ranges([new(0, 0, 1), new(1, 100_000, 10)], [new(0, 100_000, 11)]) };
 
         Assert.Contains("MaxProcesses", (await Refusal.OfOptionsAsync(options)).Message, StringComparison.Ordinal);
         Assert.Equal("0 0 0", await Script.OutputAsync(options with { MaxProcesses = null }));
@@ -171,16 +190,19 @@ public class IdRangesTests
         using var temp = new TempDirectory();
         var options = Script.Shell("stat -c %u:%g /tmp/data") with
         {
-            IdMap = IdMap.Ranges([new(0, own, 1), new(1, TestIds.User, 100)], [new(0, group, 1), new(1, TestIds.Group, 100)]),
+            IdMap = IdMap.Ranges(
+                [new(0, own, 1), new(1, TestIds.User, 100)], [new(0, group, 1), new(1, TestIds.Group, 100)]),
             Mounts = [new BindMount(temp.Path, "/tmp/data") { MapIds = true }],
         };
 
         Assert.Equal("0:0", await Script.OutputAsync(options));
 
         // Without a group of others the kernel lets nobody drop groups, or have further ones.
-        var alone = Script.Shell("true") with { IdMap = IdMap.Ranges([new(0, own, 1), new(1, TestIds.User, 100)], [new(0, group, 1)]) };
+        var alone = Script.Shell("true") with
+        { IdMap = IdMap.Ranges([new(0, own, 1), new(1, TestIds.User, 100)], [new(0, group, 1)]) };
         Assert.Equal("5", await Script.OutputAsync(alone with { User = "5:0", Command = ["id", "-u"] }));
-        Assert.Contains("Groups needs", (await Refusal.OfOptionsAsync(alone with { Groups = ["0"] })).Message, StringComparison.Ordinal);
+        Assert.Contains("Groups needs", (await Refusal.OfOptionsAsync(alone with { Groups = ["0"] })).Message,
+            StringComparison.Ordinal);
     }
 
     [Fact]
@@ -191,13 +213,16 @@ public class IdRangesTests
             return;
         }
 
-        foreach (var (users, groups, file) in new[] { (5u, TestIds.Group, "/etc/subuid"), (TestIds.User, 4_000_000_000, "/etc/subgid") })
+        foreach (var (users, groups, file) in new[]
+            { (5u, TestIds.Group, "/etc/subuid"), (TestIds.User, 4_000_000_000, "/etc/subgid") })
         {
-            var refusal = await Refusal.OfStartAsync(Script.Shell("true") with { IdMap = IdMap.Ranges([new(0, users, 5)], [new(0, groups, 5)]) });
+            var refusal = await Refusal.OfStartAsync(
+                Script.Shell("true") with { IdMap = IdMap.Ranges([new(0, users, 5)], [new(0, groups, 5)]) });
 
             Assert.Equal(Errno.EPERM, refusal.Errno);
             Assert.Contains($"{file} does not give {Environment.UserName}", refusal.Hint, StringComparison.Ordinal);
-            Assert.Contains($"{Environment.UserName}:{(file == "/etc/subuid" ? users : groups)}:5", refusal.Hint, StringComparison.Ordinal);
+            Assert.Contains($"{Environment.UserName}:{(file == "/etc/subuid" ? users : groups)}:5", refusal.Hint,
+                StringComparison.Ordinal);
         }
     }
 
@@ -230,13 +255,15 @@ public class IdRangesTests
         Refused("has no ids", new IdRange(0, 0, 0));
         Refused("1 to 340");
         Refused("1 to 340", [.. Enumerable.Range(0, 341).Select(i => new IdRange((uint)i, (uint)i, 1))]);
-        Refused("4095 bytes", [.. Enumerable.Range(0, 340).Select(i => new IdRange((uint)i, 1_000_000_000 + (uint)i, 1))]);
+        Refused("4095 bytes",
+            [.. Enumerable.Range(0, 340).Select(i => new IdRange((uint)i, 1_000_000_000 + (uint)i, 1))]);
         Refused("overlap inside", new IdRange(0, 1000, 10), new IdRange(9, 2000, 10));
         Refused("overlap outside", new IdRange(20, 1000, 10), new IdRange(0, 1009, 1));
         Refused("beyond the highest id", new IdRange(0, uint.MaxValue, 1));
         Refused("beyond the highest id", new IdRange(uint.MaxValue - 1, 0, 2));
         Refused("beyond the highest id", new IdRange(5, 1, uint.MaxValue));
-        Assert.Equal("IdMap.Ranges(users 4294967294 0 1; groups 0 4294967294 1)", $"{IdMap.Ranges([new(uint.MaxValue - 1, 0, 1)], [new(0, uint.MaxValue - 1, 1)])}");
+        Assert.Equal("IdMap.Ranges(users 4294967294 0 1; groups 0 4294967294 1)",
+            $"{IdMap.Ranges([new(uint.MaxValue - 1, 0, 1)], [new(0, uint.MaxValue - 1, 1)])}");
         Assert.Throws<ArgumentOutOfRangeException>(() => IdMap.Automatic(0));
         Assert.Throws<ArgumentOutOfRangeException>(() => IdMap.Automatic((1 << 20) + 1));
     }
@@ -244,8 +271,10 @@ public class IdRangesTests
     [RootFact]
     public async Task As_many_ranges_as_the_kernel_takes_are_mapped()
     {
-        var ranges = Enumerable.Range(0, 340).Select(i => new IdRange((uint)i, (uint)(2000 + i), 1)).ToArray(); // 11 bytes each
-        var output = await Script.OutputAsync(Script.Shell("wc -l < /proc/self/gid_map; id -u") with { IdMap = IdMap.Ranges(ranges, ranges), User = "339" });
+        // 11 bytes each
+        var ranges = Enumerable.Range(0, 340).Select(i => new IdRange((uint)i, (uint)(2000 + i), 1)).ToArray();
+        var output = await Script.OutputAsync(Script.Shell("wc -l < /proc/self/gid_map; id -u") with
+        { IdMap = IdMap.Ranges(ranges, ranges), User = "339" });
 
         Assert.Equal("340\n339", output);
     }
@@ -259,12 +288,15 @@ public class IdRangesTests
             chown 5 file 2>&1 | sed 's/.*: //'
             """) with { IdMap = TestIds.Map, User = "7:8", Groups = ["9"] };
 
-        Assert.Equal("7:9\nOperation not permitted\nInvalid argument\nOperation not permitted", await Script.OutputAsync(options));
+        Assert.Equal("7:9\nOperation not permitted\nInvalid argument\nOperation not permitted",
+            await Script.OutputAsync(options));
     }
 
     private static void Refused(string complaint, params IdRange[] ranges)
     {
-        Assert.Contains(complaint, Assert.Throws<ArgumentException>(() => IdMap.Ranges(ranges, [new(0, 1, 1)])).Message, StringComparison.Ordinal);
-        Assert.Contains(complaint, Assert.Throws<ArgumentException>(() => IdMap.Ranges([new(0, 1, 1)], ranges)).Message, StringComparison.Ordinal);
+        Assert.Contains(complaint, Assert.Throws<ArgumentException>(() => IdMap.Ranges(ranges, [new(0, 1, 1)])).Message,
+            StringComparison.Ordinal);
+        Assert.Contains(complaint, Assert.Throws<ArgumentException>(() => IdMap.Ranges([new(0, 1, 1)], ranges)).Message,
+            StringComparison.Ordinal);
     }
 }

@@ -13,7 +13,12 @@ public sealed class KeptIdsTests : IDisposable
     private readonly ContainerHost _host;
 
     public KeptIdsTests() =>
-        _host = new(new() { StateDirectory = _temp["state"], IdRanges = Host.IsRoot ? [new(IdBlocks.DefaultFirst, IdBlocks.Size)] : [] });
+        _host = new(new()
+        {
+            StateDirectory =
+            _temp["state"],
+            IdRanges = Host.IsRoot ? [new(IdBlocks.DefaultFirst, IdBlocks.Size)] : []
+        });
 
     private static CancellationToken Cancelled => TestContext.Current.CancellationToken;
 
@@ -23,21 +28,26 @@ public sealed class KeptIdsTests : IDisposable
     public async Task Fifty_containers_have_the_same_ids_and_do_not_see_each_other()
     {
         await using var kept = await _host.KeepIdsAsync(TestIds.Map, Cancelled);
-        var containers = await Task.WhenAll(Enumerable.Range(0, 50).Select(_ => _host.StartAsync(Sleeper with { IdMap = kept.IdMap, User = "7" }, Cancelled)));
+        var containers = await Task.WhenAll(Enumerable.Range(0, 50)
+            .Select(_ => _host.StartAsync(Sleeper with { IdMap = kept.IdMap, User = "7" }, Cancelled)));
 
         var programs = containers.Select(container => ProcessTree.Find(container.Pid)!.Value).ToList();
         Assert.All(programs, program => Assert.Equal($"{TestIds.User + 7}", program.Status("Uid").Split('\t')[0]));
-        Assert.All(programs, program => Assert.Equal([$"0 {TestIds.User} 1000"], TestIds.Lines($"/proc/{program.Id}/uid_map")));
+        Assert.All(programs, program =>
+            Assert.Equal([$"0 {TestIds.User} 1000"], TestIds.Lines($"/proc/{program.Id}/uid_map")));
 
-        // Each has a user namespace of its own, so that what is counted by it is its own; their supervisors live in the kept one.
+        // Each has a user namespace of its own, so that what is counted by it is its own; their supervisors live in the
+        // kept one.
         Assert.All(programs, program => Assert.EndsWith("\t2", program.Status("NSpid"), StringComparison.Ordinal));
         if (Host.IsRoot) // others may not look
         {
             Assert.Equal(50, programs.Select(program => program.Namespace("user")).Distinct().Count());
-            Assert.Single(programs.Select(program => ProcessTree.Find(ProcessTree.Find(program.Parent)!.Value.Parent)!.Value.Namespace("user")).Distinct());
+            Assert.Single(programs.Select(program =>
+                ProcessTree.Find(ProcessTree.Find(program.Parent)!.Value.Parent)!.Value.Namespace("user")).Distinct());
         }
 
-        var neighbour = Script.Shell("trap '' TERM; cd /proc; echo [0-9]*; kill -TERM -1") with { IdMap = kept.IdMap, User = "7" };
+        var neighbour = Script.Shell("trap '' TERM; cd /proc; echo [0-9]*; kill -TERM -1") with
+        { IdMap = kept.IdMap, User = "7" };
         Assert.Equal("1 2", (await Script.RunAsync(neighbour)).StandardOutput.Trim());
         Assert.All(programs, program => Assert.True(ProcessTree.IsAlive(program.Id)));
         await Task.WhenAll(containers.Select(container => container.DisposeAsync().AsTask()));
@@ -50,7 +60,8 @@ public sealed class KeptIdsTests : IDisposable
         var options = Sleeper with { IdMap = kept.IdMap, User = "7", MaxProcesses = 3 };
         await using var one = await _host.StartAsync(options, Cancelled);
         await using var two = await _host.StartAsync(options, Cancelled);
-        var result = await Script.RunAsync(options with { Command = ["sh", "-c", "for i in 1 2 3 4 5; do sleep 100 & done; echo $?"] });
+        var result = await Script.RunAsync(
+            options with { Command = ["sh", "-c", "for i in 1 2 3 4 5; do sleep 100 & done; echo $?"] });
 
         Assert.Contains("fork", result.StandardError, StringComparison.Ordinal);
         Assert.Equal("up", await Script.OutputAsync(options with { Command = ["echo", "up"] }));
@@ -68,8 +79,12 @@ public sealed class KeptIdsTests : IDisposable
         await another.DisposeAsync();
 
         Assert.True(ProcessTree.IsAlive(container.Pid));
-        await Assert.ThrowsAsync<ObjectDisposedException>(() => other.StartAsync(Sleeper with { IdMap = kept.IdMap }, Cancelled));
-        Assert.Equal(Errno.EAGAIN, (await Assert.ThrowsAsync<LaunchException>(() => _host.StartAsync(Sleeper with { IdMap = IdMap.Automatic() }, Cancelled))).Errno);
+        await Assert.ThrowsAsync<ObjectDisposedException>(() =>
+            other.StartAsync(Sleeper with { IdMap = kept.IdMap }, Cancelled));
+        Assert.Equal(
+            Errno.EAGAIN,
+            (await Assert.ThrowsAsync<LaunchException>(() =>
+                _host.StartAsync(Sleeper with { IdMap = IdMap.Automatic() }, Cancelled))).Errno);
 
         await container.DisposeAsync();
         await using var next = await _host.StartAsync(Sleeper with { IdMap = IdMap.Automatic() }, Cancelled);
@@ -82,7 +97,8 @@ public sealed class KeptIdsTests : IDisposable
         await using var with = await _host.StartAsync(Sleeper with { IdMap = kept.IdMap, User = "7" }, Cancelled);
         await kept.DisposeAsync();
         await using var ranges = await _host.StartAsync(Sleeper with { IdMap = TestIds.Map, User = "7" }, Cancelled);
-        await using var automatic = await _host.StartAsync(Sleeper with { IdMap = IdMap.Automatic(), User = "7" }, Cancelled);
+        await using var automatic =
+            await _host.StartAsync(Sleeper with { IdMap = IdMap.Automatic(), User = "7" }, Cancelled);
         foreach (var container in new[] { with, ranges, automatic })
         {
             await using var process = await container.ExecAsync(
@@ -100,7 +116,8 @@ public sealed class KeptIdsTests : IDisposable
             Assert.Equal("10 11", await output.ReadLineAsync(Cancelled));
             Assert.Equal("CapEff:\t0000000000000000", await output.ReadLineAsync(Cancelled));
             Assert.Equal(HostUser(container) + 2, HostUser(process));
-            await Assert.ThrowsAsync<ArgumentException>(() => container.ExecAsync(new() { Command = ["true"], User = "4000000000" }, Cancelled));
+            await Assert.ThrowsAsync<ArgumentException>(() =>
+                container.ExecAsync(new() { Command = ["true"], User = "4000000000" }, Cancelled));
         }
     }
 
@@ -116,7 +133,8 @@ public sealed class KeptIdsTests : IDisposable
         await using (var kept = await _host.KeepIdsAsync(IdMap.Automatic(), Cancelled))
         {
             Assert.Equal("5", await Script.OutputAsync(Script.Shell("id -u") with { IdMap = kept.IdMap, User = "5" }));
-            await Assert.ThrowsAsync<LaunchException>(() => _host.StartAsync(Sleeper with { IdMap = kept.IdMap, Command = ["/no/such"] }, Cancelled));
+            await Assert.ThrowsAsync<LaunchException>(() =>
+                _host.StartAsync(Sleeper with { IdMap = kept.IdMap, Command = ["/no/such"] }, Cancelled));
         }
 
         Directory.Delete(_temp["state"], recursive: true);
@@ -128,7 +146,8 @@ public sealed class KeptIdsTests : IDisposable
     {
         using var cancelled = new CancellationTokenSource();
         await cancelled.CancelAsync();
-        await Assert.ThrowsAnyAsync<OperationCanceledException>(() => _host.KeepIdsAsync(IdMap.Automatic(), cancelled.Token));
+        await Assert.ThrowsAnyAsync<OperationCanceledException>(() =>
+            _host.KeepIdsAsync(IdMap.Automatic(), cancelled.Token));
 
         await using var kept = await _host.KeepIdsAsync(IdMap.Automatic(), Cancelled);
         Assert.Equal($"{kept.IdMap}", $"{kept.IdMap with { }}");
@@ -139,7 +158,9 @@ public sealed class KeptIdsTests : IDisposable
     {
         foreach (var map in new[] { IdMap.SingleId, IdMap.Identity, IdMap.SingleIdAs(0, 0) })
         {
-            Assert.Contains("IdMap.Ranges", (await Assert.ThrowsAsync<ArgumentException>(() => _host.KeepIdsAsync(map, Cancelled))).Message, StringComparison.Ordinal);
+            Assert.Contains("IdMap.Ranges",
+                (await Assert.ThrowsAsync<ArgumentException>(() => _host.KeepIdsAsync(map, Cancelled))).Message,
+                StringComparison.Ordinal);
         }
     }
 
@@ -167,7 +188,8 @@ public sealed class KeptIdsTests : IDisposable
     public async Task A_limit_of_user_namespaces_is_named()
     {
         await using var host = HostProcess.StartThrough(
-            ["unshare", "--user", "--map-root-user", "sh", "-c", "echo 0 > /proc/sys/user/max_user_namespaces; exec \"$@\"", "sh"], "keep");
+            ["unshare", "--user", "--map-root-user", "sh", "-c",
+                "echo 0 > /proc/sys/user/max_user_namespaces; exec \"$@\"", "sh"], "keep");
 
         Assert.Equal("unshare ENOSPC", await host.ReadLineAsync());
         Assert.Contains("limit of namespaces", await host.ReadLineAsync(), StringComparison.Ordinal);

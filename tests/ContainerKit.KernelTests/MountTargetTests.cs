@@ -10,9 +10,12 @@ public class MountTargetTests
     [MemberData(nameof(Impossible))]
     public async Task A_target_that_is_not_absolute_and_plain_is_refused_before_anything_is_made(string target)
     {
-        foreach (var mount in new Mount[] { new TmpfsMount(target), new BindMount("/usr", target), new InlineFile(target, "") })
+        foreach (var mount in new Mount[]
+            { new TmpfsMount(target), new BindMount("/usr", target), new InlineFile(target, "") })
         {
-            Assert.Contains("target", (await Refusal.OfOptionsAsync(Script.Shell("true") with { Mounts = [mount] })).Message, StringComparison.Ordinal);
+            Assert.Contains(
+                "target", (await Refusal.OfOptionsAsync(Script.Shell("true") with { Mounts = [mount] })).Message,
+                StringComparison.Ordinal);
         }
     }
 
@@ -27,7 +30,8 @@ public class MountTargetTests
         root.Link("link", relative ? $"../../../../../../../../..{root.Canary}" : root.Canary);
         foreach (var target in new[] { "/link/made", "/link/deep/er" })
         {
-            foreach (var mount in new Mount[] { new TmpfsMount(target), new BindMount("/usr", target), new InlineFile(target, "x") })
+            foreach (var mount in new Mount[]
+                { new TmpfsMount(target), new BindMount("/usr", target), new InlineFile(target, "x") })
             {
                 var options = root.With(mount);
                 if (copyOnWrite)
@@ -49,7 +53,8 @@ public class MountTargetTests
         root.Link("link", "/real");
 
         Assert.Equal("content", await Script.OutputAsync(
-            root.With(new TmpfsMount("/link/place")) with { Command = ["sh", "-c", "echo content > /real/place/file; cat /link/place/file"] }));
+            root.With(new TmpfsMount("/link/place")) with
+            { Command = ["sh", "-c", "echo content > /real/place/file; cat /link/place/file"] }));
         Assert.Empty(Directory.EnumerateFileSystemEntries(root["real/place"]));
     }
 
@@ -60,7 +65,8 @@ public class MountTargetTests
         File.WriteAllText(root["file"], "");
         Directory.CreateDirectory(root["directory"]);
 
-        foreach (var mount in new Mount[] { new BindMount("/usr", "/file"), new TmpfsMount("/file"), new InlineFile("/directory", "x") })
+        foreach (var mount in new Mount[]
+            { new BindMount("/usr", "/file"), new TmpfsMount("/file"), new InlineFile("/directory", "x") })
         {
             var refusal = await Refusal.OfStartAsync(root.With(mount));
             Assert.Contains(refusal.Errno, new[] { Errno.EINVAL, Errno.ENOTDIR });
@@ -73,7 +79,8 @@ public class MountTargetTests
     public async Task A_missing_target_on_a_read_only_root_says_what_to_do()
     {
         using var root = new RootDirectory();
-        foreach (var mount in new Mount[] { new TmpfsMount("/missing"), new TmpfsMount("/missing/below"), new InlineFile("/missing", "x") })
+        foreach (var mount in new Mount[]
+            { new TmpfsMount("/missing"), new TmpfsMount("/missing/below"), new InlineFile("/missing", "x") })
         {
             var refusal = await Refusal.OfStartAsync(root.With(mount));
             Assert.Equal(Errno.ENOENT, refusal.Errno);
@@ -86,7 +93,8 @@ public class MountTargetTests
     public async Task A_source_that_is_missing_is_named()
     {
         using var temp = new TempDirectory();
-        var refusal = await Refusal.OfStartAsync(Script.Shell("true") with { Mounts = [new BindMount(temp["missing"], "/tmp/x")] });
+        var refusal = await Refusal.OfStartAsync(
+            Script.Shell("true") with { Mounts = [new BindMount(temp["missing"], "/tmp/x")] });
 
         Assert.Equal(Errno.ENOENT, refusal.Errno);
         Assert.Contains(temp["missing"], refusal.Message, StringComparison.Ordinal);
@@ -138,7 +146,8 @@ public class MountTargetTests
     {
         using var root = new RootDirectory();
         root.Link("etc/motd", Path.Combine(root.Canary, "motd"));
-        var options = root.With(new InlineFile("/etc/motd", "written")) with { Root = RootFilesystem.Directory(root.Path, CopyOnWrite.Temporary) };
+        var options = root.With(new InlineFile("/etc/motd", "written")) with
+        { Root = RootFilesystem.Directory(root.Path, CopyOnWrite.Temporary) };
 
         await Refusal.OfAsync<LinuxException>(options);
         root.AssertCanaryUntouched();

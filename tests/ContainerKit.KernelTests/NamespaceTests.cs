@@ -6,7 +6,8 @@ namespace ContainerKit.KernelTests;
 /// <summary>Namespaces that are there already: opened, told apart, and asked whose they are.</summary>
 public class NamespaceTests
 {
-    private static readonly NamespaceKinds[] Kinds = [.. Enum.GetValues<NamespaceKinds>().Where(kind => uint.PopCount((uint)kind) == 1)];
+    private static readonly NamespaceKinds[] Kinds =
+        [.. Enum.GetValues<NamespaceKinds>().Where(kind => uint.PopCount((uint)kind) == 1)];
 
     private static CancellationToken Cancelled => TestContext.Current.CancellationToken;
 
@@ -20,15 +21,18 @@ public class NamespaceTests
             using var opened = Namespace.Open($"/proc/self/ns/{own.ToString().Split(':')[0]}");
 
             Assert.Equal(kind, own.Kind);
-            Assert.Equal(ProcessTree.Find(Environment.ProcessId)!.Value.Namespace(own.ToString().Split(':')[0]), $"{own}");
-            Assert.All([again, opened], same => Assert.Equal((own, own.Id, own.GetHashCode()), (same, same.Id, same.GetHashCode())));
+            Assert.Equal(ProcessTree.Find(Environment.ProcessId)!.Value.Namespace(own.ToString().Split(':')[0]),
+                $"{own}");
+            Assert.All([again, opened], same =>
+                Assert.Equal((own, own.Id, own.GetHashCode()), (same, same.Id, same.GetHashCode())));
         }
     }
 
     [Fact]
     public async Task A_container_has_others_than_this_process_and_shares_what_it_was_not_given()
     {
-        await using var container = await Container.StartAsync(Sleeper with { Namespaces = NamespaceKinds.Default & ~NamespaceKinds.Network }, Cancelled);
+        await using var container = await Container.StartAsync(
+            Sleeper with { Namespaces = NamespaceKinds.Default & ~NamespaceKinds.Network }, Cancelled);
         foreach (var kind in Kinds)
         {
             using var own = Namespace.OfThisProcess(kind);
@@ -56,7 +60,8 @@ public class NamespaceTests
     public void Namespaces_for_children_are_listed_where_they_are_others()
     {
         using var process = Process.Start(new ProcessStartInfo(
-            "unshare", ["--user", "--map-root-user", "--time", "--pid", "--fork", "--kill-child", "sh", "-c", "echo up; exec sleep 1000"])
+            "unshare", ["--user", "--map-root-user", "--time", "--pid", "--fork", "--kill-child", "sh", "-c",
+                "echo up; exec sleep 1000"])
         {
             RedirectStandardOutput = true,
         })!;
@@ -137,8 +142,10 @@ public class NamespaceTests
         await container.DisposeAsync();
 
         Assert.All(
-            [() => Namespace.OfProcess(gone, NamespaceKinds.Network), () => Namespace.ListOfProcess(gone), () => Namespace.OfProcess(pidfd, NamespaceKinds.Network)],
-            (Func<object> question) => Assert.Contains(Assert.Throws<LinuxException>(question).Errno, (Errno[])[Errno.ESRCH, Errno.ENOENT]));
+            [() => Namespace.OfProcess(gone, NamespaceKinds.Network), () => Namespace.ListOfProcess(gone),
+                () => Namespace.OfProcess(pidfd, NamespaceKinds.Network)],
+            (Func<object> question) =>
+                Assert.Contains(Assert.Throws<LinuxException>(question).Errno, (Errno[])[Errno.ESRCH, Errno.ENOENT]));
         Assert.Throws<ArgumentOutOfRangeException>(() => Namespace.OfProcess(0, NamespaceKinds.Network));
         Assert.Throws<ArgumentOutOfRangeException>(() => Namespace.OfProcess(-1, NamespaceKinds.Network));
     }
@@ -146,10 +153,13 @@ public class NamespaceTests
     [Fact]
     public void A_process_that_has_ended_and_was_not_reaped_has_none()
     {
-        using var process = Process.Start(new ProcessStartInfo("sh", ["-c", "sleep 1000 & exec sh -c \"echo $!; exec sleep 1000\""]) { RedirectStandardOutput = true })!;
+        using var process =
+            Process.Start(new ProcessStartInfo("sh", ["-c", "sleep 1000 & exec sh -c \"echo $!; exec sleep 1000\""])
+            { RedirectStandardOutput = true })!;
         try
         {
-            var remains = int.Parse(process.StandardOutput.ReadLine()!, System.Globalization.CultureInfo.InvariantCulture);
+            var remains =
+                int.Parse(process.StandardOutput.ReadLine()!, System.Globalization.CultureInfo.InvariantCulture);
             using var pidfd = Syscall.PidfdOpen(remains)!;
             Syscall.Kill(pidfd);
             Assert.True(Syscall.IsReady(pidfd, EpollEvents.EPOLLIN, TimeSpan.FromMilliseconds(999)));
@@ -179,7 +189,8 @@ public class NamespaceTests
             made.WaitForExit();
         }
 
-        Assert.Contains("is no namespace", Assert.Throws<ArgumentException>(() => Namespace.Open(path)).Message, StringComparison.Ordinal);
+        Assert.Contains("is no namespace", Assert.Throws<ArgumentException>(() => Namespace.Open(path)).Message,
+            StringComparison.Ordinal);
         Assert.Equal(Errno.ENOENT, Assert.Throws<LinuxException>(() => Namespace.Open(temp["missing"])).Errno);
         Assert.Throws<ArgumentException>(() => Namespace.Open(""));
     }

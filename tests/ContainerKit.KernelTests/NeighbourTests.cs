@@ -84,7 +84,8 @@ public class NeighbourTests
             return victim;
         }
 
-        private Victim(CancellationTokenSource cancel, Task<ContainerResult> running) => (_cancel, Running) = (cancel, running);
+        private Victim(CancellationTokenSource cancel, Task<ContainerResult> running) =>
+            (_cancel, Running) = (cancel, running);
 
         public async ValueTask DisposeAsync()
         {

@@ -19,7 +19,8 @@ public sealed class OverlayMountTests : IDisposable
     {
         if (Directory.Exists(_temp["changes/work/work"]))
         {
-            File.SetUnixFileMode(_temp["changes/work/work"], UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute);
+            File.SetUnixFileMode(
+                _temp["changes/work/work"], UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute);
         }
 
         _temp.Dispose();
@@ -28,7 +29,8 @@ public sealed class OverlayMountTests : IDisposable
     [Fact]
     public async Task Without_an_upper_directory_it_is_read_only() =>
         Assert.Equal("topbottomrefused", await Script.OutputAsync(Mounting(
-            new OverlayMount(_lower, "/tmp/x"), "cat /tmp/x/both /tmp/x/one; (: >/tmp/x/new) 2>/dev/null || echo refused")));
+            new OverlayMount(_lower, "/tmp/x"),
+            "cat /tmp/x/both /tmp/x/one; (: >/tmp/x/new) 2>/dev/null || echo refused")));
 
     [Theory]
     [InlineData("upper")]
@@ -36,7 +38,8 @@ public sealed class OverlayMountTests : IDisposable
     public async Task Changes_go_to_the_upper_directory_whatever_its_name(string name)
     {
         var mount = WithChanges(name);
-        Assert.Equal("new", await Script.OutputAsync(Mounting(mount, "echo new >/tmp/x/both; rm /tmp/x/one; cat /tmp/x/both; ls /tmp/x | grep -v both; true")));
+        Assert.Equal("new", await Script.OutputAsync(
+            Mounting(mount, "echo new >/tmp/x/both; rm /tmp/x/one; cat /tmp/x/both; ls /tmp/x | grep -v both; true")));
 
         Assert.Equal("new\n", File.ReadAllText(Path.Combine(mount.Upper!, "both")));
         Assert.Equal(("top", "bottom"), (File.ReadAllText(_temp["top/both"]), File.ReadAllText(_temp["bottom/one"])));
@@ -53,7 +56,8 @@ public sealed class OverlayMountTests : IDisposable
         var options = root.Options with
         {
             Root = RootFilesystem.Directory(root.Path, CopyOnWrite.Temporary),
-            Mounts = [.. root.Options.Mounts, new OverlayMount(_lower, "/a"), new OverlayMount(["/usr/bin", .. _lower], "/b")],
+            Mounts = [.. root.Options.Mounts, new OverlayMount(_lower, "/a"),
+                new OverlayMount(["/usr/bin", .. _lower], "/b")],
             Command = ["sh", "-c", "cat /a/both; [ -e /b/sh ] && cat /b/one; : >/new"],
         };
 
@@ -63,7 +67,8 @@ public sealed class OverlayMountTests : IDisposable
     [Fact]
     public async Task As_many_lower_directories_as_there_can_be_are_laid_over_each_other()
     {
-        var lower = Enumerable.Range(0, 24).Select(number => Path.GetDirectoryName(_temp.Write($"{number}/f{number}", ""))!).ToList();
+        var lower = Enumerable.Range(0, 24)
+            .Select(number => Path.GetDirectoryName(_temp.Write($"{number}/f{number}", ""))!).ToList();
 
         Assert.Equal("24", await Script.OutputAsync(Mounting(new OverlayMount(lower, "/tmp/x"), "ls /tmp/x | wc -l")));
         await RefusedAsync(new OverlayMount([.. lower, _temp.Path], "/tmp/x"), "24");
@@ -72,7 +77,10 @@ public sealed class OverlayMountTests : IDisposable
     [Fact]
     public async Task A_lower_directory_that_is_missing_or_a_file_fails_the_start()
     {
-        Assert.Equal(Errno.ENOENT, (await Refusal.OfStartAsync(Mounting(new OverlayMount([.. _lower, _temp["missing"]], "/tmp/x"), "true"))).Errno);
+        Assert.Equal(
+            Errno.ENOENT,
+            (await Refusal.OfStartAsync(
+                Mounting(new OverlayMount([.. _lower, _temp["missing"]], "/tmp/x"), "true"))).Errno);
         await Refusal.OfStartAsync(Mounting(new OverlayMount([.. _lower, _temp["top/both"]], "/tmp/x"), "true"));
         await Refusal.OfStartAsync(Mounting(WithChanges("upper") with { Upper = _temp["changes/missing"] }, "true"));
     }
@@ -104,7 +112,9 @@ public sealed class OverlayMountTests : IDisposable
     }
 
     private static async Task RefusedAsync(OverlayMount mount, string said) =>
-        Assert.Contains(said, (await Refusal.OfOptionsAsync(Mounting(mount, "true"))).Message, StringComparison.Ordinal);
+        Assert.Contains(said, (await Refusal.OfOptionsAsync(Mounting(mount, "true"))).Message,
+            StringComparison.Ordinal);
 
-    private static ContainerOptions Mounting(Mount mount, string script) => Script.Shell(script) with { Mounts = [mount] };
+    private static ContainerOptions Mounting(Mount mount, string script) =>
+        Script.Shell(script) with { Mounts = [mount] };
 }

@@ -16,8 +16,10 @@ public class PathMaskTests
         var options = root.Options with
         {
             Root = RootFilesystem.Directory(root.Path, copyOnWrite ? CopyOnWrite.Temporary : null),
-            MaskedPaths = ["/etc/secret", "/etc/closed", "/etc/link", "/etc/missing", "/etc/secret/missing", "/missing/below"],
-            Command = ["sh", "-c", "cat /etc/secret /etc/secret2; stat -Lc %t:%T /etc/secret /etc/link; ls -A /etc/closed; (: >/etc/closed/new) 2>/dev/null || echo refused"],
+            MaskedPaths =
+                ["/etc/secret", "/etc/closed", "/etc/link", "/etc/missing", "/etc/secret/missing", "/missing/below"],
+            Command = ["sh", "-c", "cat /etc/secret /etc/secret2; stat -Lc %t:%T /etc/secret /etc/link; ls -A "
+                + "/etc/closed; (: >/etc/closed/new) 2>/dev/null || echo refused"],
         };
 
         Assert.Equal("1:3\n1:3\nrefused", await Script.OutputAsync(options));
@@ -27,9 +29,11 @@ public class PathMaskTests
     [Fact]
     public async Task Mounts_can_be_masked_and_kept_from_changes_too()
     {
-        var options = Script.Shell("cat /tmp/a/file; ls -A /tmp/a/below; for p in /tmp/a/new /tmp/b/new; do (: >$p) 2>/dev/null || echo refused; done; ls /tmp/b") with
+        var options = Script.Shell("cat /tmp/a/file; ls -A /tmp/a/below; for p in /tmp/a/new /tmp/b/new; do (: >$p) "
+            + "2>/dev/null || echo refused; done; ls /tmp/b") with
         {
-            Mounts = [new TmpfsMount("/tmp/a"), new InlineFile("/tmp/a/file", "secret"), new InlineFile("/tmp/a/below/file", ""), new TmpfsMount("/tmp/b")],
+            Mounts = [new TmpfsMount("/tmp/a"), new InlineFile("/tmp/a/file", "secret"),
+                new InlineFile("/tmp/a/below/file", ""), new TmpfsMount("/tmp/b")],
             MaskedPaths = ["/tmp/a/file", "/tmp/a/below"],
             ReadOnlyPaths = ["/tmp/a", "/tmp/missing"],
         };
@@ -40,9 +44,11 @@ public class PathMaskTests
     [Fact]
     public async Task A_read_only_path_is_so_with_all_below_and_can_be_a_file()
     {
-        var options = Script.Shell("for p in /tmp/a/b/file /tmp/a/file /tmp/file; do (echo x >>$p) 2>/dev/null || echo refused; done; mount -o remount,rw /tmp/a 2>/dev/null || echo refused") with
+        var options = Script.Shell("for p in /tmp/a/b/file /tmp/a/file /tmp/file; do (echo x >>$p) 2>/dev/null || echo "
+            + "refused; done; mount -o remount,rw /tmp/a 2>/dev/null || echo refused") with
         {
-            Mounts = [new TmpfsMount("/tmp/a"), new TmpfsMount("/tmp/a/b"), new BindMount("/etc/passwd", "/tmp/file") { ReadOnly = false }],
+            Mounts = [new TmpfsMount("/tmp/a"), new TmpfsMount("/tmp/a/b"), new BindMount("/etc/passwd", "/tmp/file")
+                { ReadOnly = false }],
             ReadOnlyPaths = ["/tmp/a", "/tmp/file"],
         };
 
@@ -97,8 +103,13 @@ public class PathMaskTests
     {
         foreach (string path in MountTargetTests.Impossible)
         {
-            Assert.Contains("MaskedPaths", (await Refusal.OfOptionsAsync(Script.Shell("true") with { MaskedPaths = [path] })).Message, StringComparison.Ordinal);
-            Assert.Contains("ReadOnlyPaths", (await Refusal.OfOptionsAsync(Script.Shell("true") with { ReadOnlyPaths = [path] })).Message, StringComparison.Ordinal);
+            Assert.Contains(
+                "MaskedPaths",
+                (await Refusal.OfOptionsAsync(Script.Shell("true") with { MaskedPaths = [path] })).Message,
+                StringComparison.Ordinal);
+            Assert.Contains("ReadOnlyPaths",
+                (await Refusal.OfOptionsAsync(Script.Shell("true") with { ReadOnlyPaths = [path] })).Message,
+                StringComparison.Ordinal);
         }
     }
 
@@ -108,6 +119,7 @@ public class PathMaskTests
         var paths = Enumerable.Range(0, 100).Select(number => $"/tmp/{number}").ToList();
         var mounts = paths.Select(path => (Mount)new InlineFile(path, "secret")).ToList();
 
-        Assert.Equal("", await Script.OutputAsync(Script.Shell("cat /tmp/*") with { Mounts = mounts[..20], MaskedPaths = paths, ReadOnlyPaths = paths }));
+        Assert.Equal("", await Script.OutputAsync(
+            Script.Shell("cat /tmp/*") with { Mounts = mounts[..20], MaskedPaths = paths, ReadOnlyPaths = paths }));
     }
 }

@@ -13,9 +13,11 @@ public class ProgramTerminalTests
     public async Task All_standard_streams_are_one_terminal_of_the_programs_own(bool init)
     {
         await using var typist = await Typist.StartAsync(
-            Typist.Shell("tty; tty <&1; tty <&2; stty size; ls -1A /proc/$$/fd; echo x >/dev/tty") with { Init = init });
+            Typist.Shell("tty; tty <&1; tty <&2; stty size; ls -1A /proc/$$/fd; echo x >/dev/tty") with
+            { Init = init });
 
-        Assert.Equal("/dev/pts/0\r\n/dev/pts/0\r\n/dev/pts/0\r\n24 80\r\n0\r\n1\r\n2\r\nx\r\n", await typist.EndAsync());
+        Assert.Equal("/dev/pts/0\r\n/dev/pts/0\r\n/dev/pts/0\r\n24 80\r\n0\r\n1\r\n2\r\nx\r\n",
+            await typist.EndAsync());
         Assert.Equal(0, (await Eventually.Ends(typist.Program.WaitAsync(Token))).ExitCode);
         Assert.Null(typist.Program.StandardInput);
     }
@@ -26,7 +28,8 @@ public class ProgramTerminalTests
     [InlineData(65535, 65535)]
     public async Task It_has_the_size_it_was_asked_for(int columns, int rows)
     {
-        await using var typist = await Typist.StartAsync(Typist.Shell("stty size") with { TerminalSize = new(columns, rows) });
+        await using var typist =
+            await Typist.StartAsync(Typist.Shell("stty size") with { TerminalSize = new(columns, rows) });
         Assert.Equal($"{rows} {columns}\r\n", await typist.EndAsync());
     }
 
@@ -63,8 +66,10 @@ public class ProgramTerminalTests
     public async Task A_shell_has_job_control(bool init)
     {
         var options = Typist.At(new() { Command = ["bash", "--norc", "--noprofile", "-i"], Init = init });
-        await using var typist = await Typist.StartAsync(options with { Environment = new Dictionary<string, string> { ["PS1"] = "$ " } });
-        Assert.Equal("", (await typist.SeesAsync("$ ")).Replace("\x1b[?2004h", "", StringComparison.Ordinal)); // no complaint
+        await using var typist =
+            await Typist.StartAsync(options with { Environment = new Dictionary<string, string> { ["PS1"] = "$ " } });
+        // no complaint
+        Assert.Equal("", (await typist.SeesAsync("$ ")).Replace("\x1b[?2004h", "", StringComparison.Ordinal));
         await typist.TypeAsync("stty -echo; sleep 1000 & jobs\n");
         await typist.SeesAsync("Running");
         await typist.TypeAsync("fg\n");
@@ -91,7 +96,8 @@ public class ProgramTerminalTests
     [Fact]
     public async Task Its_user_owns_it()
     {
-        await using var typist = await Typist.StartAsync(Typist.Shell("stat -c '%u %a' /dev/pts/0; id -u; echo >/dev/pts/0") with { User = "7" });
+        await using var typist = await Typist.StartAsync(
+            Typist.Shell("stat -c '%u %a' /dev/pts/0; id -u; echo >/dev/pts/0") with { User = "7" });
         Assert.Equal("7 620\r\n7\r\n\r\n", await typist.EndAsync());
     }
 
@@ -99,7 +105,8 @@ public class ProgramTerminalTests
     public async Task Errors_can_go_elsewhere()
     {
         await using var container = await Container.StartAsync(
-            Typist.Shell("echo out; echo err >&2") with { StandardError = StandardStream.Capture(ByteSize.KiB(1)) }, Token);
+            Typist.Shell("echo out; echo err >&2") with
+            { StandardError = StandardStream.Capture(ByteSize.KiB(1)) }, Token);
         using var output = new StreamReader(container.Terminal!);
 
         Assert.Equal("out\r\n", await Eventually.Ends(output.ReadToEndAsync(Token)));
@@ -110,7 +117,8 @@ public class ProgramTerminalTests
     public async Task It_is_the_containers_whatever_is_mounted_over_its_place()
     {
         await using var typist = await Typist.StartAsync(
-            Typist.Shell("test -t 0 && stty size; ls -A /dev/pts; echo >/dev/tty") with { Mounts = [new TmpfsMount("/dev/pts")] });
+            Typist.Shell("test -t 0 && stty size; ls -A /dev/pts; echo >/dev/tty") with
+            { Mounts = [new TmpfsMount("/dev/pts")] });
 
         Assert.Equal("24 80\r\n\r\n", await typist.EndAsync());
     }
@@ -120,7 +128,8 @@ public class ProgramTerminalTests
     {
         using var temp = new TempDirectory();
         using var file = File.OpenHandle(temp.Write("file", "passed"));
-        await using var typist = await Typist.StartAsync(Typist.Shell("cat <&3; echo; ls -1A /proc/$$/fd; tty") with { Descriptors = [file, file] });
+        await using var typist = await Typist.StartAsync(
+            Typist.Shell("cat <&3; echo; ls -1A /proc/$$/fd; tty") with { Descriptors = [file, file] });
 
         Assert.Equal("passed\r\n0\r\n1\r\n2\r\n3\r\n4\r\n/dev/pts/0\r\n", await typist.EndAsync());
     }
@@ -133,8 +142,10 @@ public class ProgramTerminalTests
         {
             (await host.RunAsync(Script.Shell("true"), Token)).EnsureSuccess();
             await Eventually.Holds(
-                () => ProcessTree.ChildrenOf(Environment.ProcessId).Exists(child => ProcessTree.ChildrenOf(child.Id) is [{ State: 'S' }]), "There should be a spare.");
-            await using var container = await host.StartAsync(Typist.Shell("tty; stty size") with { TerminalSize = new(9, i + 1) }, Token);
+                () => ProcessTree.ChildrenOf(Environment.ProcessId)
+                    .Exists(child => ProcessTree.ChildrenOf(child.Id) is [{ State: 'S' }]), "There should be a spare.");
+            await using var container =
+                await host.StartAsync(Typist.Shell("tty; stty size") with { TerminalSize = new(9, i + 1) }, Token);
             using var output = new StreamReader(container.Terminal!);
             Assert.Equal($"/dev/pts/0\r\n{i + 1} 9\r\n", await Eventually.Ends(output.ReadToEndAsync(Token)));
         }
@@ -166,10 +177,12 @@ public class ProgramTerminalTests
     [Fact]
     public async Task A_further_program_takes_no_other_file_for_one()
     {
-        var options = Script.Shell("mkfifo /dev/pts/ptmx; touch /tmp/up; sleep 1000") with { Mounts = [new TmpfsMount("/dev/pts")] };
+        var options = Script.Shell("mkfifo /dev/pts/ptmx; touch /tmp/up; sleep 1000") with
+        { Mounts = [new TmpfsMount("/dev/pts")] };
         await using var container = await Container.StartAsync(options, Token);
         await Eventually.Holds(() => File.Exists($"/proc/{container.Pid}/root/tmp/up"), "It should make the file.");
-        var failure = await Assert.ThrowsAsync<LaunchException>(() => Typist.ExecAsync(container, new() { Command = ["true"] }));
+        var failure =
+            await Assert.ThrowsAsync<LaunchException>(() => Typist.ExecAsync(container, new() { Command = ["true"] }));
         Assert.Equal(("ioctl", Errno.ENOTTY), (failure.Call, failure.Errno));
     }
 
@@ -182,18 +195,21 @@ public class ProgramTerminalTests
         await container.Terminal.DisposeAsync();
         Assert.Equal(6, (await Eventually.Ends(container.WaitAsync(Token))).ExitCode);
         Assert.Throws<ObjectDisposedException>(() => container.Terminal.Resize(new(80, 24)));
-        await Assert.ThrowsAsync<ObjectDisposedException>(() => container.Terminal.ReadAsync(new byte[1], Token).AsTask());
+        await Assert.ThrowsAsync<ObjectDisposedException>(() =>
+            container.Terminal.ReadAsync(new byte[1], Token).AsTask());
     }
 
     [Fact]
     public async Task A_size_that_is_none_is_refused()
     {
         await using var typist = await Typist.StartAsync("read line");
-        foreach (var size in new TerminalSize[] { default, new(0, 24), new(80, 0), new(-1, 24), new(80, 65536), new(int.MaxValue, int.MinValue) })
+        foreach (var size in new TerminalSize[]
+            { default, new(0, 24), new(80, 0), new(-1, 24), new(80, 65536), new(int.MaxValue, int.MinValue) })
         {
             Assert.Throws<ArgumentException>(() => typist.Terminal.Resize(size));
             Assert.Contains("TerminalSize", (await Assert.ThrowsAsync<ArgumentException>(
-                () => Container.StartAsync(Typist.Shell("true") with { TerminalSize = size }, Token))).Message, StringComparison.Ordinal);
+                () => Container.StartAsync(Typist.Shell("true") with { TerminalSize = size }, Token))).Message,
+                    StringComparison.Ordinal);
         }
     }
 
@@ -223,10 +239,14 @@ public class ProgramTerminalTests
             shell with { StandardInput = terminal, StandardOutput = StandardStream.Pipe },
         })
         {
-            Assert.Contains("Terminal", (await Assert.ThrowsAsync<ArgumentException>(() => Container.StartAsync(bad, Token))).Message, StringComparison.Ordinal);
+            Assert.Contains(
+                "Terminal",
+                (await Assert.ThrowsAsync<ArgumentException>(() => Container.StartAsync(bad, Token))).Message,
+                StringComparison.Ordinal);
         }
 
-        Assert.Contains("StartAsync", (await Refusal.OfOptionsAsync(Typist.Shell("true"))).Message, StringComparison.Ordinal);
+        Assert.Contains("StartAsync", (await Refusal.OfOptionsAsync(Typist.Shell("true"))).Message,
+            StringComparison.Ordinal);
     }
 
     [Fact]
@@ -235,9 +255,11 @@ public class ProgramTerminalTests
         var leftovers = await Leftovers.Before();
         for (var i = 0; i < 20; i++)
         {
-            await using var typist = await Typist.StartAsync(Typist.Shell("sleep 1000 & echo up; wait") with { Init = i % 2 == 0 });
+            await using var typist =
+                await Typist.StartAsync(Typist.Shell("sleep 1000 & echo up; wait") with { Init = i % 2 == 0 });
             await typist.SeesAsync("up");
-            await Assert.ThrowsAsync<LaunchException>(() => Container.StartAsync(Typist.At(new() { Command = ["/missing"] }), Token));
+            await Assert.ThrowsAsync<LaunchException>(() =>
+                Container.StartAsync(Typist.At(new() { Command = ["/missing"] }), Token));
             using var cancellation = new CancellationTokenSource(TimeSpan.FromMilliseconds(i / 5.0));
             try
             {
@@ -256,7 +278,10 @@ public class ProgramTerminalTests
     public void A_plan_says_what_is_done_to_it()
     {
         var plan = Container.Explain(Typist.Shell("true"));
-        var steps = Regex.Replace(plan[plan.IndexOf("Program:", StringComparison.Ordinal)..plan.IndexOf("execve", StringComparison.Ordinal)], @"\$\d+|\[\+\d+\]", "$");
+        var steps =
+            Regex.Replace(
+                plan[plan.IndexOf("Program:", StringComparison.Ordinal)..plan.IndexOf(
+                    "execve", StringComparison.Ordinal)], @"\$\d+|\[\+\d+\]", "$");
         Assert.Equal(
             """
             Program:
@@ -276,7 +301,8 @@ public class ProgramTerminalTests
     private static string Foreground(Typist typist)
     {
         var fields = File.ReadAllText($"/proc/{typist.Program.Pid}/stat").Split(") ")[1].Split(' ');
-        var group = int.Parse(fields[5], System.Globalization.CultureInfo.InvariantCulture); // tpgid, as this process sees it
+        // tpgid, as this process sees it
+        var group = int.Parse(fields[5], System.Globalization.CultureInfo.InvariantCulture);
         return ProcessTree.Find(group)?.Name ?? "";
     }
 }

@@ -1,6 +1,8 @@
 namespace ContainerKit.KernelTests;
 
-/// <summary>Somebody exchanges directories and links while containers start in them: no mount and no file lands outside.</summary>
+/// <summary>
+/// Somebody exchanges directories and links while containers start in them: no mount and no file lands outside.
+/// </summary>
 public class RaceTests
 {
     public enum Aim
@@ -34,7 +36,8 @@ public class RaceTests
         Directory.CreateDirectory(root["a/b/c"]);
         File.CreateSymbolicLink(root["link"], Target(root, aim));
         var changing = RootFilesystem.Directory(root.Path, CopyOnWrite.Temporary);
-        Mount[] mounts = [new TmpfsMount("/a/b/c/made/deep"), new InlineFile("/a/b/new", "x"), new BindMount("/usr", "/a/x/y/z")];
+        Mount[] mounts =
+            [new TmpfsMount("/a/b/c/made/deep"), new InlineFile("/a/b/new", "x"), new BindMount("/usr", "/a/x/y/z")];
 
         await RaceAsync(root, root["a"], root["link"],
             i => root.With(mounts[i % mounts.Length]) with { Root = i % 2 == 0 ? changing : root.Options.Root });
@@ -45,7 +48,8 @@ public class RaceTests
     [InlineData("sys")]
     [InlineData("dev")]
     [InlineData("tmp")]
-    public async Task CVE_2025_52881_CVE_2026_41579_A_place_of_a_private_mount_exchanged_for_a_link_never_leads_outside(string name)
+    public async Task CVE_2025_52881_CVE_2026_41579_A_place_of_a_private_mount_exchanged_for_a_link_never_leads_outside(
+        string name)
     {
         using var root = Prepared();
         File.CreateSymbolicLink(root["link"], root.Canary);
@@ -61,7 +65,11 @@ public class RaceTests
         File.WriteAllText(root["dev/other"], "");
 
         await RaceAsync(root, root["dev/null"], root["dev/other"],
-            _ => root.Options with { Command = ["sh", "-c", "[ $(stat -Lc %t:%T /dev/null) = 1:3 ] && [ $(stat -Lc %t:%T /proc/keys) = 1:3 ]"] });
+            _ => root.Options with
+            {
+                Command =
+                ["sh", "-c", "[ $(stat -Lc %t:%T /dev/null) = 1:3 ] && [ $(stat -Lc %t:%T /proc/keys) = 1:3 ]"]
+            });
     }
 
     [Fact]
@@ -135,7 +143,8 @@ public class RaceTests
         _ => $"/proc/{Environment.ProcessId}/root{root.Canary}",
     };
 
-    private static async Task RaceAsync(RootDirectory root, string first, string second, Func<int, ContainerOptions> options)
+    private static async Task RaceAsync(
+        RootDirectory root, string first, string second, Func<int, ContainerOptions> options)
     {
         var before = await Leftovers.Before();
         long exchanges;

@@ -7,7 +7,8 @@ namespace ContainerKit.KernelTests;
 /// <summary>What the host opens inside a container that runs.</summary>
 public class ResidentTests
 {
-    private static readonly ContainerOptions Sleeper = Script.Shell("echo inside >/tmp/file; touch /tmp/up; sleep 1000");
+    private static readonly ContainerOptions Sleeper =
+        Script.Shell("echo inside >/tmp/file; touch /tmp/up; sleep 1000");
 
     private static CancellationToken Token => TestContext.Current.CancellationToken;
 
@@ -33,7 +34,8 @@ public class ResidentTests
             """));
 
         Assert.Equal("fine\n", await ReadAsync(container, "/tmp/link"));
-        foreach (var path in new[] { "/tmp/out", "/tmp/up-and-out", "/tmp/loop", "/proc/1/root/etc/passwd", "/proc/self/fd/3", "/no/such", secret })
+        foreach (var path in new[] { "/tmp/out", "/tmp/up-and-out", "/tmp/loop", "/proc/1/root/etc/passwd",
+            "/proc/self/fd/3", "/no/such", secret })
         {
             var refusal = await Assert.ThrowsAsync<LaunchException>(() => container.OpenReadAsync(path, Token));
             Assert.Equal("openat2", refusal.Call);
@@ -58,7 +60,8 @@ public class ResidentTests
     {
         await using var container = await StartAsync(Sleeper with { MaxProcesses = null });
         using var listener = await container.ListenAsync(new(IPAddress.Loopback, 80), Token);
-        var refusal = await Assert.ThrowsAsync<LaunchException>(() => container.ListenAsync(new(IPAddress.Loopback, 80), Token));
+        var refusal =
+            await Assert.ThrowsAsync<LaunchException>(() => container.ListenAsync(new(IPAddress.Loopback, 80), Token));
         Assert.Equal(("bind", Errno.EADDRINUSE), (refusal.Call, refusal.Errno));
 
         await using var client = await container.ExecAsync(
@@ -77,7 +80,8 @@ public class ResidentTests
 
         Assert.Equal("from the host", (await Eventually.Ends(client.WaitForResultAsync(Token))).StandardOutput);
         using var other = new TcpClient();
-        await Assert.ThrowsAsync<SocketException>(() => other.ConnectAsync((IPEndPoint)listener.LocalEndPoint!, Token).AsTask());
+        await Assert.ThrowsAsync<SocketException>(() =>
+            other.ConnectAsync((IPEndPoint)listener.LocalEndPoint!, Token).AsTask());
     }
 
     [PythonFact]
@@ -93,9 +97,11 @@ public class ResidentTests
         await using var container = await Container.StartAsync(server, Token);
         using var output = new StreamReader(container.StandardOutput!);
         Assert.Equal("ready", await output.ReadLineAsync(Token));
-        var refusal = await Assert.ThrowsAsync<LaunchException>(() => container.ConnectAsync(new(IPAddress.Loopback, 81), Token));
+        var refusal =
+            await Assert.ThrowsAsync<LaunchException>(() => container.ConnectAsync(new(IPAddress.Loopback, 81), Token));
         Assert.Equal(("connect", Errno.ECONNREFUSED), (refusal.Call, refusal.Errno));
-        var beyond = await Assert.ThrowsAsync<LaunchException>(() => container.ConnectAsync(new(IPAddress.Parse("192.0.2.1"), 81), Token));
+        var beyond = await Assert.ThrowsAsync<LaunchException>(() =>
+            container.ConnectAsync(new(IPAddress.Parse("192.0.2.1"), 81), Token));
         Assert.Equal(Errno.ENETUNREACH, beyond.Errno);
 
         using var socket = await container.ConnectAsync(new(IPAddress.Loopback, 8080), Token);
@@ -113,7 +119,8 @@ public class ResidentTests
             Assert.NotEqual(0, ((IPEndPoint)listener.LocalEndPoint!).Port);
         }
 
-        var refusal = await Assert.ThrowsAsync<LaunchException>(() => container.ListenAsync(new(IPAddress.Parse("192.0.2.1"), 1), Token));
+        var refusal = await Assert.ThrowsAsync<LaunchException>(() =>
+            container.ListenAsync(new(IPAddress.Parse("192.0.2.1"), 1), Token));
         Assert.Contains("127.0.0.1", refusal.Hint, StringComparison.Ordinal);
         var host = Sleeper with { Namespaces = NamespaceKinds.All & ~NamespaceKinds.Network };
         await using var sharing = await StartAsync(host);
@@ -124,7 +131,8 @@ public class ResidentTests
     public async Task Nothing_of_it_is_seen_in_the_container_or_left_behind()
     {
         var before = await Leftovers.Before();
-        await using (var container = await StartAsync(Script.Shell("touch /tmp/up; for i in 1 2 3 4 5 6 7 8; do sleep 0.05; set -- /proc/[0-9]*; echo $#; done >/tmp/seen; touch /tmp/done; sleep 1000")))
+        await using (var container = await StartAsync(Script.Shell("touch /tmp/up; for i in 1 2 3 4 5 6 7 8; do sleep "
+            + "0.05; set -- /proc/[0-9]*; echo $#; done >/tmp/seen; touch /tmp/done; sleep 1000")))
         {
             using var ended = new CancellationTokenSource();
             var reading = Parallel.ForAsync(0, 4, async (_, _) =>
@@ -150,8 +158,12 @@ public class ResidentTests
         await ReadAsync(container, "/tmp/file");
         await container.DisposeAsync();
 
-        Assert.Equal(Errno.ESRCH, (await Assert.ThrowsAsync<LaunchException>(() => container.OpenReadAsync("/tmp/file", Token))).Errno);
-        Assert.Equal(Errno.ESRCH, (await Assert.ThrowsAsync<LaunchException>(() => container.ListenAsync(new(IPAddress.Loopback, 0), Token))).Errno);
+        Assert.Equal(Errno.ESRCH,
+            (await Assert.ThrowsAsync<LaunchException>(() => container.OpenReadAsync("/tmp/file", Token))).Errno);
+        Assert.Equal(
+            Errno.ESRCH,
+            (await Assert.ThrowsAsync<LaunchException>(() =>
+                container.ListenAsync(new(IPAddress.Loopback, 0), Token))).Errno);
     }
 
     [Fact]
@@ -160,7 +172,8 @@ public class ResidentTests
         await using var container = await StartAsync(Sleeper);
         var before = Children();
         await ReadAsync(container, "/tmp/file");
-        using var kill = System.Diagnostics.Process.Start("sh", ["-c", $"kill -KILL {Assert.Single(Children().Except(before))}"]);
+        using var kill =
+            System.Diagnostics.Process.Start("sh", ["-c", $"kill -KILL {Assert.Single(Children().Except(before))}"]);
         await kill.WaitForExitAsync(Token);
         await Eventually.Holds(
             () =>

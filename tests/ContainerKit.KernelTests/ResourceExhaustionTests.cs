@@ -4,7 +4,9 @@ using ContainerKit.Launch;
 
 namespace ContainerKit.KernelTests;
 
-/// <summary>Hosts that have run out of something: the start fails with what to do, and works again when there is more.</summary>
+/// <summary>
+/// Hosts that have run out of something: the start fails with what to do, and works again when there is more.
+/// </summary>
 public class ResourceExhaustionTests
 {
     [Theory]
@@ -26,11 +28,13 @@ public class ResourceExhaustionTests
     {
         // By hand: this process's own limit would have to be lower than what .NET has reserved already.
         using var temp = new TempDirectory();
-        var (launcher, plan, setup) = (temp["launcher"], temp.Write("plan", new string('\0', 1 << 20)), temp.Write("setup", ""));
+        var (launcher, plan, setup) =
+            (temp["launcher"], temp.Write("plan", new string('\0', 1 << 20)), temp.Write("setup", ""));
         Launcher.Save(launcher);
         var command = $"exec 3<'{plan}' 4>'{setup}'; exec prlimit --as=1000000 '{launcher}'";
         using var process = Process.Start("sh", ["-c", command]);
-        await process.WaitForExitAsync(TestContext.Current.CancellationToken).WaitAsync(TimeFactor.Seconds(30), TestContext.Current.CancellationToken);
+        await process.WaitForExitAsync(TestContext.Current.CancellationToken)
+            .WaitAsync(TimeFactor.Seconds(30), TestContext.Current.CancellationToken);
         var failure = MemoryMarshal.Read<Failure>(File.ReadAllBytes(setup));
         using var none = LaunchPlan.Rent();
         var refusal = LaunchFailure.Describe(none, failure);
@@ -51,7 +55,8 @@ public class ResourceExhaustionTests
         }
 
         string[] another = Host.IsRoot ? ["setpriv", "--reuid", "54321", "--regid", "54321", "--clear-groups"] : [];
-        var lines = await StarveAsync([.. another, "sh", "-c", $"shift; exec {copy["ContainerKit.TestHost"]} \"$@\"", "sh"], "processes");
+        var lines = await StarveAsync(
+            [.. another, "sh", "-c", $"shift; exec {copy["ContainerKit.TestHost"]} \"$@\"", "sh"], "processes");
 
         Assert.Contains("EAGAIN", lines[0], StringComparison.Ordinal);
         Assert.Contains("RLIMIT_NPROC", lines[0], StringComparison.Ordinal);
@@ -63,7 +68,8 @@ public class ResourceExhaustionTests
     {
         foreach (var kind in new[] { "user", "mnt", "pid", "net", "ipc", "uts", "cgroup" })
         {
-            string[] nested = ["unshare", "--user", "--map-root-user", "sh", "-c", $"echo 0 > /proc/sys/user/max_{kind}_namespaces; exec \"$@\"", "sh"];
+            string[] nested = ["unshare", "--user", "--map-root-user", "sh", "-c",
+                $"echo 0 > /proc/sys/user/max_{kind}_namespaces; exec \"$@\"", "sh"];
             var line = Assert.Single(await StarveAsync(nested, "nothing"));
 
             Assert.Contains("clone3 ENOSPC", line, StringComparison.Ordinal);

@@ -16,7 +16,8 @@ public class RunningMountTests
         await using var container = await StartAsync(new() { Command = ["sleep", "1000"], Init = init });
         await container.MountAsync(new BindMount(temp.Path, "/tmp/new/place"), Token);
 
-        Assert.Equal("of the host", await OutputAsync(container, "cat /tmp/new/place/file; echo x 2>/dev/null >/tmp/new/place/file"));
+        Assert.Equal("of the host",
+            await OutputAsync(container, "cat /tmp/new/place/file; echo x 2>/dev/null >/tmp/new/place/file"));
         Assert.Equal("of the host", await ReadInHostAsync(temp["file"]));
         await container.UnmountAsync("/tmp/new/place", Token);
         Assert.Equal("", await OutputAsync(container, "ls -A /tmp/new/place"));
@@ -52,7 +53,8 @@ public class RunningMountTests
 
         Assert.Equal(
             "content\ncontent\ninline\n0\ncontent",
-            await OutputAsync(container, "cat /tmp/a/file; echo; cat /tmp/b; echo; cat /tmp/d; echo; wc -c </tmp/h; cat /tmp/i/file"));
+            await OutputAsync(container,
+                "cat /tmp/a/file; echo; cat /tmp/b; echo; cat /tmp/d; echo; wc -c </tmp/h; cat /tmp/i/file"));
         foreach (var mount in mounts)
         {
             await container.UnmountAsync(mount.Target, Token);
@@ -94,7 +96,8 @@ public class RunningMountTests
     {
         using var temp = new TempDirectory();
         await using var container = await StartAsync(new() { Command = ["sleep", "1000"] });
-        await OutputAsync(container, $"ln -s {temp.Path} /tmp/out; ln -s ../../../../../..{temp.Path} /tmp/up; ln -s /proc/1/root /tmp/magic");
+        await OutputAsync(container,
+            $"ln -s {temp.Path} /tmp/out; ln -s ../../../../../..{temp.Path} /tmp/up; ln -s /proc/1/root /tmp/magic");
         foreach (var target in new[] { "/tmp/out/x", "/tmp/up/x", "/tmp/magic/tmp/x" })
         {
             await Assert.ThrowsAsync<LaunchException>(() => container.MountAsync(new TmpfsMount(target), Token));
@@ -109,12 +112,15 @@ public class RunningMountTests
     {
         await using var container = await StartAsync(new() { Command = ["sleep", "1000"] });
         var before = await MountsAsync(container);
-        await Assert.ThrowsAsync<ArgumentException>(() => container.MountAsync(new BindMount("/usr", "/tmp/x") { MapIds = true }, Token));
+        await Assert.ThrowsAsync<ArgumentException>(() =>
+            container.MountAsync(new BindMount("/usr", "/tmp/x") { MapIds = true }, Token));
         await Assert.ThrowsAsync<ArgumentException>(() => container.MountAsync(new BindMount("usr", "/tmp/x"), Token));
         await Assert.ThrowsAsync<ArgumentException>(() => container.MountAsync(new TmpfsMount("/tmp/../x"), Token));
-        var missing = await Assert.ThrowsAsync<LaunchException>(() => container.MountAsync(new BindMount("/no/such", "/tmp/x"), Token));
+        var missing = await Assert.ThrowsAsync<LaunchException>(() =>
+            container.MountAsync(new BindMount("/no/such", "/tmp/x"), Token));
         Assert.Equal(("open_tree", Errno.ENOENT), (missing.Call, missing.Errno));
-        var readOnly = await Assert.ThrowsAsync<LaunchException>(() => container.MountAsync(new TmpfsMount("/usr/no/such"), Token));
+        var readOnly = await Assert.ThrowsAsync<LaunchException>(() =>
+            container.MountAsync(new TmpfsMount("/usr/no/such"), Token));
         Assert.Contains("read-only", readOnly.Hint, StringComparison.Ordinal);
         Assert.Equal(before, await MountsAsync(container));
     }
@@ -140,18 +146,23 @@ public class RunningMountTests
 
         await container.DisposeAsync();
         await before.AssertNone();
-        Assert.Equal(Errno.ESRCH, (await Assert.ThrowsAsync<LaunchException>(() => container.MountAsync(new TmpfsMount("/tmp/z"), Token))).Errno);
+        Assert.Equal(
+            Errno.ESRCH,
+            (await Assert.ThrowsAsync<LaunchException>(() =>
+                container.MountAsync(new TmpfsMount("/tmp/z"), Token))).Errno);
     }
 
     private static Task<Container> StartAsync(ContainerOptions options) => Container.StartAsync(options, Token);
 
     private static Task<string> ReadInHostAsync(string path) => File.ReadAllTextAsync(path, Token);
 
-    private static Task<string> MountsAsync(Container container) => OutputAsync(container, "cut -d' ' -f4- /proc/self/mountinfo");
+    private static Task<string> MountsAsync(Container container) =>
+        OutputAsync(container, "cut -d' ' -f4- /proc/self/mountinfo");
 
     private static async Task<string> OutputAsync(Container container, string script)
     {
-        var options = new ExecOptions { Command = ["sh", "-c", script], StandardOutput = StandardStream.Capture(ByteSize.MiB(1)) };
+        var options = new ExecOptions
+        { Command = ["sh", "-c", script], StandardOutput = StandardStream.Capture(ByteSize.MiB(1)) };
         await using var process = await container.ExecAsync(options, Token);
         return (await Eventually.Ends(process.WaitForResultAsync(Token))).StandardOutput.TrimEnd('\n');
     }

@@ -34,7 +34,8 @@ public class RuntimesTests
             });
             """;
 
-        Assert.Equal("42", await Script.OutputAsync(new ContainerOptions { Command = ["/usr/bin/node", "-e", script] }));
+        Assert.Equal(
+            "42", await Script.OutputAsync(new ContainerOptions { Command = ["/usr/bin/node", "-e", script] }));
     }
 
     [Fact]
@@ -57,24 +58,33 @@ public class RuntimesTests
         MakeSelfContained(app.Path);
 
         Assert.Equal("31996000", await Script.OutputAsync(
-            new ContainerOptions { Command = ["/opt/app/ContainerKit.TestHost", "hello"], Mounts = [new BindMount(app.Path, "/opt/app")] }));
+            new ContainerOptions
+            {
+                Command = ["/opt/app/ContainerKit.TestHost", "hello"],
+                Mounts = [new BindMount(app.Path, "/opt/app")]
+            }));
     }
 
     private static string DotnetRoot { get; } =
-        Path.GetFullPath(Path.Combine(System.Runtime.InteropServices.RuntimeEnvironment.GetRuntimeDirectory(), "../../.."));
+        Path.GetFullPath(
+            Path.Combine(System.Runtime.InteropServices.RuntimeEnvironment.GetRuntimeDirectory(), "../../.."));
 
     /// <summary>What publishing self-contained makes, of what is here: nothing is downloaded.</summary>
     private static void MakeSelfContained(string directory)
     {
         var runtime = System.Runtime.InteropServices.RuntimeEnvironment.GetRuntimeDirectory();
-        var hostfxr = Directory.EnumerateFiles(Path.Combine(DotnetRoot, "host/fxr", Path.GetFileName(runtime.TrimEnd('/'))), "libhostfxr.so");
-        var own = Directory.EnumerateFiles(AppContext.BaseDirectory, "ContainerKit*").Where(path => !path.EndsWith(".json", StringComparison.Ordinal));
-        foreach (var file in Directory.EnumerateFiles(runtime).Where(path => !path.EndsWith(".json", StringComparison.Ordinal)).Concat(hostfxr).Concat(own))
+        var hostfxr = Directory.EnumerateFiles(
+            Path.Combine(DotnetRoot, "host/fxr", Path.GetFileName(runtime.TrimEnd('/'))), "libhostfxr.so");
+        var own = Directory.EnumerateFiles(AppContext.BaseDirectory, "ContainerKit*")
+            .Where(path => !path.EndsWith(".json", StringComparison.Ordinal));
+        foreach (var file in Directory.EnumerateFiles(runtime)
+            .Where(path => !path.EndsWith(".json", StringComparison.Ordinal)).Concat(hostfxr).Concat(own))
         {
             File.Copy(file, Path.Combine(directory, Path.GetFileName(file)));
         }
 
-        var included = new JsonObject { ["name"] = "Microsoft.NETCore.App", ["version"] = Environment.Version.ToString() };
+        var included = new JsonObject
+        { ["name"] = "Microsoft.NETCore.App", ["version"] = Environment.Version.ToString() };
         var options = new JsonObject
         {
             ["tfm"] = "net10.0",

@@ -14,7 +14,8 @@ public class SamplesTests
             Environment = { ["DOTNET_EnableDiagnostics"] = "0" }, // no sockets in the temp directory
         };
         using var sample = Process.Start(start)!;
-        var output = await Eventually.Ends(sample.StandardOutput.ReadToEndAsync(TestContext.Current.CancellationToken), seconds: 90);
+        var output = await Eventually.Ends(
+            sample.StandardOutput.ReadToEndAsync(TestContext.Current.CancellationToken), seconds: 90);
         await Eventually.Ends(sample.WaitForExitAsync(TestContext.Current.CancellationToken));
 
         Assert.Equal(0, sample.ExitCode);

@@ -20,7 +20,8 @@ public sealed class SparesTests : IAsyncDisposable
         await RunAsync(True with { Init = init });
         var spare = await SpareAsync();
 
-        Assert.Equal(spare.Id, await RunAsync(True with { Init = init, WorkingDirectory = "/usr", HostName = "other" }));
+        Assert.Equal(
+            spare.Id, await RunAsync(True with { Init = init, WorkingDirectory = "/usr", HostName = "other" }));
         Assert.NotEqual(spare.Id, (await SpareAsync()).Id);
     }
 
@@ -33,7 +34,8 @@ public sealed class SparesTests : IAsyncDisposable
         Assert.NotEqual(spare.Id, await RunAsync(True with { User = "7" }));
         await Eventually.Gone(spare.Id); // the next is for the start that was last
         spare = await SpareAsync();
-        Assert.NotEqual(spare.Id, await RunAsync(True with { User = "7", Namespaces = NamespaceKinds.Default & ~NamespaceKinds.Ipc }));
+        Assert.NotEqual(spare.Id,
+            await RunAsync(True with { User = "7", Namespaces = NamespaceKinds.Default & ~NamespaceKinds.Ipc }));
     }
 
     [Fact]
@@ -74,9 +76,11 @@ public sealed class SparesTests : IAsyncDisposable
             Environment = new Dictionary<string, string> { ["NAME"] = "value" },
         };
         await using var host = new ContainerHost(new() { Spares = 1 });
-        var first = (await host.RunAsync(options, TestContext.Current.CancellationToken)).EnsureSuccess().StandardOutput;
+        var first =
+            (await host.RunAsync(options, TestContext.Current.CancellationToken)).EnsureSuccess().StandardOutput;
         var spare = await SpareAsync();
-        var second = (await host.RunAsync(options, TestContext.Current.CancellationToken)).EnsureSuccess().StandardOutput;
+        var second =
+            (await host.RunAsync(options, TestContext.Current.CancellationToken)).EnsureSuccess().StandardOutput;
 
         Assert.False(ProcessTree.IsAlive(spare.Id));
         Assert.Equal(first, second);
@@ -118,7 +122,8 @@ public sealed class SparesTests : IAsyncDisposable
             {
                 await Task.WhenAll(Enumerable.Range(0, 5).Select(async number =>
                 {
-                    var options = Script.Shell($"echo {number}; exit {number}") with { Init = number % 2 == 0, User = $"{round % 2}" };
+                    var options = Script.Shell($"echo {number}; exit {number}") with
+                    { Init = number % 2 == 0, User = $"{round % 2}" };
                     var result = await host.RunAsync(options).WaitAsync(TimeFactor.Seconds(60));
                     Assert.Equal((number, $"{number}\n"), (result.ExitStatus.ExitCode, result.StandardOutput));
                 }));
@@ -132,7 +137,8 @@ public sealed class SparesTests : IAsyncDisposable
     public async Task A_mount_of_the_host_ends_its_spares_and_is_seen_by_the_next_container()
     {
         using var directory = new TempDirectory();
-        await using var host = HostProcess.StartThrough(["unshare", "--mount", "--propagation", "private"], "mounter", directory.Path);
+        await using var host =
+            HostProcess.StartThrough(["unshare", "--mount", "--propagation", "private"], "mounter", directory.Path);
         await Eventually.Holds(() => Below(host).Count > 0, "There should be a spare.");
         var spare = Below(host)[0];
 
@@ -148,7 +154,8 @@ public sealed class SparesTests : IAsyncDisposable
     [InlineData(-1)]
     [InlineData(65)]
     public void An_impossible_number_of_spares_is_refused(int spares) =>
-        Assert.Contains("Spares", Assert.Throws<ArgumentOutOfRangeException>(() => new ContainerHost(new() { Spares = spares })).Message);
+        Assert.Contains("Spares",
+            Assert.Throws<ArgumentOutOfRangeException>(() => new ContainerHost(new() { Spares = spares })).Message);
 
     /// <summary>Runs a container, and gives the id of its supervisor.</summary>
     private async Task<int> RunAsync(ContainerOptions options)
@@ -167,6 +174,7 @@ public sealed class SparesTests : IAsyncDisposable
         return found!.Value;
 
         static ProcessEntry? Find() =>
-            ProcessTree.ChildrenOf(Environment.ProcessId).FindAll(child => ProcessTree.ChildrenOf(child.Id) is [{ State: 'S' }]) is [var one] ? one : null;
+            ProcessTree.ChildrenOf(Environment.ProcessId)
+                .FindAll(child => ProcessTree.ChildrenOf(child.Id) is [{ State: 'S' }]) is [var one] ? one : null;
     }
 }

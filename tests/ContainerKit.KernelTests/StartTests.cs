@@ -11,7 +11,8 @@ public class StartTests
     [Fact]
     public async Task A_program_reads_what_is_written_to_it_and_is_read()
     {
-        await using var container = await StartAsync("read line; echo \"got $line\"; echo error >&2; read line || echo end");
+        await using var container =
+            await StartAsync("read line; echo \"got $line\"; echo error >&2; read line || echo end");
         using var output = new StreamReader(container.StandardOutput!);
         using var errors = new StreamReader(container.StandardError!);
         await container.StandardInput!.WriteAsync("hello\n"u8.ToArray(), Token);
@@ -50,7 +51,8 @@ public class StartTests
             using var output = new StreamReader(container.StandardOutput!);
             using var errors = new StreamReader(container.StandardError!);
 
-            Assert.Equal(($"{i} out\n", $"{i} err\n"), (await output.ReadToEndAsync(Token), await errors.ReadToEndAsync(Token)));
+            Assert.Equal(($"{i} out\n", $"{i} err\n"),
+                (await output.ReadToEndAsync(Token), await errors.ReadToEndAsync(Token)));
         }
     }
 
@@ -66,7 +68,10 @@ public class StartTests
         }
 
         await Eventually.Holds(() => ProcessTree.Find(container.Pid)!.Value.State == 'S', "The program should wait.");
-        var written = long.Parse(File.ReadLines($"/proc/{container.Pid}/io").First(line => line.StartsWith("wchar: ", StringComparison.Ordinal)).AsSpan(7), System.Globalization.CultureInfo.InvariantCulture);
+        var written =
+            long.Parse(File.ReadLines($"/proc/{container.Pid}/io")
+                .First(line => line.StartsWith("wchar: ", StringComparison.Ordinal)).AsSpan(7),
+                    System.Globalization.CultureInfo.InvariantCulture);
         Assert.InRange(written - read, 60_000, (256 * 1024) + 100); // and what its launcher wrote
     }
 
@@ -84,7 +89,8 @@ public class StartTests
     [Fact]
     public async Task A_signal_reaches_the_program()
     {
-        await using var container = await StartAsync("trap 'echo usr1; exit 7' USR1; echo up; while :; do sleep 0.01; done");
+        await using var container =
+            await StartAsync("trap 'echo usr1; exit 7' USR1; echo up; while :; do sleep 0.01; done");
         using var output = new StreamReader(container.StandardOutput!);
         Assert.Equal("up", await ReadLineAsync(output));
 
@@ -101,9 +107,11 @@ public class StartTests
     public async Task Stopping_asks_first_and_kills_after_the_timeout()
     {
         await using var polite = await StartAsync("trap 'exit 3' TERM; echo up; while :; do sleep 0.01; done");
-        await using var stubborn = await StartAsync("trap '' TERM; echo up; while :; do sleep 0.01; done", TimeSpan.FromSeconds(0.2));
+        await using var stubborn =
+            await StartAsync("trap '' TERM; echo up; while :; do sleep 0.01; done", TimeSpan.FromSeconds(0.2));
         await using var odd = await Container.StartAsync(
-            Options("trap 'exit 5' INT; echo up; while :; do sleep 0.01; done") with { StopSignal = Signal.SIGINT }, Token);
+            Options("trap 'exit 5' INT; echo up; while :; do sleep 0.01; done") with
+            { StopSignal = Signal.SIGINT }, Token);
         foreach (var container in new[] { polite, stubborn, odd })
         {
             using var output = new StreamReader(container.StandardOutput!);
@@ -149,7 +157,8 @@ public class StartTests
             }
         }
 
-        var failure = await Assert.ThrowsAsync<LaunchException>(() => Container.StartAsync(new() { Command = ["/missing"] }, Token));
+        var failure = await Assert.ThrowsAsync<LaunchException>(() =>
+            Container.StartAsync(new() { Command = ["/missing"] }, Token));
         Assert.Equal(Errno.ENOENT, failure.Errno);
         await leftovers.AssertNone();
     }
@@ -160,12 +169,14 @@ public class StartTests
         var leftovers = await Leftovers.Before();
         var container = await StartAsync("trap '' TERM; setsid sleep 1000 & cat");
         var reading = container.StandardOutput!.ReadAsync(new byte[1], Token).AsTask();
-        await Task.WhenAll(Enumerable.Range(0, 20).Select(_ => Task.Run(() => container.DisposeAsync().AsTask(), Token)));
+        await Task.WhenAll(
+            Enumerable.Range(0, 20).Select(_ => Task.Run(() => container.DisposeAsync().AsTask(), Token)));
 
         Assert.Equal(Signal.SIGKILL, (await container.WaitAsync(Token)).Signal);
         await Task.WhenAny(reading); // the end, or that it was disposed
         await container.DisposeAsync();
-        await Assert.ThrowsAsync<ObjectDisposedException>(() => container.StandardInput!.WriteAsync(new byte[1], Token).AsTask());
+        await Assert.ThrowsAsync<ObjectDisposedException>(() =>
+            container.StandardInput!.WriteAsync(new byte[1], Token).AsTask());
         await leftovers.AssertNone();
     }
 
@@ -176,7 +187,8 @@ public class StartTests
         using var output = new StreamReader(container.StandardOutput!);
         await ReadLineAsync(output);
 
-        var failure = await Assert.ThrowsAsync<LinuxException>(() => container.StandardInput!.WriteAsync(new byte[1], Token).AsTask());
+        var failure = await Assert.ThrowsAsync<LinuxException>(() =>
+            container.StandardInput!.WriteAsync(new byte[1], Token).AsTask());
         Assert.Equal(Errno.EPIPE, failure.Errno);
     }
 
@@ -199,14 +211,16 @@ public class StartTests
     public async Task A_pipe_needs_a_start()
     {
         var options = Script.Shell("cat") with { StandardInput = StandardStream.Pipe };
-        Assert.Contains("StartAsync", (await Assert.ThrowsAsync<ArgumentException>(() => Container.RunAsync(options, Token))).Message);
+        Assert.Contains("StartAsync",
+            (await Assert.ThrowsAsync<ArgumentException>(() => Container.RunAsync(options, Token))).Message);
     }
 
     [Fact]
     public async Task Many_live_at_once()
     {
         var leftovers = await Leftovers.Before();
-        var containers = await Task.WhenAll(Enumerable.Range(0, TimeFactor.Times(60, soak: 1000)).Select(_ => StartAsync("read line; echo $line")));
+        var containers = await Task.WhenAll(
+            Enumerable.Range(0, TimeFactor.Times(60, soak: 1000)).Select(_ => StartAsync("read line; echo $line")));
         foreach (var (number, container) in containers.Index())
         {
             await container.StandardInput!.WriteAsync(Encoding.UTF8.GetBytes($"{number}\n"), Token);
@@ -230,5 +244,6 @@ public class StartTests
     private static Task<Container> StartAsync(string script, TimeSpan? stopTimeout = null) =>
         Container.StartAsync(Options(script) with { StopTimeout = stopTimeout ?? TimeSpan.FromSeconds(20) }, Token);
 
-    private static Task<string?> ReadLineAsync(StreamReader reader) => reader.ReadLineAsync(Token).AsTask().WaitAsync(TimeFactor.Seconds(30), Token);
+    private static Task<string?> ReadLineAsync(StreamReader reader) =>
+        reader.ReadLineAsync(Token).AsTask().WaitAsync(TimeFactor.Seconds(30), Token);
 }

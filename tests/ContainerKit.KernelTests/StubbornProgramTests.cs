@@ -36,7 +36,8 @@ public class StubbornProgramTests
     public async Task Daemons_that_keep_the_output_open_end_with_the_program()
     {
         var before = await Leftovers.Before();
-        var result = await Script.RunAsync("for i in 1 2 3 4 5; do (setsid sleep 1000 &) ; done; setsid sh -c 'trap \"\" TERM HUP; sleep 1000' & echo done");
+        var result = await Script.RunAsync("for i in 1 2 3 4 5; do (setsid sleep 1000 &) ; done; setsid sh -c 'trap "
+            + "\"\" TERM HUP; sleep 1000' & echo done");
 
         Assert.Equal("done\n", result.StandardOutput);
         Assert.Equal(0, result.ExitStatus.ExitCode);
@@ -46,7 +47,8 @@ public class StubbornProgramTests
     [Fact]
     public async Task A_program_that_closes_its_output_goes_on_and_its_end_is_seen()
     {
-        var result = await Script.RunAsync("echo last; exec >&- 2>&- <&-; i=0; while [ $i -lt 10000 ]; do i=$((i+1)); done; exit 7");
+        var result = await Script.RunAsync(
+            "echo last; exec >&- 2>&- <&-; i=0; while [ $i -lt 10000 ]; do i=$((i+1)); done; exit 7");
 
         Assert.Equal((7, "last\n"), (result.ExitStatus.ExitCode, result.StandardOutput));
     }
@@ -62,7 +64,8 @@ public class StubbornProgramTests
     public async Task Whatever_it_does_a_program_ends_at_its_timeout(string script, bool init)
     {
         var before = await Leftovers.Before();
-        var result = await Script.RunAsync(Script.Shell(script) with { Init = init, Timeout = TimeSpan.FromMilliseconds(200) });
+        var result =
+            await Script.RunAsync(Script.Shell(script) with { Init = init, Timeout = TimeSpan.FromMilliseconds(200) });
 
         Assert.True(result.ExitStatus.TimedOut);
         Assert.Equal(Signal.SIGKILL, result.ExitStatus.Signal);
@@ -82,7 +85,8 @@ public class StubbornProgramTests
     public async Task A_fork_bomb_stays_below_MaxProcesses_and_ends_with_the_container()
     {
         var before = await Leftovers.Before();
-        var options = Script.Shell("bomb() { bomb | bomb & }; while :; do bomb; done") with { MaxProcesses = 50, Timeout = TimeSpan.FromSeconds(2) };
+        var options = Script.Shell("bomb() { bomb | bomb & }; while :; do bomb; done") with
+        { MaxProcesses = 50, Timeout = TimeSpan.FromSeconds(2) };
         var running = Script.RunAsync(options);
         var most = 0;
         while (!running.IsCompleted)
@@ -91,7 +95,8 @@ public class StubbornProgramTests
             most = Math.Max(most, ProcessTree.Below(Environment.ProcessId).Count(process => process.State != 'Z'));
         }
 
-        Assert.True((await running).ExitStatus is { TimedOut: true } or { ExitCode: not 0 }, $"{(await running).ExitStatus}");
+        Assert.True((await running).ExitStatus is
+        { TimedOut: true } or { ExitCode: not 0 }, $"{(await running).ExitStatus}");
         Assert.InRange(most, 2, 51);
         await before.AssertNone();
     }
@@ -114,7 +119,8 @@ public class StubbornProgramTests
                 pass
             print(len(children))
             """;
-        var count = int.Parse(await Script.OutputAsync(Script.Python(script) with { MaxProcesses = 20 }), System.Globalization.CultureInfo.InvariantCulture);
+        var count = int.Parse(await Script.OutputAsync(Script.Python(script) with { MaxProcesses = 20 }),
+            System.Globalization.CultureInfo.InvariantCulture);
 
         Assert.InRange(count, 1, 19);
     }
@@ -133,7 +139,8 @@ public class StubbornProgramTests
     {
         var before = await Leftovers.Before();
         var refusal = await Assert.ThrowsAsync<NotSupportedException>(
-            () => Script.RunAsync(Script.Shell($"head -c {TenMegabytes} /dev/zero") with { StandardOutput = StandardStream.To(new FailingStream()) }));
+            () => Script.RunAsync(Script.Shell($"head -c {TenMegabytes} /dev/zero") with
+            { StandardOutput = StandardStream.To(new FailingStream()) }));
 
         Assert.Equal("full", refusal.Message);
         await before.AssertNone();
@@ -142,7 +149,8 @@ public class StubbornProgramTests
     /// <summary>A stream on which every write fails.</summary>
     private sealed class FailingStream : MemoryStream
     {
-        public override ValueTask WriteAsync(ReadOnlyMemory<byte> buffer, CancellationToken cancellationToken = default) =>
+        public override ValueTask WriteAsync(
+            ReadOnlyMemory<byte> buffer, CancellationToken cancellationToken = default) =>
             ValueTask.FromException(new NotSupportedException("full"));
     }
 }

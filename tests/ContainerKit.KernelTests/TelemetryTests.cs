@@ -31,7 +31,8 @@ public class TelemetryTests
         Assert.False(run.IsCompleted);
         await cancellation.CancelAsync();
         await Assert.ThrowsAnyAsync<OperationCanceledException>(() => run);
-        Assert.Equal(["starts 1", "start.duration s", "run.duration s containerkit.exit=signal", "exits 1 containerkit.exit=signal"], listener.Measured());
+        Assert.Equal(["starts 1", "start.duration s", "run.duration s containerkit.exit=signal",
+            "exits 1 containerkit.exit=signal"], listener.Measured());
     }
 
     [Theory]
@@ -41,7 +42,8 @@ public class TelemetryTests
     {
         using var listener = new Listener();
         ContainerOptions options = new() { Command = ["/missing"] };
-        var failure = await Assert.ThrowsAsync<LaunchException>(() => run ? Container.RunAsync(options, Token) : Container.StartAsync(options, Token));
+        var failure = await Assert.ThrowsAsync<LaunchException>(() =>
+            run ? Container.RunAsync(options, Token) : Container.StartAsync(options, Token));
 
         var start = Assert.Single(listener.Activities);
         Assert.Equal(["error.type=ENOENT", "process.executable.name=missing"], Tags(start));
@@ -53,9 +55,11 @@ public class TelemetryTests
     public async Task A_start_that_fails_before_anything_ran_is_an_error_with_the_exceptions_type()
     {
         using var listener = new Listener();
-        await Assert.ThrowsAsync<ArgumentException>(() => Container.RunAsync(Sleep with { User = "nobody-of-this-name" }, Token));
+        await Assert.ThrowsAsync<ArgumentException>(() =>
+            Container.RunAsync(Sleep with { User = "nobody-of-this-name" }, Token));
 
-        Assert.Equal(["starts 1 error.type=System.ArgumentException", "start.duration s error.type=System.ArgumentException"], listener.Measured());
+        Assert.Equal(["starts 1 error.type=System.ArgumentException",
+            "start.duration s error.type=System.ArgumentException"], listener.Measured());
     }
 
     [Theory]
@@ -69,7 +73,8 @@ public class TelemetryTests
         await Container.RunAsync(Script.Shell(script) with { Timeout = timeout }, Token);
 
         Assert.Equal(
-            ["starts 1", "start.duration s", $"run.duration s containerkit.exit={how}", $"exits 1 containerkit.exit={how}{code}"], listener.Measured());
+            ["starts 1", "start.duration s", $"run.duration s containerkit.exit={how}",
+                $"exits 1 containerkit.exit={how}{code}"], listener.Measured());
     }
 
     [Fact]
@@ -83,7 +88,8 @@ public class TelemetryTests
         }
 
         await Assert.ThrowsAsync<LaunchException>(() => Eventually.Ends(container.WaitAsync(Token)));
-        Assert.Equal(["starts 1", "start.duration s", "run.duration s containerkit.exit=lost", "exits 1 containerkit.exit=lost"], listener.Measured());
+        Assert.Equal(["starts 1", "start.duration s", "run.duration s containerkit.exit=lost",
+            "exits 1 containerkit.exit=lost"], listener.Measured());
         Assert.Equal(0, listener.Live());
     }
 
@@ -97,7 +103,8 @@ public class TelemetryTests
             var measured = listener.Measured();
             Assert.Contains(string.Join("; ", measured), (string[])
             [
-                "starts 1; start.duration s; run.duration s containerkit.exit=timeout; exits 1 containerkit.exit=timeout",
+                "starts 1; start.duration s; run.duration s containerkit.exit=timeout; exits 1 "
+                    + "containerkit.exit=timeout",
                 "starts 1 error.type=System.TimeoutException; start.duration s error.type=System.TimeoutException",
             ]);
         }
@@ -160,5 +167,6 @@ public class TelemetryTests
 
     private static CancellationToken Token => TestContext.Current.CancellationToken;
 
-    private static IEnumerable<string> Tags(Activity activity) => activity.TagObjects.Select(tag => $"{tag.Key}={tag.Value}").Order();
+    private static IEnumerable<string> Tags(Activity activity) =>
+        activity.TagObjects.Select(tag => $"{tag.Key}={tag.Value}").Order();
 }

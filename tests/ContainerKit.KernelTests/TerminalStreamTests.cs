@@ -15,7 +15,8 @@ public class TerminalStreamTests
     public async Task Ten_million_bytes_of_every_kind_arrive_whole_both_ways(bool init)
     {
         var sent = RandomNumberGenerator.GetBytes(10_000_000);
-        await using var typist = await Typist.StartAsync(Typist.Shell($"{Raw}exec head -c {sent.Length}") with { Init = init });
+        await using var typist =
+            await Typist.StartAsync(Typist.Shell($"{Raw}exec head -c {sent.Length}") with { Init = init });
         await typist.SeesAsync("up\n");
         var writing = Task.Run(() => typist.Terminal.WriteAsync(sent, Token).AsTask(), Token);
         using var received = new MemoryStream();
@@ -74,7 +75,8 @@ public class TerminalStreamTests
         var before = Environment.WorkingSet;
         await using (var typist = await Typist.StartAsync("yes & yes & yes & wait"))
         {
-            await Eventually.Holds(() => Writers() is { Count: 3 } writers && writers.TrueForAll(writer => writer.State == 'S'), "All should wait.");
+            await Eventually.Holds(() => Writers() is
+            { Count: 3 } writers && writers.TrueForAll(writer => writer.State == 'S'), "All should wait.");
             Assert.InRange(Writers().Sum(Written), 1, 100_000);
             Assert.Equal(Signal.SIGTERM, (await Eventually.Ends(typist.Program.StopAsync(Token))).Signal);
         }
@@ -82,10 +84,12 @@ public class TerminalStreamTests
         Assert.InRange(Environment.WorkingSet - before, long.MinValue, 16 << 20);
         await leftovers.AssertNone();
 
-        static List<ProcessEntry> Writers() => ProcessTree.Below(Environment.ProcessId).FindAll(process => process.Name == "yes");
+        static List<ProcessEntry> Writers() =>
+            ProcessTree.Below(Environment.ProcessId).FindAll(process => process.Name == "yes");
 
         static long Written(ProcessEntry process) => long.Parse(
-            File.ReadLines($"/proc/{process.Id}/io").First(line => line.StartsWith("wchar: ", StringComparison.Ordinal)).AsSpan(7),
+            File.ReadLines($"/proc/{process.Id}/io").First(line => line.StartsWith("wchar: ", StringComparison.Ordinal))
+                .AsSpan(7),
             System.Globalization.CultureInfo.InvariantCulture);
     }
 
@@ -111,7 +115,8 @@ public class TerminalStreamTests
         const string sequences = "\x1b]0;title\a\x1b[6n\x1b[c\x1bP$q\"p\x1b\\\x1b]52;c;?\a\x05\x9b5n";
         await using var typist = await Typist.StartAsync(Typist.At(new()
         {
-            Command = ["bash", "-c", "stty raw -echo; printf %s \"$0\"; read -r -t 0.2 -n 1 answer || printf none", sequences],
+            Command = ["bash", "-c", "stty raw -echo; printf %s \"$0\"; read -r -t 0.2 -n 1 answer || printf none",
+                sequences],
         }));
         Assert.Equal(sequences + "none", await typist.EndAsync());
     }
@@ -147,7 +152,8 @@ public class TerminalStreamTests
         await using var typist = await Typist.StartAsync(Typist.At(Script.Python(attack)));
         var shown = await typist.EndAsync();
 
-        // Where the kernel lets it (dev.tty.legacy_tiocsti), it types into its own terminal, and reads and is shown that.
+        // Where the kernel lets it (dev.tty.legacy_tiocsti), it types into its own terminal, and reads and is shown
+        // that.
         Assert.Contains("tried True True\r\n", shown, StringComparison.Ordinal);
         Assert.Equal("tried True True\r\n", shown.Replace("did True\r\n", "", StringComparison.Ordinal).TrimStart('x'));
     }

@@ -34,7 +34,8 @@ public class TerminalTests
             RedirectStandardOutput = true,
         };
         using var script = Process.Start(start)!;
-        var output = await script.StandardOutput.ReadToEndAsync(TestContext.Current.CancellationToken).WaitAsync(TimeFactor.Seconds(60), TestContext.Current.CancellationToken);
+        var output = await script.StandardOutput.ReadToEndAsync(TestContext.Current.CancellationToken)
+            .WaitAsync(TimeFactor.Seconds(60), TestContext.Current.CancellationToken);
 
         // Between the two lines .NET sets up its console.
         Assert.Matches(@"\Atried True True\n.{0,8}exited with code 0\n\z", output.ReplaceLineEndings("\n"));

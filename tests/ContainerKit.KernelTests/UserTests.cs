@@ -17,14 +17,16 @@ public class UserTests
         var output = await Script.OutputAsync(Script.Shell(WhoAmI) with { User = user });
 
         // What an ordinary user cannot drop shows as nobody's group.
-        Assert.Equal(ids, Host.IsRoot ? output : output.Replace(" 65534 65534", " 65534", StringComparison.Ordinal) is var own && own.StartsWith(ids, StringComparison.Ordinal) ? ids : output);
+        Assert.Equal(ids, Host.IsRoot ? output : output.Replace(" 65534 65534", " 65534",
+            StringComparison.Ordinal) is var own && own.StartsWith(ids, StringComparison.Ordinal) ? ids : output);
     }
 
     [Theory]
     [InlineData("0", "/tmp")]
     [InlineData("1000", "/tmp")]
     public async Task A_user_has_a_home_and_a_name_in_the_default_root(string user, string home) =>
-        Assert.Equal(home, await Script.OutputAsync(Script.Shell("id -un >/dev/null && echo $HOME") with { User = user }));
+        Assert.Equal(
+            home, await Script.OutputAsync(Script.Shell("id -un >/dev/null && echo $HOME") with { User = user }));
 
     [Fact]
     public async Task A_home_comes_from_the_roots_passwd()
@@ -32,7 +34,8 @@ public class UserTests
         using var root = new RootDirectory();
         File.WriteAllText(root["etc/passwd"], "alice:x:1234:4321::/home/alice:\n");
 
-        Assert.Equal("/home/alice", await Script.OutputAsync(root.Options with { User = "alice", Command = ["sh", "-c", "echo $HOME"] }));
+        Assert.Equal("/home/alice",
+            await Script.OutputAsync(root.Options with { User = "alice", Command = ["sh", "-c", "echo $HOME"] }));
     }
 
     [RootFact]
@@ -40,11 +43,13 @@ public class UserTests
     {
         using var root = new RootDirectory();
         File.WriteAllText(root["etc/group"], "staff:x:50:\nmany:x:60:\n");
-        var options = root.Options with { IdMap = IdMap.Identity, User = "7:8", Groups = ["staff", "61", "many"], Command = ["sh", "-c", WhoAmI] };
+        var options = root.Options with
+        { IdMap = IdMap.Identity, User = "7:8", Groups = ["staff", "61", "many"], Command = ["sh", "-c", WhoAmI] };
 
         Assert.Equal("7 8 8 50 60 61", await Script.OutputAsync(options));
         Assert.Equal("7 8 8", await Script.OutputAsync(options with { Groups = [] }));
-        Assert.Contains("'fewer'", (await Refusal.OfOptionsAsync(options with { Groups = ["fewer"] })).Message, StringComparison.Ordinal);
+        Assert.Contains("'fewer'", (await Refusal.OfOptionsAsync(options with { Groups = ["fewer"] })).Message,
+            StringComparison.Ordinal);
     }
 
     [RootFact]
@@ -60,7 +65,10 @@ public class UserTests
         };
 
         Assert.Equal("4242:4343", await Script.OutputAsync(options));
-        using var stat = System.Diagnostics.Process.Start(new System.Diagnostics.ProcessStartInfo("stat", ["-c", "%u:%g", temp["file"]]) { RedirectStandardOutput = true })!;
+        using var stat =
+            System.Diagnostics.Process.Start(new System.Diagnostics.ProcessStartInfo(
+                "stat", ["-c", "%u:%g", temp["file"]])
+            { RedirectStandardOutput = true })!;
         Assert.Equal("4242:4343\n", await stat.StandardOutput.ReadToEndAsync(TestContext.Current.CancellationToken));
     }
 
@@ -70,16 +78,19 @@ public class UserTests
         var refusal = await Refusal.OfOptionsAsync(Script.Shell("true") with { IdMap = IdMap.Identity });
         Assert.Contains("MaxProcesses", refusal.Message, StringComparison.Ordinal);
 
-        Assert.Equal("0 0 0", await Script.OutputAsync(Script.Shell(WhoAmI) with { IdMap = IdMap.Identity, MaxProcesses = null }));
+        Assert.Equal("0 0 0",
+            await Script.OutputAsync(Script.Shell(WhoAmI) with { IdMap = IdMap.Identity, MaxProcesses = null }));
     }
 
     [RootFact]
     public async Task A_map_to_ids_of_the_host_is_that_map()
     {
-        var options = Script.Shell("cat /proc/self/uid_map /proc/self/gid_map") with { IdMap = IdMap.SingleIdAs(7777, 8888), User = "5:6" };
+        var options = Script.Shell("cat /proc/self/uid_map /proc/self/gid_map") with
+        { IdMap = IdMap.SingleIdAs(7777, 8888), User = "5:6" };
 
         Assert.Equal(["5 7777 1", "6 8888 1"],
-            (await Script.OutputAsync(options)).Split('\n').Select(line => string.Join(' ', line.Split(' ', StringSplitOptions.RemoveEmptyEntries))));
+            (await Script.OutputAsync(options)).Split('\n')
+                .Select(line => string.Join(' ', line.Split(' ', StringSplitOptions.RemoveEmptyEntries))));
     }
 
     [Fact]

@@ -12,7 +12,8 @@ internal sealed class LayerGuard
 {
     private readonly CSharpCompilation _compilation;
 
-    /// <param name="sources">The text of each file by its path below the project, such as <c>Launch/Plan.cs</c>.</param>
+    /// <param name="sources">The text of each file by its path below the project, such as
+    /// <c>Launch/Plan.cs</c>.</param>
     public LayerGuard(IEnumerable<KeyValuePair<string, string>> sources)
     {
         // Documentation is not parsed: it may point up.
@@ -40,7 +41,9 @@ internal sealed class LayerGuard
            select $"{tree.FilePath}:{LineOf(node)}: {layer} must not use {declaredIn}'s {type.Name}",
     ];
 
-    /// <summary>Names that top-level types of more than one layer bear: a reader could not tell which is meant.</summary>
+    /// <summary>
+    /// Names that top-level types of more than one layer bear: a reader could not tell which is meant.
+    /// </summary>
     public IReadOnlyList<string> SharedNames() =>
     [
         .. from tree in Sources

@@ -98,7 +98,8 @@ public class LayeringTests
         var root = Repository.PathOf("src/ContainerKit");
         return from path in Directory.EnumerateFiles(root, "*.cs", SearchOption.AllDirectories)
                let relative = Path.GetRelativePath(root, path)
-               where !relative.StartsWith("obj/", StringComparison.Ordinal) && !relative.StartsWith("bin/", StringComparison.Ordinal)
+               where !relative.StartsWith("obj/", StringComparison.Ordinal)
+                   && !relative.StartsWith("bin/", StringComparison.Ordinal)
                orderby relative
                select KeyValuePair.Create(relative, File.ReadAllText(path));
     }

@@ -33,7 +33,8 @@ internal sealed class PublicApi
 
     public PublicApi(MetadataReference assembly)
     {
-        var compilation = CSharpCompilation.Create("Reader", references: Platform.References.Append(assembly).Distinct());
+        var compilation =
+            CSharpCompilation.Create("Reader", references: Platform.References.Append(assembly).Distinct());
         _assembly = (IAssemblySymbol)compilation.GetAssemblyOrModuleSymbol(assembly)!;
     }
 
@@ -78,7 +79,8 @@ internal sealed class PublicApi
     {
         TypeKind.Delegate => [],
         TypeKind.Enum => type.GetMembers().OfType<IFieldSymbol>().Where(field => field.IsConst)
-            .OrderBy(field => Convert.ToDecimal(field.ConstantValue, null)).ThenBy(field => field.Name, StringComparer.Ordinal),
+            .OrderBy(field => Convert.ToDecimal(field.ConstantValue, null))
+                .ThenBy(field => field.Name, StringComparer.Ordinal),
         _ => type.GetMembers()
             .Where(member => IsPublic(member) && !IsSynthesized(member) && member is not ITypeSymbol)
             .Where(member => member is not IMethodSymbol { AssociatedSymbol: not null })
@@ -96,7 +98,8 @@ internal sealed class PublicApi
         var separator = " : ";
         foreach (var parent in Parents(type))
         {
-            parts = [.. parts, Text(separator), .. parent.ToDisplayParts(Format.WithKindOptions(SymbolDisplayKindOptions.None))];
+            parts = [.. parts, Text(separator),
+                .. parent.ToDisplayParts(Format.WithKindOptions(SymbolDisplayKindOptions.None))];
             separator = ", ";
         }
 

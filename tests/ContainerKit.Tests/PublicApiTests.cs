@@ -37,7 +37,8 @@ public class PublicApiTests
     }
 
     [Fact]
-    public void No_public_signature_names_a_type_of_a_dependency() => Assert.Empty(Product.SignaturesWithForeignTypes());
+    public void No_public_signature_names_a_type_of_a_dependency() =>
+        Assert.Empty(Product.SignaturesWithForeignTypes());
 
     [Fact]
     public void Every_public_exception_is_a_pinned_one() => Assert.Empty(UnpinnedExceptions(Product));
@@ -130,7 +131,8 @@ public class PublicApiTests
             "Sample",
             [CSharpSyntaxTree.ParseText(source, cancellationToken: TestContext.Current.CancellationToken)],
             Platform.References,
-            new CSharpCompilationOptions(OutputKind.DynamicallyLinkedLibrary, nullableContextOptions: NullableContextOptions.Enable));
+            new CSharpCompilationOptions(
+                OutputKind.DynamicallyLinkedLibrary, nullableContextOptions: NullableContextOptions.Enable));
         using var assembly = new MemoryStream();
         Assert.Empty(compilation.Emit(assembly, cancellationToken: TestContext.Current.CancellationToken)
             .Diagnostics.Where(diagnostic => diagnostic.Severity == DiagnosticSeverity.Error));

@@ -2,7 +2,8 @@
 using System.Runtime;
 using ContainerKit;
 
-var options = new ContainerOptions { Command = ["sh", "-c", "echo \"$(hostname) says $0\"; exit 3", "hello"], HostName = "inside" };
+var options = new ContainerOptions
+    { Command = ["sh", "-c", "echo \"$(hostname) says $0\"; exit 3", "hello"], HostName = "inside" };
 var result = await Container.RunAsync(options);
 var compiled = JitInfo.GetCompiledMethodCount();
 

@@ -11,8 +11,9 @@ public sealed partial class Container
     private Resident? _resident;
 
     /// <summary>
-    /// Opens a file of the container, as its programs see it, for reading here: a path in there that leads through links to
-    /// a regular file, and not out of the container. A file of /proc that tells of its reader tells of this process.
+    /// Opens a file of the container, as its programs see it, for reading here: a path in there that leads through
+    /// links to a regular file, and not out of the container. A file of /proc that tells of its reader tells of this
+    /// process.
     /// </summary>
     /// <exception cref="ArgumentException">The path is not absolute, or holds a NUL character.</exception>
     /// <exception cref="LaunchException">There is no such file, it is none, or the container has ended.</exception>
@@ -32,12 +33,13 @@ public sealed partial class Container
         }
 
         file.Dispose();
-        throw new LaunchException($"openat2(\"{path}\")", cause, "openat2", Errno.EINVAL, "It is no regular file; only these are read.");
+        throw new LaunchException(
+            $"openat2(\"{path}\")", cause, "openat2", Errno.EINVAL, "It is no regular file; only these are read.");
     }
 
     /// <summary>
-    /// Listens in the container's own network, on an address that its programs can connect to, as the loopback's, and which
-    /// this process accepts from until the socket is disposed, which the container's end does not do.
+    /// Listens in the container's own network, on an address that its programs can connect to, as the loopback's, and
+    /// which this process accepts from until the socket is disposed, which the container's end does not do.
     /// </summary>
     /// <exception cref="ArgumentException">The container has the host's network: listen there without it.</exception>
     /// <exception cref="LaunchException">The address is taken or not there, or the container has ended.</exception>
@@ -58,7 +60,8 @@ public sealed partial class Container
         ArgumentNullException.ThrowIfNull(endPoint);
         if (!_options.Namespaces.HasFlag(NamespaceKinds.Network))
         {
-            throw new ArgumentException("The container has the host's network: use a Socket of your own there.", nameof(endPoint));
+            throw new ArgumentException(
+                "The container has the host's network: use a Socket of your own there.", nameof(endPoint));
         }
 
         using var opened = await OpenAsync($"the address {endPoint}", open, cancellationToken).ConfigureAwait(false);
@@ -67,7 +70,8 @@ public sealed partial class Container
         return new(handle);
     }
 
-    private Task<SafeFileHandle> OpenAsync(string cause, Func<LaunchStage, Descriptor> open, CancellationToken cancellationToken)
+    private Task<SafeFileHandle> OpenAsync(
+        string cause, Func<LaunchStage, Descriptor> open, CancellationToken cancellationToken)
     {
         cancellationToken.ThrowIfCancellationRequested();
         var user = UserLookup.Find(_options);
@@ -76,7 +80,9 @@ public sealed partial class Container
         return resident.OpenAsync(part, cancellationToken);
     }
 
-    /// <summary>The launcher in the container's namespaces, of which a live container has one once it was needed.</summary>
+    /// <summary>
+    /// The launcher in the container's namespaces, of which a live container has one once it was needed.
+    /// </summary>
     private Resident Inside()
     {
         lock (_executed)
@@ -88,7 +94,8 @@ public sealed partial class Container
 
             using var joined = _launched.OpenJoinable() ?? throw LaunchFailure.ContainerGone();
             return _resident = Resident.Start(
-                _host.Launcher, LaunchPlan.Residing("the container's namespaces", joined, (CloneFlags)_options.Namespaces));
+                _host.Launcher,
+                LaunchPlan.Residing("the container's namespaces", joined, (CloneFlags)_options.Namespaces));
         }
     }
 

@@ -9,9 +9,9 @@ public sealed partial class Container
     private readonly Dictionary<string, Stack<SafeFileHandle>> _mounted = [];
 
     /// <summary>
-    /// Adds a mount to the container, which its programs see from then on. What is missing of its target is made where the
-    /// root can be written to. A mount with <see cref="HostMount.MapIds"/> can only be there from the start. Cancelling keeps it from beginning;
-    /// what has begun is done.
+    /// Adds a mount to the container, which its programs see from then on. What is missing of its target is made where
+    /// the root can be written to. A mount with <see cref="HostMount.MapIds"/> can only be there from the start.
+    /// Cancelling keeps it from beginning; what has begun is done.
     /// </summary>
     /// <exception cref="ArgumentException">The mount cannot be what is meant; nothing was made.</exception>
     /// <exception cref="LaunchException">A step failed, or the container has ended; nothing was mounted.</exception>
@@ -20,7 +20,9 @@ public sealed partial class Container
         ArgumentNullException.ThrowIfNull(mount);
         if (mount is HostMount { MapIds: true })
         {
-            throw new ArgumentException("MapIds is for mounts of a container's options: inside it nobody may map the host's ids.", nameof(mount));
+            throw new ArgumentException(
+                "MapIds is for mounts of a container's options: inside it nobody may map the host's ids.",
+                nameof(mount));
         }
 
         OptionsCheck.Validate(_options with { Mounts = [mount] });
@@ -38,8 +40,8 @@ public sealed partial class Container
     }
 
     /// <summary>
-    /// Takes away what <see cref="MountAsync"/> mounted last at a target; programs that have files of it open keep these. Cancelling
-    /// keeps it from beginning; what has begun is done.
+    /// Takes away what <see cref="MountAsync"/> mounted last at a target; programs that have files of it open keep
+    /// these. Cancelling keeps it from beginning; what has begun is done.
     /// </summary>
     /// <exception cref="ArgumentException">Nothing was mounted there, or it was taken away.</exception>
     /// <exception cref="LaunchException">A step failed, or the container has ended.</exception>
@@ -50,9 +52,11 @@ public sealed partial class Container
         try
         {
             var mount = Mounted(target)
-                ?? throw new ArgumentException($"MountAsync has mounted nothing at '{target}' that is still there.", nameof(target));
+                ?? throw new ArgumentException(
+                    $"MountAsync has mounted nothing at '{target}' that is still there.", nameof(target));
             await ChangeMountsAsync(
-                (process, mounts) => ContainerPlan.MakeUnmount(_options, process, mounts, target, mount)).ConfigureAwait(false);
+                (process, mounts) => ContainerPlan.MakeUnmount(_options, process, mounts, target, mount))
+                    .ConfigureAwait(false);
             Forget(target);
         }
         finally
@@ -61,7 +65,9 @@ public sealed partial class Container
         }
     }
 
-    /// <summary>Runs a plan to its end, and gives what it opened. To kill it halfway would leave a mount that nobody knows.</summary>
+    /// <summary>
+    /// Runs a plan to its end, and gives what it opened. To kill it halfway would leave a mount that nobody knows.
+    /// </summary>
     private async Task<SafeFileHandle?> ChangeMountsAsync(Func<SafeFileHandle, SafeFileHandle, LaunchPlan> make)
     {
         var launched = LaunchAmongMounts(make);

@@ -4,8 +4,8 @@ using ContainerKit.Launch;
 namespace ContainerKit;
 
 /// <summary>
-/// A container, started by this process and ended with it, and the program it was made for. Disposing kills all that runs
-/// in it at once, and waits until nothing is left; once it ended, that is harmless, and needed for its streams.
+/// A container, started by this process and ended with it, and the program it was made for. Disposing kills all that
+/// runs in it at once, and waits until nothing is left; once it ended, that is harmless, and needed for its streams.
 /// Thread-safe, but for the streams.
 /// </summary>
 public sealed partial class Container : ContainerProcess
@@ -19,7 +19,8 @@ public sealed partial class Container : ContainerProcess
     private readonly HashSet<ExecutedProcess> _executed = [];
 
     internal Container(
-        ContainerHost host, ContainerOptions options, LaunchedProcess launched, StandardStreams streams, IDisposable? held,
+        ContainerHost host, ContainerOptions options, LaunchedProcess launched, StandardStreams streams,
+        IDisposable? held,
         ObservedStart? observed)
         : base(options, launched, streams)
     {
@@ -28,14 +29,17 @@ public sealed partial class Container : ContainerProcess
     }
 
     /// <inheritdoc cref="ContainerHost.RunAsync"/>
-    public static Task<ContainerResult> RunAsync(ContainerOptions options, CancellationToken cancellationToken = default) =>
+    public static Task<ContainerResult> RunAsync(
+        ContainerOptions options, CancellationToken cancellationToken = default) =>
         ContainerHost.Default.RunAsync(options, cancellationToken);
 
     /// <inheritdoc cref="ContainerHost.StartAsync"/>
     public static Task<Container> StartAsync(ContainerOptions options, CancellationToken cancellationToken = default) =>
         ContainerHost.Default.StartAsync(options, cancellationToken);
 
-    /// <summary>Says, without starting anything, which system calls a start would make where, in the manner of strace.</summary>
+    /// <summary>
+    /// Says, without starting anything, which system calls a start would make where, in the manner of strace.
+    /// </summary>
     public static string Explain(ContainerOptions options)
     {
         ArgumentNullException.ThrowIfNull(options);
@@ -45,11 +49,12 @@ public sealed partial class Container : ContainerProcess
     }
 
     /// <summary>
-    /// Starts another program in the container, with its files, namespaces and limits, and returns once it was executed.
-    /// It ends with the container. Cancelling kills what was started, waits until it is gone, and throws.
+    /// Starts another program in the container, with its files, namespaces and limits, and returns once it was
+    /// executed. It ends with the container. Cancelling kills what was started, waits until it is gone, and throws.
     /// </summary>
     /// <exception cref="ArgumentException">The options cannot be what is meant; nothing was made.</exception>
-    /// <exception cref="LaunchException">A step of the start failed, or the container has ended; all was unmade.</exception>
+    /// <exception cref="LaunchException">A step of the start failed, or the container has ended; all was
+    /// unmade.</exception>
     /// <exception cref="LinuxException">A system call of this process failed; everything was unmade.</exception>
     public async Task<ContainerProcess> ExecAsync(ExecOptions options, CancellationToken cancellationToken = default)
     {
@@ -67,7 +72,8 @@ public sealed partial class Container : ContainerProcess
         {
             // As the kernel and the launcher say when the namespaces end, which may be known here a little later.
             await process.DisposeAsync().ConfigureAwait(false);
-            await ((Task)Ended.WaitAsync(TimeSpan.FromSeconds(1), CancellationToken.None)).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+            await ((Task)Ended.WaitAsync(TimeSpan.FromSeconds(1), CancellationToken.None))
+                .ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
             if (!IsRunning)
             {
                 throw LaunchFailure.ContainerGone();
@@ -124,7 +130,8 @@ public sealed partial class Container : ContainerProcess
         }
         else
         {
-            _observed?.End(Pid, failure ?? (status is { TimedOut: true } ? new TimeoutException() : new OperationCanceledException()));
+            _observed?.End(Pid,
+                failure ?? (status is { TimedOut: true } ? new TimeoutException() : new OperationCanceledException()));
         }
     }
 

@@ -37,9 +37,11 @@ public sealed class ContainerHost : IAsyncDisposable
     {
         ArgumentNullException.ThrowIfNull(options);
         OptionsCheck.ValidateRun(options);
-        var container = await LaunchAsync(options, CapturedOutput, onlyEnd: true, cancellationToken).ConfigureAwait(false);
+        var container = await LaunchAsync(options, CapturedOutput, onlyEnd: true, cancellationToken)
+            .ConfigureAwait(false);
         await using var disposed = container.ConfigureAwait(false);
-        await using (cancellationToken.UnsafeRegister(static container => ((Container)container!).Kill(), container).ConfigureAwait(false))
+        await using (cancellationToken.UnsafeRegister(static container => ((Container)container!).Kill(), container)
+            .ConfigureAwait(false))
         {
             await container.Ended.ConfigureAwait(false);
         }
@@ -49,8 +51,8 @@ public sealed class ContainerHost : IAsyncDisposable
     }
 
     /// <summary>
-    /// Starts a program in a container, and returns once it was executed. The container lives until the program ends, is
-    /// disposed, or this process ends. Cancelling kills what was started, waits until it is gone, and throws.
+    /// Starts a program in a container, and returns once it was executed. The container lives until the program ends,
+    /// is disposed, or this process ends. Cancelling kills what was started, waits until it is gone, and throws.
     /// </summary>
     /// <exception cref="ArgumentException">The options cannot be what is meant; nothing was made.</exception>
     /// <exception cref="LaunchException">A step of the start failed; everything was unmade.</exception>
@@ -58,7 +60,8 @@ public sealed class ContainerHost : IAsyncDisposable
     public async Task<Container> StartAsync(ContainerOptions options, CancellationToken cancellationToken = default)
     {
         ArgumentNullException.ThrowIfNull(options);
-        var container = await LaunchAsync(options, StandardStream.Null, onlyEnd: false, cancellationToken).ConfigureAwait(false);
+        var container = await LaunchAsync(options, StandardStream.Null, onlyEnd: false, cancellationToken)
+            .ConfigureAwait(false);
         try
         {
             await container.StartedAsync(cancellationToken).ConfigureAwait(false);
@@ -77,7 +80,8 @@ public sealed class ContainerHost : IAsyncDisposable
     /// number of containers to have: that saves each of them the mapping, and an ordinary user one range for each.
     /// </summary>
     /// <exception cref="ArgumentException">It is another map.</exception>
-    /// <exception cref="LaunchException">This user may not map these ids, none are free, or there can be no namespace.</exception>
+    /// <exception cref="LaunchException">This user may not map these ids, none are free, or there can be no
+    /// namespace.</exception>
     public Task<KeptIds> KeepIdsAsync(IdMap idMap, CancellationToken cancellationToken = default)
     {
         ArgumentNullException.ThrowIfNull(idMap);
@@ -85,7 +89,9 @@ public sealed class ContainerHost : IAsyncDisposable
         return _ids.KeepAsync(idMap, cancellationToken);
     }
 
-    /// <summary>Kills what runs, and waits until it is gone. <see cref="Default"/> starts containers even after that.</summary>
+    /// <summary>
+    /// Kills what runs, and waits until it is gone. <see cref="Default"/> starts containers even after that.
+    /// </summary>
     public async ValueTask DisposeAsync()
     {
         Container[] running;
@@ -125,7 +131,8 @@ public sealed class ContainerHost : IAsyncDisposable
     }
 
     /// <summary>Starts a launcher on a plan that no spare can have begun.</summary>
-    internal LaunchedProcess Launch(LaunchPlan plan, SafeFileHandle[] standard) => _spares.Start(plan, standard, onlyEnd: false);
+    internal LaunchedProcess Launch(LaunchPlan plan, SafeFileHandle[] standard) =>
+        _spares.Start(plan, standard, onlyEnd: false);
 
     private async ValueTask<Container> LaunchAsync(
         ContainerOptions options, StandardStream output, bool onlyEnd, CancellationToken cancellationToken)
@@ -165,7 +172,8 @@ public sealed class ContainerHost : IAsyncDisposable
         try
         {
             UserLookup.Find(options); // what is wrong is said before anything is made
-            return options with { IdMap = await _ids.OpenAsync(options.IdMap, cancellationToken).ConfigureAwait(false) };
+            return options with
+            { IdMap = await _ids.OpenAsync(options.IdMap, cancellationToken).ConfigureAwait(false) };
         }
         catch (Exception failure)
         {

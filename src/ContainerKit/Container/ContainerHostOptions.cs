@@ -3,18 +3,20 @@ namespace ContainerKit;
 /// <summary>How a process hosts its containers.</summary>
 public sealed record ContainerHostOptions
 {
-    private readonly IReadOnlyList<HostIdRange>? _idRanges; // null: code for lists of them is compiled at the first start
+    // null: code for lists of them is compiled at the first start
+    private readonly IReadOnlyList<HostIdRange>? _idRanges;
 
     /// <summary>Where the launcher is run from; memory unless said otherwise.</summary>
     public Launcher Launcher { get; init; } = Launcher.Memory;
 
     /// <summary>
-    /// How many starts are prepared ahead, 0 to 64; none unless said otherwise. After a start, the next ones with the same
-    /// namespaces and ids find a process that waits for them in namespaces of its own, and take half the time. A spare is
-    /// two sleeping processes with less than 64 KiB of memory together; it ends with its host, or when a file system is
-    /// mounted or unmounted. It serves only a thread that has the credentials, capabilities, seccomp filters, cgroups and
-    /// namespaces of the one that made it; resource limits, priority and Landlock rules are those of then. A start that
-    /// finds no spare, whose copy-on-write layer needs a lock or other ids, or whose ids are kept or found, does everything itself.
+    /// How many starts are prepared ahead, 0 to 64; none unless said otherwise. After a start, the next ones with the
+    /// same namespaces and ids find a process that waits for them in namespaces of its own, and take half the time. A
+    /// spare is two sleeping processes with less than 64 KiB of memory together; it ends with its host, or when a file
+    /// system is mounted or unmounted. It serves only a thread that has the credentials, capabilities, seccomp filters,
+    /// cgroups and namespaces of the one that made it; resource limits, priority and Landlock rules are those of then.
+    /// A start that finds no spare, whose copy-on-write layer needs a lock or other ids, or whose ids are kept or
+    /// found, does everything itself.
     /// </summary>
     public int Spares { get; init; }
 
@@ -30,10 +32,10 @@ public sealed record ContainerHostOptions
     }
 
     /// <summary>
-    /// The absolute path of the directory in which hosts reserve ids, which is made when it is missing and must belong to
-    /// this user and be writable by nobody else. Hosts that use the same ids need the same one: unless said otherwise
-    /// /run/containerkit for root, for others containerkit in XDG_RUNTIME_DIR, in /run/user/UID where that is not
-    /// set, or else /tmp/containerkit-UID.
+    /// The absolute path of the directory in which hosts reserve ids, which is made when it is missing and must belong
+    /// to this user and be writable by nobody else. Hosts that use the same ids need the same one: unless said
+    /// otherwise /run/containerkit for root, for others containerkit in XDG_RUNTIME_DIR, in /run/user/UID where that is
+    /// not set, or else /tmp/containerkit-UID.
     /// </summary>
     public string? StateDirectory { get; init; }
 

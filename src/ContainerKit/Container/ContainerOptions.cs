@@ -8,13 +8,17 @@ namespace ContainerKit;
 /// </summary>
 public sealed record ContainerOptions
 {
-    /// <summary>The program and its arguments. A program without a slash is looked up in the container's PATH.</summary>
+    /// <summary>
+    /// The program and its arguments. A program without a slash is looked up in the container's PATH.
+    /// </summary>
     public required IReadOnlyList<string> Command { get; init; }
 
     /// <summary>The files below the mounts; the host's programs, read-only, unless said otherwise.</summary>
     public RootFilesystem Root { get; init; } = RootFilesystem.HostSystem;
 
-    /// <summary>What is mounted over the root and over the private /proc, /sys, /dev, /tmp and /run, in order.</summary>
+    /// <summary>
+    /// What is mounted over the root and over the private /proc, /sys, /dev, /tmp and /run, in order.
+    /// </summary>
     public IReadOnlyList<Mount> Mounts { get; init; } = [];
 
     /// <summary>
@@ -40,13 +44,17 @@ public sealed record ContainerOptions
     /// </summary>
     public string User { get; init; } = "0";
 
-    /// <summary>Further groups of the program, numbers or names; they need an id map with more than one group.</summary>
+    /// <summary>
+    /// Further groups of the program, numbers or names; they need an id map with more than one group.
+    /// </summary>
     public IReadOnlyList<string> Groups { get; init; } = [];
 
     /// <summary>Which ids of the host the container's are.</summary>
     public IdMap IdMap { get; init; } = IdMap.SingleId;
 
-    /// <summary>The namespaces of its own. Without <see cref="NamespaceKinds.Network"/> it shares the host's network.</summary>
+    /// <summary>
+    /// The namespaces of its own. Without <see cref="NamespaceKinds.Network"/> it shares the host's network.
+    /// </summary>
     public NamespaceKinds Namespaces { get; init; } = NamespaceKinds.Default;
 
     /// <summary>The host name, at most 64 bytes; <c>container</c> unless said otherwise.</summary>
@@ -58,7 +66,9 @@ public sealed record ContainerOptions
     /// </summary>
     public bool Init { get; init; } = true;
 
-    /// <summary>How many processes and threads there may be, with the init; 1024 unless said otherwise, null for no limit.</summary>
+    /// <summary>
+    /// How many processes and threads there may be, with the init; 1024 unless said otherwise, null for no limit.
+    /// </summary>
     public int? MaxProcesses { get; init; } = 1024;
 
     /// <summary>Limits of each process; setrlimit(2).</summary>
@@ -73,7 +83,9 @@ public sealed record ContainerOptions
     /// <summary>What the program reads; nothing unless said otherwise.</summary>
     public StandardStream StandardInput { get; init; } = StandardStream.Null;
 
-    /// <summary>Where its output goes; unless said, a run captures up to 1 MiB, and after a start it goes nowhere.</summary>
+    /// <summary>
+    /// Where its output goes; unless said, a run captures up to 1 MiB, and after a start it goes nowhere.
+    /// </summary>
     public StandardStream? StandardOutput { get; init; }
 
     /// <summary>
@@ -107,9 +119,13 @@ public sealed record ContainerOptions
     /// </summary>
     public IReadOnlyList<string> DescriptorNames { get; init; } = [];
 
-    /// <summary>What <see cref="ContainerProcess.StopAsync"/> asks the program to end with; SIGTERM unless said otherwise.</summary>
+    /// <summary>
+    /// What <see cref="ContainerProcess.StopAsync"/> asks the program to end with; SIGTERM unless said otherwise.
+    /// </summary>
     public Signal StopSignal { get; init; } = Signal.SIGTERM;
 
-    /// <summary>The longest the program may take to end after being asked to; 10 seconds unless said otherwise.</summary>
+    /// <summary>
+    /// The longest the program may take to end after being asked to; 10 seconds unless said otherwise.
+    /// </summary>
     public TimeSpan StopTimeout { get; init; } = TimeSpan.FromSeconds(10);
 }

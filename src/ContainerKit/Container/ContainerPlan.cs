@@ -25,7 +25,8 @@ internal static class ContainerPlan
     });
 
     /// <summary>All that adds a mount to a container that runs.</summary>
-    public static LaunchPlan MakeMount(ContainerOptions options, SafeFileHandle process, SafeFileHandle mounts, Mount mount) =>
+    public static LaunchPlan MakeMount(
+        ContainerOptions options, SafeFileHandle process, SafeFileHandle mounts, Mount mount) =>
         LaunchPlan.Make(plan =>
         {
             BeginOutside(plan, options, process, mounts);
@@ -50,7 +51,8 @@ internal static class ContainerPlan
             plan.Finish(null);
         });
 
-    private static void BeginOutside(LaunchPlan plan, ContainerOptions options, SafeFileHandle process, SafeFileHandle mounts)
+    private static void BeginOutside(
+        LaunchPlan plan, ContainerOptions options, SafeFileHandle process, SafeFileHandle mounts)
     {
         var user = UserLookup.Find(options);
         plan.BeginOutside(process, (CloneFlags)options.Namespaces);
@@ -209,7 +211,8 @@ internal static class ContainerPlan
         return program.Contains('/', StringComparison.Ordinal)
             ? [program]
             : [.. (options.Environment.GetValueOrDefault("PATH") ?? DefaultPath)
-                .Split(':', StringSplitOptions.RemoveEmptyEntries).DefaultIfEmpty("/").Select(directory => $"{directory}/{program}")];
+                .Split(':', StringSplitOptions.RemoveEmptyEntries).DefaultIfEmpty("/")
+                    .Select(directory => $"{directory}/{program}")];
     }
 
     private static List<string> Environment(ContainerOptions options, ContainerUser user)

@@ -3,8 +3,8 @@ using ContainerKit.Launch;
 namespace ContainerKit;
 
 /// <summary>
-/// A program in a container, started by this process and ended with it. Disposing kills it at once, and waits until it is
-/// gone; once it ended, that is harmless, and needed for its streams. Thread-safe, but for the streams.
+/// A program in a container, started by this process and ended with it. Disposing kills it at once, and waits until it
+/// is gone; once it ended, that is harmless, and needed for its streams. Thread-safe, but for the streams.
 /// </summary>
 public abstract class ContainerProcess : IAsyncDisposable
 {
@@ -45,8 +45,8 @@ public abstract class ContainerProcess : IAsyncDisposable
     }
 
     /// <summary>
-    /// Waits for the program to end, and for its output that is captured or forwarded. What a daemon of its writes later
-    /// than a second after is not waited for. Cancelling stops the waiting, never the program.
+    /// Waits for the program to end, and for its output that is captured or forwarded. What a daemon of its writes
+    /// later than a second after is not waited for. Cancelling stops the waiting, never the program.
     /// </summary>
     /// <exception cref="LaunchException">As <see cref="WaitAsync"/>.</exception>
     public async Task<ContainerResult> WaitForResultAsync(CancellationToken cancellationToken = default)
@@ -65,21 +65,23 @@ public abstract class ContainerProcess : IAsyncDisposable
     {
         if (signal is Signal.SIGSTOP || !Enum.IsDefined(signal))
         {
-            throw new ArgumentException($"{signal} cannot be passed on to a program; SIGTSTP asks it to stop.", nameof(signal));
+            throw new ArgumentException(
+                $"{signal} cannot be passed on to a program; SIGTSTP asks it to stop.", nameof(signal));
         }
 
         _launched.Send(signal);
     }
 
     /// <summary>
-    /// Asks the program to end, and kills it when it takes longer than its stop timeout. Cancelling stops the waiting, and
-    /// the program is not killed then.
+    /// Asks the program to end, and kills it when it takes longer than its stop timeout. Cancelling stops the waiting,
+    /// and the program is not killed then.
     /// </summary>
     /// <exception cref="LaunchException">As <see cref="WaitAsync"/>.</exception>
     public async Task<ExitStatus> StopAsync(CancellationToken cancellationToken = default)
     {
         _launched.Send(_options.StopSignal);
-        await _ended.WaitAsync(_options.StopTimeout, cancellationToken).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+        await _ended.WaitAsync(_options.StopTimeout, cancellationToken)
+            .ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
         cancellationToken.ThrowIfCancellationRequested();
         _launched.Send(Signal.SIGKILL);
         return await WaitAsync(cancellationToken).ConfigureAwait(false);
@@ -113,14 +115,18 @@ public abstract class ContainerProcess : IAsyncDisposable
             CancellationToken.None, TaskContinuationOptions.ExecuteSynchronously, TaskScheduler.Default);
     }
 
-    /// <summary>Begins to read what is captured or forwarded, and gives up the program's ends, which it has now.</summary>
+    /// <summary>
+    /// Begins to read what is captured or forwarded, and gives up the program's ends, which it has now.
+    /// </summary>
     internal void Begin() => _streams.Start();
 
     /// <summary>Waits until its program was executed.</summary>
-    internal virtual Task StartedAsync(CancellationToken cancellationToken) => _launched.Started.WaitAsync(cancellationToken);
+    internal virtual Task StartedAsync(CancellationToken cancellationToken) =>
+        _launched.Started.WaitAsync(cancellationToken);
 
     /// <summary>Takes the terminal of a program that was started, if it has one.</summary>
-    internal void OpenTerminal() => Terminal = _launched.TakeOpened() is { } master ? ContainerTerminal.Open(master) : null;
+    internal void OpenTerminal() =>
+        Terminal = _launched.TakeOpened() is { } master ? ContainerTerminal.Open(master) : null;
 
     /// <summary>Kills it, at once and without waiting.</summary>
     internal void Kill() => _launched.Send(Signal.SIGKILL);

@@ -35,7 +35,8 @@ public sealed class ContainerResult
     private string Program { get; }
 
     /// <summary>Returns this result, or throws when the program did not exit with the code 0.</summary>
-    /// <exception cref="InvalidOperationException">With the exit status and the last line of standard error.</exception>
+    /// <exception cref="InvalidOperationException">With the exit status and the last line of standard
+    /// error.</exception>
     public ContainerResult EnsureSuccess()
     {
         if (ExitStatus.IsSuccess)

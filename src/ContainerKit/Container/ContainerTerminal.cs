@@ -4,10 +4,10 @@ using Microsoft.Win32.SafeHandles;
 namespace ContainerKit;
 
 /// <summary>
-/// The other side of a program's terminal: what is written here the program reads as if it were typed, and what it writes
-/// is read here, as it comes: escape sequences are not interpreted. Reading gives the end while no process has the
-/// terminal open; a program that opens it again can be read again. Writing then fails with <see cref="Errno.EIO"/>. One
-/// read and one write at a time. Disposing hangs the program up, with SIGHUP.
+/// The other side of a program's terminal: what is written here the program reads as if it were typed, and what it
+/// writes is read here, as it comes: escape sequences are not interpreted. Reading gives the end while no process has
+/// the terminal open; a program that opens it again can be read again. Writing then fails with <see cref="Errno.EIO"/>.
+/// One read and one write at a time. Disposing hangs the program up, with SIGHUP.
 /// </summary>
 #pragma warning disable CA1710 // it is a terminal first, and a stream as sockets and pipes are descriptors
 public sealed class ContainerTerminal : Stream
@@ -16,7 +16,8 @@ public sealed class ContainerTerminal : Stream
     private readonly WaitingEnd _output, _input;
 
     private ContainerTerminal(SafeFileHandle output, SafeFileHandle input) =>
-        (_output, _input) = (new(output, EpollEvents.EPOLLIN, isTerminal: true), new(input, EpollEvents.EPOLLOUT, isTerminal: true));
+        (_output, _input) =
+            (new(output, EpollEvents.EPOLLIN, isTerminal: true), new(input, EpollEvents.EPOLLOUT, isTerminal: true));
 
     /// <summary>The stream over a master, which it owns from now on.</summary>
     internal static ContainerTerminal Open(SafeFileHandle master)
@@ -83,10 +84,12 @@ public sealed class ContainerTerminal : Stream
         WriteAsync(buffer.AsMemory(offset, count), cancellationToken).AsTask();
 
     /// <inheritdoc/>
-    public override int Read(byte[] buffer, int offset, int count) => ReadAsync(buffer, offset, count).GetAwaiter().GetResult();
+    public override int Read(byte[] buffer, int offset, int count) =>
+        ReadAsync(buffer, offset, count).GetAwaiter().GetResult();
 
     /// <inheritdoc/>
-    public override void Write(byte[] buffer, int offset, int count) => WriteAsync(buffer, offset, count).GetAwaiter().GetResult();
+    public override void Write(byte[] buffer, int offset, int count) =>
+        WriteAsync(buffer, offset, count).GetAwaiter().GetResult();
 
     /// <inheritdoc/>
     public override void Flush()

@@ -18,8 +18,8 @@ public sealed record ExecOptions
     public string? WorkingDirectory { get; init; }
 
     /// <summary>
-    /// Whom the program runs as in the container, as <see cref="ContainerOptions.User"/>; where the container has a single
-    /// id, only its user. Names are looked up in the root as it was before the container changed it.
+    /// Whom the program runs as in the container, as <see cref="ContainerOptions.User"/>; where the container has a
+    /// single id, only its user. Names are looked up in the root as it was before the container changed it.
     /// </summary>
     public string? User { get; init; }
 

@@ -6,7 +6,8 @@ namespace ContainerKit;
 public readonly record struct ExitStatus
 {
     internal ExitStatus(WaitStatus status, bool timedOut) =>
-        (Signal, ExitCode, TimedOut) = (status.Signal == 0 ? null : status.Signal, status.Signal == 0 ? status.ExitCode : null, timedOut);
+        (Signal, ExitCode, TimedOut) =
+            (status.Signal == 0 ? null : status.Signal, status.Signal == 0 ? status.ExitCode : null, timedOut);
 
     /// <summary>The code it exited with; null when a signal killed it.</summary>
     public int? ExitCode { get; }

@@ -14,7 +14,8 @@ internal static class HostFileSystems
 
     public static void Proc(LaunchPlan plan) => plan.Inside.MakeFileSystem("proc", Inert);
 
-    public static void Sys(LaunchPlan plan) => plan.Inside.MakeFileSystem("sysfs", Inert | MountAttributes.MOUNT_ATTR_RDONLY);
+    public static void Sys(LaunchPlan plan) =>
+        plan.Inside.MakeFileSystem("sysfs", Inert | MountAttributes.MOUNT_ATTR_RDONLY);
 
     public static void Overlay(LaunchPlan plan) => CopyOnWrite.Temporary.AddTo(plan, SomeDirectory);
 
@@ -41,7 +42,9 @@ internal static class HostFileSystems
         plan.MapIds(tree, recursive: false);
     }
 
-    /// <summary>Whether files in memory can have user attributes, which an overlay with its changes there marks deletions with.</summary>
+    /// <summary>
+    /// Whether files in memory can have user attributes, which an overlay with its changes there marks deletions with.
+    /// </summary>
     public static HostFinding TmpfsAttributes()
     {
         const string name = "overlay in memory";
@@ -54,14 +57,17 @@ internal static class HostFileSystems
         catch (LinuxException failure)
         {
             return HostFinding.No(name, new(
-                $"tmpfs has no user attributes here ({failure.Errno}): temporary layers lie in the temporary directory instead.",
+                $"tmpfs has no user attributes here ({failure.Errno}): temporary layers lie in the temporary directory "
+                    + "instead.",
                 "Run Linux 6.6 or newer, or see to it that TMPDIR or /var/tmp is on a disk."));
         }
     }
 
-    public static HostRefusal ExplainProc(LinuxException failure, HostSurroundings around) => ExplainCovered("/proc", failure, around);
+    public static HostRefusal ExplainProc(LinuxException failure, HostSurroundings around) =>
+        ExplainCovered("/proc", failure, around);
 
-    public static HostRefusal ExplainSys(LinuxException failure, HostSurroundings around) => ExplainCovered("/sys", failure, around);
+    public static HostRefusal ExplainSys(LinuxException failure, HostSurroundings around) =>
+        ExplainCovered("/sys", failure, around);
 
     public static HostRefusal ExplainOverlay(LinuxException failure, HostSurroundings around) => failure switch
     {
@@ -88,11 +94,14 @@ internal static class HostFileSystems
             return HostRefusals.Step(failure, around);
         }
 
-        var reason = around.Mounts.All(mount => mount.Target != directory) ? $"{directory} is not mounted in sight of this process."
-            : covers.Count > 0 ? $"Parts of {directory} are covered by other mounts, as container engines do: {Some(covers)}."
+        var reason = around.Mounts.All(mount => mount.Target != directory)
+            ? $"{directory} is not mounted in sight of this process."
+            : covers.Count > 0
+            ? $"Parts of {directory} are covered by other mounts, as container engines do: {Some(covers)}."
             : $"{directory} is mounted with restrictions that a fresh one would lift.";
         return new(reason,
-            $"Uncover it (umount), or start this container with --security-opt systempaths=unconfined in Docker, unmask=ALL in Podman, "
+            "Uncover it (umount), or start this container with --security-opt systempaths=unconfined in Docker, "
+                + "unmask=ALL in Podman, "
             + "procMount: Unmasked in Kubernetes.");
     }
 

@@ -25,7 +25,8 @@ public sealed class HostFinding
         ? Detail is null ? $"{Name}: yes" : $"{Name}: yes, {Detail}"
         : $"{Name}: no, {Reason} {Remedy}";
 
-    internal static HostFinding Yes(string name, string? detail = null) => new(name) { IsAvailable = true, Detail = detail };
+    internal static HostFinding Yes(string name, string? detail = null) =>
+        new(name) { IsAvailable = true, Detail = detail };
 
     internal static HostFinding No(string name, HostRefusal refusal) =>
         new(name) { Reason = refusal.Reason, Remedy = refusal.Remedy };

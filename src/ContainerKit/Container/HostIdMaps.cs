@@ -4,7 +4,8 @@ using Microsoft.Win32.SafeHandles;
 namespace ContainerKit;
 
 /// <summary>
-/// What maps of ids need before a start: ranges that are free, user namespaces that have them. Disposing gives those up.
+/// What maps of ids need before a start: ranges that are free, user namespaces that have them. Disposing gives those
+/// up.
 /// </summary>
 internal sealed class HostIdMaps(ContainerHostOptions options) : IDisposable
 {
@@ -48,7 +49,8 @@ internal sealed class HostIdMaps(ContainerHostOptions options) : IDisposable
         try
         {
             var ranges = RangesOf(map, reservation);
-            var made = await MappedNamespace.MakeAsync(options.Launcher, ranges, cancellationToken).ConfigureAwait(false);
+            var made = await MappedNamespace.MakeAsync(options.Launcher, ranges, cancellationToken)
+                .ConfigureAwait(false);
             return new(new(ranges, made) { Reservation = reservation });
         }
         catch
@@ -67,7 +69,8 @@ internal sealed class HostIdMaps(ContainerHostOptions options) : IDisposable
             {
                 made.ContinueWith(
                     static made => made.Result.Dispose(), CancellationToken.None,
-                    TaskContinuationOptions.OnlyOnRanToCompletion | TaskContinuationOptions.ExecuteSynchronously, TaskScheduler.Default);
+                    TaskContinuationOptions.OnlyOnRanToCompletion | TaskContinuationOptions.ExecuteSynchronously,
+                    TaskScheduler.Default);
             }
 
             _namespaces.Clear();
@@ -75,7 +78,9 @@ internal sealed class HostIdMaps(ContainerHostOptions options) : IDisposable
     }
 
     private static RangesIdMap RangesOf(IdMap map, IdReservation? reservation) =>
-        reservation is null ? (RangesIdMap)map : ((AutomaticIdMap)map).In(reservation.First.User, reservation.First.Group);
+        reservation is null
+            ? (RangesIdMap)map
+            : ((AutomaticIdMap)map).In(reservation.First.User, reservation.First.Group);
 
     /// <summary>The namespace with these ids, made once; whoever waits for it no longer leaves it to others.</summary>
     private Task<SafeFileHandle> SharedAsync(RangesIdMap ranges)

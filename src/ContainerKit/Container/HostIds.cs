@@ -25,11 +25,13 @@ internal static class HostIds
     {
         var user = Environment.UserName;
         var id = Syscall.EffectiveUser.ToString(CultureInfo.InvariantCulture);
-        var ranges = SubordinateIds.OfThisUser(file).ConvertAll(range => string.Create(CultureInfo.InvariantCulture, $"{range.Count} from {range.First}"));
+        var ranges = SubordinateIds.OfThisUser(file)
+            .ConvertAll(range => string.Create(CultureInfo.InvariantCulture, $"{range.Count} from {range.First}"));
         return ranges.Count > 0
             ? HostFinding.Yes(name, string.Join(", ", ranges))
             : HostFinding.No(name, new(
-                $"{file} has no range for {(user.Length > 0 ? user : "user " + id)}: containers of this user have one user and one group.",
+                $"{file} has no range for {(user.Length > 0 ? user : "user " + id)}: containers of this user have one "
+                    + "user and one group.",
                 $"usermod {option} 100000-165535 {(user.Length > 0 ? user : id)}, with a range that nobody else has."));
     }
 
@@ -38,8 +40,12 @@ internal static class HostIds
         return HostFinding.Of(
             name,
             !File.Exists(path) ? new($"There is no {path}.", IdMappers.HowToInstall)
-            : !IsPrivileged(path) ? new($"{path} is neither set-user-ID to root nor has capabilities, as seen from here.", $"chmod u+s {path}, or install it anew.")
-            : around.HasNoNewPrivileges ? new("This process has no_new_privs: set-user-ID programs give it nothing.", "Start it without: in systemd NoNewPrivileges=no, in Kubernetes allowPrivilegeEscalation: true.")
+            : !IsPrivileged(path) ? new(
+                $"{path} is neither set-user-ID to root nor has capabilities, as seen from here.",
+                $"chmod u+s {path}, or install it anew.")
+            : around.HasNoNewPrivileges ? new(
+                "This process has no_new_privs: set-user-ID programs give it nothing.",
+                "Start it without: in systemd NoNewPrivileges=no, in Kubernetes allowPrivilegeEscalation: true.")
             : null,
             path);
     }

@@ -26,14 +26,16 @@ internal static class HostKernel
     {
         if (!OperatingSystem.IsLinux())
         {
-            return [HostFinding.No("kernel", new($"This is {RuntimeInformation.OSDescription}.", "Run on Linux 5.14 or newer."))];
+            return [HostFinding.No(
+                "kernel", new($"This is {RuntimeInformation.OSDescription}.", "Run on Linux 5.14 or newer."))];
         }
 
         var old = new HostRefusal($"Linux {Version} is too old.", "Run Linux 5.14 or newer; 6.1 and newer are tested.");
         var foreign = new HostRefusal($"ContainerKit has no launcher for {Architecture}.", "Run on x64 or arm64.");
         return
         [
-            HostFinding.Of("kernel", Version >= OldestKernel ? null : old, $"Linux {HostSurroundings.Setting("kernel.osrelease") ?? $"{Version}"}"),
+            HostFinding.Of("kernel", Version >= OldestKernel ? null : old,
+                $"Linux {HostSurroundings.Setting("kernel.osrelease") ?? $"{Version}"}"),
             HostFinding.Of("architecture", IsArchitectureKnown ? null : foreign, $"{Architecture}"),
         ];
     }
@@ -47,12 +49,15 @@ internal static class HostKernel
         foreach (var (name, number, arguments, since) in Calls)
         {
             var errno = Syscall.Refusal(number, arguments[0], arguments[1], arguments[2], arguments[3]);
-            yield return HostFinding.Of(name, errno is Errno.EINVAL or Errno.EFAULT or Errno.EBADF ? null : Explain(name, errno, since, around));
+            yield return HostFinding.Of(name,
+                errno is Errno.EINVAL or Errno.EFAULT or Errno.EBADF ? null : Explain(name, errno, since, around));
         }
 
         yield return Landlock();
-        yield return Try("seccomp filter", () => Syscall.CheckSeccompAction(SeccompAction.SECCOMP_RET_ERRNO), NoSeccomp);
-        yield return Try("seccomp notification", () => Syscall.CheckSeccompAction(SeccompAction.SECCOMP_RET_USER_NOTIF), NoSeccomp);
+        yield return Try("seccomp filter", () => Syscall.CheckSeccompAction(SeccompAction.SECCOMP_RET_ERRNO),
+            NoSeccomp);
+        yield return Try("seccomp notification", () => Syscall.CheckSeccompAction(SeccompAction.SECCOMP_RET_USER_NOTIF),
+            NoSeccomp);
     }
 
     private static HostRefusal Explain(string name, Errno errno, Version since, HostSurroundings around) =>
@@ -61,7 +66,8 @@ internal static class HostKernel
         : new($"{name} is refused with {errno}.", "Let the kernel's security module around this process permit it.");
 
     private static HostRefusal NoSeccomp(LinuxException failure) =>
-        new($"The kernel says {failure.Errno} to it.", "Run a kernel with CONFIG_SECCOMP_FILTER, outside of a filter that hides seccomp(2).");
+        new($"The kernel says {failure.Errno} to it.",
+            "Run a kernel with CONFIG_SECCOMP_FILTER, outside of a filter that hides seccomp(2).");
 
     private static HostFinding Landlock()
     {
@@ -73,8 +79,10 @@ internal static class HostKernel
         catch (LinuxException failure)
         {
             return HostFinding.No("Landlock", failure.Errno is Errno.ENOTSUP
-                ? new("The kernel has it, but it was not enabled at the boot.", "Add landlock to the lsm= list of the kernel's command line.")
-                : new($"The kernel says {failure.Errno} to it.", "Run a kernel with CONFIG_SECURITY_LANDLOCK, 5.13 or newer, outside of a filter."));
+                ? new("The kernel has it, but it was not enabled at the boot.",
+                    "Add landlock to the lsm= list of the kernel's command line.")
+                : new($"The kernel says {failure.Errno} to it.",
+                    "Run a kernel with CONFIG_SECURITY_LANDLOCK, 5.13 or newer, outside of a filter."));
         }
     }
 

@@ -9,7 +9,8 @@ internal static class HostProbe
     public const string DefaultContainer = "default container";
 
     /// <summary>Finds out everything that this platform can be asked.</summary>
-    public static async Task<IReadOnlyList<HostFinding>> RunAsync(ContainerHostOptions options, CancellationToken cancellationToken)
+    public static async Task<IReadOnlyList<HostFinding>> RunAsync(
+        ContainerHostOptions options, CancellationToken cancellationToken)
     {
         var platform = HostKernel.ProbePlatform();
         if (!OperatingSystem.IsLinux() || !HostKernel.IsArchitectureKnown)
@@ -35,7 +36,8 @@ internal static class HostProbe
     private static HostFinding Proc(HostSurroundings around) =>
         HostFinding.Of("/proc", around.Mounts.Any(mount => mount is { Target: "/proc", Type: "proc" })
             ? null
-            : new("procfs is not mounted on /proc, where the launcher and the id maps are found.", "mount -t proc proc /proc"));
+            : new("procfs is not mounted on /proc, where the launcher and the id maps are found.",
+                "mount -t proc proc /proc"));
 
     private static HostFinding OpenFiles()
     {
@@ -52,7 +54,8 @@ internal static class HostProbe
     {
         var pattern = HostSurroundings.Setting("kernel.core_pattern") ?? "core";
         return HostFinding.Of("cores stay inside", pattern is not ['|', ..] ? null : new(
-                $"kernel.core_pattern pipes the cores of all processes to {pattern[1..].Split(' ')[0]}, which runs as root outside of containers.",
+                $"kernel.core_pattern pipes the cores of all processes to {pattern[1..].Split(' ')[0]}, which runs as "
+                    + "root outside of containers.",
                 "sysctl -w kernel.core_pattern=core, or trust that program with what hostile ones put into a core."),
             $"kernel.core_pattern is {pattern}");
     }

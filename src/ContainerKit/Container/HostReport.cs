@@ -14,13 +14,16 @@ public sealed class HostReport
     public IReadOnlyList<HostFinding> Findings { get; }
 
     /// <summary>Whether a container with default options starts here; it was tried.</summary>
-    public bool CanRunContainers => Findings.Any(finding => finding is { Name: HostProbe.DefaultContainer, IsAvailable: true });
+    public bool CanRunContainers =>
+        Findings.Any(finding => finding is { Name: HostProbe.DefaultContainer, IsAvailable: true });
 
     /// <summary>Finds out. Needs no privilege, runs no program, and takes as long as five to twenty starts.</summary>
-    /// <param name="options">How containers would be hosted; as by <see cref="Container"/> unless said otherwise.</param>
+    /// <param name="options">How containers would be hosted; as by <see cref="Container"/> unless said
+    /// otherwise.</param>
     /// <param name="cancellationToken">Ends what is being tried.</param>
     /// <exception cref="ArgumentException">The options name a launcher that cannot be one.</exception>
-    public static async Task<HostReport> ProbeAsync(ContainerHostOptions? options = null, CancellationToken cancellationToken = default) =>
+    public static async Task<HostReport> ProbeAsync(
+        ContainerHostOptions? options = null, CancellationToken cancellationToken = default) =>
         new(await HostProbe.RunAsync(options ?? new(), cancellationToken).ConfigureAwait(false));
 
     /// <summary>Formats the findings as a table, with the remedies below what is missing.</summary>

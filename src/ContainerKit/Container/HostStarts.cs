@@ -3,8 +3,11 @@ using ContainerKit.Linux;
 
 namespace ContainerKit;
 
-/// <summary>What is known only after a real start: the launcher, each kind of namespace, and file systems in them.</summary>
-internal sealed class HostStarts(ContainerHostOptions options, HostSurroundings around, CancellationToken cancellationToken)
+/// <summary>
+/// What is known only after a real start: the launcher, each kind of namespace, and file systems in them.
+/// </summary>
+internal sealed class HostStarts(
+    ContainerHostOptions options, HostSurroundings around, CancellationToken cancellationToken)
 {
     private const string
         FromMemory = "launcher from memory", FromFile = "launcher from a file", UserNamespace = "user namespace",
@@ -23,22 +26,27 @@ internal sealed class HostStarts(ContainerHostOptions options, HostSurroundings 
     private readonly List<HostFinding> _findings = [];
     private readonly HashSet<string> _proven = [];
 
-    /// <summary>Tries one after another: nothing that cannot succeed, and nothing that is proven by a container's start.</summary>
+    /// <summary>
+    /// Tries one after another: nothing that cannot succeed, and nothing that is proven by a container's start.
+    /// </summary>
     public async Task<IReadOnlyList<HostFinding>> RunAsync()
     {
         var container = await _try.StartContainerAsync().ConfigureAwait(false);
         if (container is null)
         {
-            _proven.UnionWith([.. OfContainer, ReferenceEquals(options.Launcher, Launcher.Memory) ? FromMemory : FromFile]);
+            _proven.UnionWith(
+                [.. OfContainer, ReferenceEquals(options.Launcher, Launcher.Memory) ? FromMemory : FromFile]);
         }
 
         var launcher = await LauncherAsync().ConfigureAwait(false);
 
         // With a step that needs a capability in it: AppArmor gives some users namespaces without any.
-        await AddAsync(UserNamespace, [launcher], User, plan => plan.Root.DropFromBoundingSet(0), HostRefusals.UserNamespace).ConfigureAwait(false);
+        await AddAsync(UserNamespace, [launcher], User, plan => plan.Root.DropFromBoundingSet(0),
+            HostRefusals.UserNamespace).ConfigureAwait(false);
         await NamespacesAsync().ConfigureAwait(false);
         await FileSystemsAsync().ConfigureAwait(false);
-        await AddAsync(HostProbe.DefaultContainer, OfContainer, () => Task.FromResult(container), HostRefusals.Step).ConfigureAwait(false);
+        await AddAsync(HostProbe.DefaultContainer, OfContainer, () => Task.FromResult(container), HostRefusals.Step)
+            .ConfigureAwait(false);
         return _findings;
     }
 
@@ -70,7 +78,8 @@ internal sealed class HostStarts(ContainerHostOptions options, HostSurroundings 
         ];
         foreach (var (name, (kind, flag, add)) in Namespaces.Append("time namespace").Zip(kinds))
         {
-            await AddAsync(name, [UserNamespace], User | flag, add, (failure, around) => HostRefusals.Namespace(kind, failure, around))
+            await AddAsync(name, [UserNamespace], User | flag, add,
+                (failure, around) => HostRefusals.Namespace(kind, failure, around))
                 .ConfigureAwait(false);
         }
     }
@@ -84,7 +93,8 @@ internal sealed class HostStarts(ContainerHostOptions options, HostSurroundings 
             FreshSys, [UserNamespace, MountNamespace, NetworkNamespace], Mount | CloneFlags.CLONE_NEWNET,
             HostFileSystems.Sys, HostFileSystems.ExplainSys).ConfigureAwait(false);
         await AddAsync(
-            "overlay", [UserNamespace, MountNamespace], Mount, HostFileSystems.Overlay, HostFileSystems.ExplainOverlay).ConfigureAwait(false);
+            "overlay", [UserNamespace, MountNamespace], Mount, HostFileSystems.Overlay, HostFileSystems.ExplainOverlay)
+                .ConfigureAwait(false);
         _findings.Add(HostFileSystems.TmpfsAttributes());
         const string asRoot = "overlay as root", idMapped = "id-mapped mounts";
         if (!around.IsHostRoot)
@@ -95,21 +105,27 @@ internal sealed class HostStarts(ContainerHostOptions options, HostSurroundings 
         }
 
         await AddAsync(
-            asRoot, [MountNamespace], CloneFlags.CLONE_NEWNS, HostFileSystems.OverlayOfRoot, HostFileSystems.ExplainOverlay).ConfigureAwait(false);
+            asRoot, [MountNamespace], CloneFlags.CLONE_NEWNS, HostFileSystems.OverlayOfRoot,
+            HostFileSystems.ExplainOverlay).ConfigureAwait(false);
         await AddAsync(
-            idMapped, [UserNamespace, MountNamespace], Mount, HostFileSystems.IdMapped, HostFileSystems.ExplainIdMapped).ConfigureAwait(false);
+            idMapped, [UserNamespace, MountNamespace], Mount, HostFileSystems.IdMapped, HostFileSystems.ExplainIdMapped)
+                .ConfigureAwait(false);
     }
 
     private Task AddAsync(
-        string name, string[] needs, CloneFlags namespaces, Action<LaunchPlan>? add, Func<LinuxException, HostSurroundings, HostRefusal> explain) =>
+        string name, string[] needs, CloneFlags namespaces,
+        Action<LaunchPlan>? add, Func<LinuxException, HostSurroundings, HostRefusal> explain) =>
         AddAsync(name, needs, () => _try.StartAsync(namespaces, add), explain);
 
     private async Task AddAsync(
-        string name, string[] needs, Func<Task<LinuxException?>> start, Func<LinuxException, HostSurroundings, HostRefusal> explain)
+        string name, string[] needs,
+        Func<Task<LinuxException?>> start, Func<LinuxException, HostSurroundings, HostRefusal> explain)
     {
         var missing = _findings.Find(finding => !finding.IsAvailable && needs.Contains(finding.Name));
         var failure = missing is null && !_proven.Contains(name) ? await start().ConfigureAwait(false) : null;
         _findings.Add(HostFinding.Of(
-            name, missing is not null ? HostRefusals.Needs(missing.Name) : failure is not null ? explain(failure, around) : null));
+            name, missing is not null ? HostRefusals.Needs(missing.Name)
+                : failure is not null ? explain(failure, around)
+                : null));
     }
 }

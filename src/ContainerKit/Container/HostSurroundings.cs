@@ -40,14 +40,17 @@ internal sealed class HostSurroundings
 
     /// <summary>A setting that is a number.</summary>
     public static long? NumberSetting(string name) =>
-        long.TryParse(Setting(name), NumberStyles.AllowLeadingSign, CultureInfo.InvariantCulture, out var number) ? number : null;
+        long.TryParse(Setting(name), NumberStyles.AllowLeadingSign, CultureInfo.InvariantCulture, out var number)
+            ? number
+            : null;
 
     /// <summary>The lines of a file; none where it cannot be read.</summary>
     public static string[] Lines(string path) => Read(() => File.ReadAllLines(path)) ?? [];
 
     /// <summary>What covers parts of a file system: the targets of mounts below a directory.</summary>
     public IEnumerable<string> CoversOf(string directory) =>
-        Mounts.Select(mount => mount.Target).Where(target => target.StartsWith(directory + "/", StringComparison.Ordinal)).Distinct();
+        Mounts.Select(mount => mount.Target)
+            .Where(target => target.StartsWith(directory + "/", StringComparison.Ordinal)).Distinct();
 
     private static string[] Fields(string line) => line.Split(' ', StringSplitOptions.RemoveEmptyEntries);
 

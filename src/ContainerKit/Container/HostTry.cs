@@ -3,7 +3,9 @@ using ContainerKit.Linux;
 
 namespace ContainerKit;
 
-/// <summary>Starts that end before a program would run: the last step executes a directory, which the kernel refuses.</summary>
+/// <summary>
+/// Starts that end before a program would run: the last step executes a directory, which the kernel refuses.
+/// </summary>
 internal sealed class HostTry(Launcher launcher, CancellationToken cancellationToken)
 {
     private const string NoProgram = "/";
@@ -50,7 +52,9 @@ internal sealed class HostTry(Launcher launcher, CancellationToken cancellationT
         }
 
         cancellationToken.ThrowIfCancellationRequested();
-        return launched.Ended.Exception?.InnerException is LinuxException { Call: not "execve" } failedStep ? failedStep : null;
+        return launched.Ended.Exception?.InnerException is LinuxException { Call: not "execve" } failedStep
+            ? failedStep
+            : null;
     }
 
     private static void Kill(object? launched) => ((LaunchedProcess)launched!).Send(Signal.SIGKILL);

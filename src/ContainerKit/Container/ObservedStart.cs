@@ -3,7 +3,9 @@ using ContainerKit.Launch;
 
 namespace ContainerKit;
 
-/// <summary>A start that somebody listens to, from the call until the program was executed or the start failed.</summary>
+/// <summary>
+/// A start that somebody listens to, from the call until the program was executed or the start failed.
+/// </summary>
 internal sealed class ObservedStart
 {
     private readonly long _began = Stopwatch.GetTimestamp();
@@ -15,11 +17,14 @@ internal sealed class ObservedStart
     {
         var around = Activity.Current;
         _activity = Instruments.Activities.StartActivity(
-            ActivityKind.Internal, tags: [new("process.executable.name", Path.GetFileName(program))], name: "container start");
+            ActivityKind.Internal, tags: [new("process.executable.name", Path.GetFileName(program))],
+            name: "container start");
         Activity.Current = around; // what follows until the program's end is no part of its start
     }
 
-    /// <summary>Completes once the listeners know that the launch which was followed has started; fails as they do.</summary>
+    /// <summary>
+    /// Completes once the listeners know that the launch which was followed has started; fails as they do.
+    /// </summary>
     public Task Told { get; private set; } = Task.CompletedTask;
 
     /// <summary>Waits for a launch to start. Why it did not is known at its end.</summary>

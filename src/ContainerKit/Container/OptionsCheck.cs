@@ -14,28 +14,33 @@ internal static class OptionsCheck
     {
         if (!OperatingSystem.IsLinux())
         {
-            throw new PlatformNotSupportedException("Containers are made by the Linux kernel; on other systems ContainerKit can only be built.");
+            throw new PlatformNotSupportedException(
+                "Containers are made by the Linux kernel; on other systems ContainerKit can only be built.");
         }
 
         Check(options.Command is [{ Length: > 0 }, ..], "Command must name a program.");
         foreach (var argument in options.Command)
         {
-            Check(argument is not null && !HasNul(argument), "Command holds a null, or a NUL character, which ends a text for the kernel.");
+            Check(argument is not null && !HasNul(argument),
+                "Command holds a null, or a NUL character, which ends a text for the kernel.");
         }
 
         foreach (var (name, value) in options.Environment)
         {
             Check(name.Length > 0 && !name.Contains('=', StringComparison.Ordinal) && !HasNul(name),
                 $"The environment variable '{Shown(name)}' must have a name without '=' and NUL.");
-            Check(value is not null && !HasNul(value), $"The environment variable '{name}' is null, or holds a NUL character, which ends a text for the kernel.");
+            Check(value is not null && !HasNul(value), $"The environment variable '{name}' is null, or holds a NUL "
+                + "character, which ends a text for the kernel.");
         }
 
         Check(options.WorkingDirectory.StartsWith('/') && !HasNul(options.WorkingDirectory),
             $"WorkingDirectory must be an absolute path in the container, not '{Shown(options.WorkingDirectory)}'.");
         Check(options.HostName is { Length: > 0 and <= 64 } && IsHostName(options.HostName),
-            $"HostName has 1 to 64 letters, digits, dots, hyphens and underscores, unlike '{Shown(options.HostName)}'.");
+            "HostName has 1 to 64 letters, digits, dots, hyphens and underscores, unlike "
+                + $"'{Shown(options.HostName)}'.");
         Check(options.Umask is >= 0 and <= 0x1FF, "Umask is a number up to 777 in octal.");
-        Check(options.Timeout == Timeout.InfiniteTimeSpan || (options.Timeout > TimeSpan.Zero && options.Timeout.TotalDays <= 40),
+        Check(options.Timeout == Timeout.InfiniteTimeSpan
+            || (options.Timeout > TimeSpan.Zero && options.Timeout.TotalDays <= 40),
             "Timeout must be positive and at most 40 days, or Timeout.InfiniteTimeSpan.");
         CheckNamespaces(options);
         CheckLimits(options);
@@ -59,9 +64,12 @@ internal static class OptionsCheck
     /// <summary>Complains besides about what only a container that was started can have.</summary>
     public static void ValidateRun(ContainerOptions options)
     {
-        Check(options.StandardInput is not StandardStream.TerminalStream, "A run has nothing to reach a Terminal by: use StartAsync.");
-        Check(options is not { StandardInput: StandardStream.PipedStream } and not { StandardOutput: StandardStream.PipedStream }
-            and not { StandardError: StandardStream.PipedStream }, "A run has no stream to reach a Pipe by: use StartAsync, or Capture or To for output.");
+        Check(options.StandardInput is not StandardStream.TerminalStream,
+            "A run has nothing to reach a Terminal by: use StartAsync.");
+        Check(options is not { StandardInput: StandardStream.PipedStream }
+            and not { StandardOutput: StandardStream.PipedStream }
+            and not { StandardError: StandardStream.PipedStream },
+                "A run has no stream to reach a Pipe by: use StartAsync, or Capture or To for output.");
     }
 
     private static void CheckPaths(ContainerOptions options)
@@ -79,29 +87,35 @@ internal static class OptionsCheck
 
     private static void CheckNamespaces(ContainerOptions options)
     {
-        Check((options.Namespaces & ~NamespaceKinds.All) == 0, $"Namespaces holds an unknown kind: {options.Namespaces}.");
+        Check((options.Namespaces & ~NamespaceKinds.All) == 0,
+            $"Namespaces holds an unknown kind: {options.Namespaces}.");
         Check(options.Namespaces.HasFlag(Needed),
-            "A container needs user, mount and pid namespaces of its own: without the last, its end could leave processes behind.");
+            "A container needs user, mount and pid namespaces of its own: without the last, its end could leave "
+                + "processes behind.");
         Check(options.Namespaces.HasFlag(NamespaceKinds.Uts) || options.HostName == "container",
             "HostName needs a UTS namespace; without one the host's name stays.");
     }
 
     private static void CheckLimits(ContainerOptions options)
     {
-        Check(options.MaxProcesses is null or >= 2, "MaxProcesses must be at least 2, for the init and the program, or null for no limit.");
+        Check(options.MaxProcesses is null or >= 2,
+            "MaxProcesses must be at least 2, for the init and the program, or null for no limit.");
         foreach (var limit in options.ResourceLimits)
         {
             Check(Enum.IsDefined(limit.Resource), $"ResourceLimits holds an unknown resource: {limit.Resource}.");
             Check(limit.Soft <= limit.Hard, $"The soft limit of {limit.Resource} must not exceed the hard one.");
             Check(limit.Resource is not Resource.RLIMIT_NPROC, "RLIMIT_NPROC is set by MaxProcesses.");
-            Check(limit.Resource is not Resource.RLIMIT_CORE, "RLIMIT_CORE is fixed: a core must not reach a program of the host.");
-            Check(options.ResourceLimits.Count(other => other.Resource == limit.Resource) == 1, $"ResourceLimits holds {limit.Resource} twice.");
+            Check(limit.Resource is not Resource.RLIMIT_CORE,
+                "RLIMIT_CORE is fixed: a core must not reach a program of the host.");
+            Check(options.ResourceLimits.Count(other => other.Resource == limit.Resource) == 1,
+                $"ResourceLimits holds {limit.Resource} twice.");
         }
     }
 
     private static void CheckStreams(ContainerOptions options)
     {
-        Check(options.StandardInput is not StandardStream.CapturedStream and not StandardStream.ForwardedStream and not null,
+        Check(options.StandardInput is not StandardStream.CapturedStream and not StandardStream.ForwardedStream
+            and not null,
             "StandardInput can be Null, Inherit, Pipe or Terminal; to capture or forward is for output.");
         var isTerminal = options.StandardInput is StandardStream.TerminalStream;
         Check(isTerminal == options.StandardOutput is StandardStream.TerminalStream
@@ -109,7 +123,8 @@ internal static class OptionsCheck
             "A Terminal is both StandardInput and StandardOutput; StandardError can be it only with them.");
         Check(options.TerminalSize.IsPossible, TerminalSize.Complaint);
         Check((int)options.StopSignal is > 0 and <= 64, $"StopSignal is an unknown signal: {options.StopSignal}.");
-        Check(options.StopTimeout >= TimeSpan.Zero && options.StopTimeout.TotalDays <= 40, "StopTimeout must be at least 0 and at most 40 days.");
+        Check(options.StopTimeout >= TimeSpan.Zero && options.StopTimeout.TotalDays <= 40,
+            "StopTimeout must be at least 0 and at most 40 days.");
     }
 
     private static void Check(bool holds, [InterpolatedStringHandlerArgument(nameof(holds))] Complaint complaint)
@@ -145,7 +160,8 @@ internal static class OptionsCheck
 
     /// <summary>A text that can be shown in a message: its first characters, without control characters.</summary>
     private static string Shown(string text) =>
-        string.Concat((text.Length > 80 ? text[..80] + "…" : text).EnumerateRunes().Select(rune => Rune.IsControl(rune) ? "␀" : rune.ToString()));
+        string.Concat((text.Length > 80 ? text[..80] + "…" : text).EnumerateRunes()
+            .Select(rune => Rune.IsControl(rune) ? "␀" : rune.ToString()));
 
     /// <summary>A text that is only made when it is needed.</summary>
     [InterpolatedStringHandler]

@@ -34,7 +34,9 @@ internal sealed class OutputPipe : IDisposable
     /// <summary>The program's end.</summary>
     public SafeFileHandle FarEnd { get; }
 
-    /// <summary>Completes when nobody holds the program's end any more and all is read; fails as the destination did.</summary>
+    /// <summary>
+    /// Completes when nobody holds the program's end any more and all is read; fails as the destination did.
+    /// </summary>
     public Task Ended => _ended.Task;
 
     /// <summary>What was kept.</summary>
@@ -57,8 +59,8 @@ internal sealed class OutputPipe : IDisposable
     }
 
     /// <summary>
-    /// Once the program is gone: reads no more, and says that something may be missing, unless the destination still has
-    /// to take what the program left in the pipe. What exceeds a pipe comes from somebody else.
+    /// Once the program is gone: reads no more, and says that something may be missing, unless the destination still
+    /// has to take what the program left in the pipe. What exceeds a pipe comes from somebody else.
     /// </summary>
     public bool Cut()
     {
@@ -152,7 +154,9 @@ internal sealed class OutputPipe : IDisposable
         }
     }
 
-    /// <summary>Passes a block on, and only then reads the next. When the destination fails, the rest is read and dropped.</summary>
+    /// <summary>
+    /// Passes a block on, and only then reads the next. When the destination fails, the rest is read and dropped.
+    /// </summary>
     private async Task ForwardAsync(byte[] block, int length)
     {
         await Task.Yield(); // off the event loop: the stream is the caller's, and may wait

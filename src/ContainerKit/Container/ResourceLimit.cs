@@ -1,6 +1,8 @@
 namespace ContainerKit;
 
-/// <summary>A limit of each process: a soft one, which the program may raise up to the hard one; getrlimit(2).</summary>
+/// <summary>
+/// A limit of each process: a soft one, which the program may raise up to the hard one; getrlimit(2).
+/// </summary>
 public sealed record ResourceLimit(Resource Resource, ulong Soft, ulong Hard)
 {
     /// <summary>No limit.</summary>

@@ -11,9 +11,9 @@ public abstract record StandardStream
     public static StandardStream Null { get; } = new NullStream();
 
     /// <summary>
-    /// A stream of the running container: <see cref="ContainerProcess.StandardInput"/>, which the program reads and which ends
-    /// when it is disposed, or <see cref="ContainerProcess.StandardOutput"/> and <see cref="ContainerProcess.StandardError"/>. A program
-    /// whose output nobody reads waits once the pipe is full.
+    /// A stream of the running container: <see cref="ContainerProcess.StandardInput"/>, which the program reads and
+    /// which ends when it is disposed, or <see cref="ContainerProcess.StandardOutput"/> and
+    /// <see cref="ContainerProcess.StandardError"/>. A program whose output nobody reads waits once the pipe is full.
     /// </summary>
     public static StandardStream Pipe { get; } = new PipedStream();
 
@@ -24,9 +24,10 @@ public abstract record StandardStream
     public static StandardStream Inherit { get; } = new InheritedStream();
 
     /// <summary>
-    /// A terminal of the program's own, which <see cref="ContainerProcess.Terminal"/> is the other side of. Standard input and
-    /// output must both be it; standard error is, too, unless said otherwise. A program that nobody reads waits once it has
-    /// written a few KiB. It is a terminal of the container's /dev/pts, and no way to one of the host's.
+    /// A terminal of the program's own, which <see cref="ContainerProcess.Terminal"/> is the other side of. Standard
+    /// input and output must both be it; standard error is, too, unless said otherwise. A program that nobody reads
+    /// waits once it has written a few KiB. It is a terminal of the container's /dev/pts, and no way to one of the
+    /// host's.
     /// </summary>
     public static StandardStream Terminal { get; } = new TerminalStream();
 
@@ -34,18 +35,21 @@ public abstract record StandardStream
     public static StandardStream Capture(ByteSize limit) =>
         limit.Bytes >= 0 && limit.Bytes <= Array.MaxLength
             ? new CapturedStream(limit)
-            : throw new ArgumentOutOfRangeException(nameof(limit), limit, "Up to 2 GiB can be captured; forward longer output with To.");
+            : throw new ArgumentOutOfRangeException(
+                nameof(limit), limit, "Up to 2 GiB can be captured; forward longer output with To.");
 
     /// <summary>
-    /// Output is written to a stream as it comes; the stream stays the caller's, and is not closed. At the end what is in
-    /// the pipe is written, too, however slow the stream is. A write that is under way when a run is cancelled may go on.
+    /// Output is written to a stream as it comes; the stream stays the caller's, and is not closed. At the end what is
+    /// in the pipe is written, too, however slow the stream is. A write that is under way when a run is cancelled may
+    /// go on.
     /// </summary>
     public static StandardStream To(Stream destination)
     {
         ArgumentNullException.ThrowIfNull(destination);
         return destination.CanWrite
             ? new ForwardedStream(destination)
-            : throw new ArgumentException("Output can only be forwarded to a stream that can be written.", nameof(destination));
+            : throw new ArgumentException(
+                "Output can only be forwarded to a stream that can be written.", nameof(destination));
     }
 
     internal sealed record NullStream : StandardStream

@@ -10,7 +10,8 @@ internal sealed class StandardStreams : IDisposable
     private static readonly TimeSpan Grace = TimeSpan.FromSeconds(1);
 
     private static readonly Lazy<SafeFileHandle> NullDevice =
-        new(() => Syscall.Open("/dev/null", OpenFlags.O_RDWR), LazyThreadSafetyMode.PublicationOnly); // a failure is not kept
+        // a failure is not kept
+        new(() => Syscall.Open("/dev/null", OpenFlags.O_RDWR), LazyThreadSafetyMode.PublicationOnly);
 
     private readonly SafeFileHandle[] _ofProgram = new SafeFileHandle[3];
     private readonly OutputPipe? _output, _error;
@@ -110,6 +111,7 @@ internal sealed class StandardStreams : IDisposable
             return (_pipes[number] = number == 0 ? ProgramPipe.ToProgram() : ProgramPipe.FromProgram()).OfProgram;
         }
 
-        return pipe?.FarEnd ?? (stream is StandardStream.InheritedStream ? new(number, ownsHandle: false) : NullDevice.Value);
+        return pipe?.FarEnd
+            ?? (stream is StandardStream.InheritedStream ? new(number, ownsHandle: false) : NullDevice.Value);
     }
 }

@@ -54,15 +54,20 @@ internal static class StateDirectory
         });
 
     private static LaunchException Failed(string path, string call, Errno errno, string complaint) =>
-        new($"{call}(\"{path}\")", Cause, call, errno, $"{complaint}: set ContainerHostOptions.StateDirectory to a directory of this user's alone.");
+        new($"{call}(\"{path}\")", Cause, call, errno,
+            $"{complaint}: set ContainerHostOptions.StateDirectory to a directory of this user's alone.");
 
-    /// <summary>One place for all processes of a user, whatever its environment says, or they would not find each other.</summary>
+    /// <summary>
+    /// One place for all processes of a user, whatever its environment says, or they would not find each other.
+    /// </summary>
     private static string Default
     {
         get
         {
             var user = Syscall.EffectiveUser.ToString(CultureInfo.InvariantCulture);
-            var runtime = Environment.GetEnvironmentVariable("XDG_RUNTIME_DIR") is ['/', ..] set ? set : $"/run/user/{user}";
+            var runtime = Environment.GetEnvironmentVariable("XDG_RUNTIME_DIR") is ['/', ..] set
+                ? set
+                : $"/run/user/{user}";
             return user == "0" ? "/run/containerkit"
                 : Directory.Exists(runtime) ? $"{Path.TrimEndingDirectorySeparator(runtime)}/containerkit"
                 : $"/tmp/containerkit-{user}";

@@ -3,8 +3,9 @@ using System.Runtime.CompilerServices;
 namespace ContainerKit;
 
 /// <summary>
-/// What starts and ends tell the process's listeners. Whoever listens has System.Diagnostics.DiagnosticSource loaded; until
-/// then none of it is touched: the event sources that come with an activity source and a meter cost a first start 7 ms.
+/// What starts and ends tell the process's listeners. Whoever listens has System.Diagnostics.DiagnosticSource loaded;
+/// until then none of it is touched: the event sources that come with an activity source and a meter cost a first start
+/// 7 ms.
 /// </summary>
 internal static class Telemetry
 {
@@ -26,7 +27,9 @@ internal static class Telemetry
     /// <summary>Says that a container is gone.</summary>
     public static void Gone() => Interlocked.Decrement(ref _live);
 
-    /// <summary>Says how a program ended, and when it was launched; null when its supervisor was killed from outside.</summary>
+    /// <summary>
+    /// Says how a program ended, and when it was launched; null when its supervisor was killed from outside.
+    /// </summary>
     public static void Ended(ExitStatus? status, long launched)
     {
         if (CanBeHeard)

@@ -21,12 +21,15 @@ internal static class UserLookup
     public static ContainerUser Find(ContainerOptions options)
     {
         var (userText, groupText) = Split(options.User);
-        var (passwd, groups) = (new Lazy<string[]>(() => Read(options.Root, "etc/passwd")), new Lazy<string[]>(() => Read(options.Root, "etc/group")));
+        var (passwd, groups) = (new Lazy<string[]>(() => Read(options.Root, "etc/passwd")),
+            new Lazy<string[]>(() => Read(options.Root, "etc/group")));
         var number = Number(userText, "user");
-        var entry = Entry(number is null ? passwd.Value : Try(passwd), fields => number is null ? fields[0] == userText : Id(fields[2]) == number, fields: 6);
+        var entry = Entry(number is null ? passwd.Value : Try(passwd),
+            fields => number is null ? fields[0] == userText : Id(fields[2]) == number, fields: 6);
         var user = number ?? Id(entry?[2]) ?? throw Unknown("user", userText, options.Root);
         var group = groupText is null ? Id(entry?[3]) ?? user : GroupId(groupText);
-        var found = new ContainerUser(user, group, options.Groups.Count == 0 ? [] : [.. options.Groups.Select(GroupId)], entry?[5] is { Length: > 0 } home ? home : options.Root.DefaultHome);
+        var found = new ContainerUser(user, group, options.Groups.Count == 0 ? [] : [.. options.Groups.Select(GroupId)],
+            entry?[5] is { Length: > 0 } home ? home : options.Root.DefaultHome);
         options.IdMap.Validate(found.User, found.Group, found.Groups, options.MaxProcesses is not null);
         return found;
 
@@ -68,10 +71,12 @@ internal static class UserLookup
 
         return text.Length > 0 && !char.IsAsciiDigit(text[0]) && text[0] is not '-' && text.All(IsNameCharacter)
             ? null
-            : throw new ArgumentException($"'{text}' is no {kind}: give a number, or a name of letters, digits, '.', '_' and '-'.");
+            : throw new ArgumentException(
+                $"'{text}' is no {kind}: give a number, or a name of letters, digits, '.', '_' and '-'.");
     }
 
-    private static bool IsNameCharacter(char character) => char.IsAsciiLetterOrDigit(character) || character is '.' or '_' or '-' or '$';
+    private static bool IsNameCharacter(char character) =>
+        char.IsAsciiLetterOrDigit(character) || character is '.' or '_' or '-' or '$';
 
     private static uint? Id(string? field) =>
         int.TryParse(field, NumberStyles.None, CultureInfo.InvariantCulture, out var number) ? (uint)number : null;
@@ -80,7 +85,8 @@ internal static class UserLookup
         lines.Select(line => line.Split(':')).FirstOrDefault(entry => entry.Length >= fields && wanted(entry));
 
     private static ArgumentException Unknown(string kind, string name, RootFilesystem root) =>
-        new($"The {kind} '{name}' is not in {root}; give a number, or a name that its /etc/{(kind == "user" ? "passwd" : "group")} has.");
+        new($"The {kind} '{name}' is not in {root}; give a number, or a name that its "
+            + $"/etc/{(kind == "user" ? "passwd" : "group")} has.");
 
     private static string[] Read(RootFilesystem root, string path)
     {
@@ -99,7 +105,8 @@ internal static class UserLookup
             var status = Syscall.Status(file);
             if ((status.Mode & (uint)FileType.S_IFMT) != (uint)FileType.S_IFREG || status.Size > MaxFileSize)
             {
-                throw new ArgumentException($"/{path} of {root} is not a regular file of at most 1 MiB; give users and groups as numbers.");
+                throw new ArgumentException(
+                    $"/{path} of {root} is not a regular file of at most 1 MiB; give users and groups as numbers.");
             }
 
             return ReadLines(file);
@@ -110,7 +117,8 @@ internal static class UserLookup
         }
         catch (LinuxException closed) when (closed.Errno is Errno.ELOOP or Errno.EACCES)
         {
-            throw new ArgumentException($"/{path} of {root} cannot be read ({closed.Errno}); give users and groups as numbers.", closed);
+            throw new ArgumentException(
+                $"/{path} of {root} cannot be read ({closed.Errno}); give users and groups as numbers.", closed);
         }
     }
 

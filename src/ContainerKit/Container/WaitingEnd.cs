@@ -12,7 +12,9 @@ internal sealed class WaitingEnd : IDisposable
     /// <summary>How many bytes at once make a flow; a terminal never gives more than 4095.</summary>
     private const int Flow = 1024;
 
-    /// <summary>From how many on a pipe is made to hold more than the 64 KiB it has at first, and how many that is.</summary>
+    /// <summary>
+    /// From how many on a pipe is made to hold more than the 64 KiB it has at first, and how many that is.
+    /// </summary>
     private const int LargeFlow = 16 * 1024, LargePipe = 256 * 1024;
 
     private static readonly TimeSpan Moment = TimeSpan.FromMicroseconds(50);

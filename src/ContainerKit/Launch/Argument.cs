@@ -17,7 +17,9 @@ internal readonly record struct Descriptor(long Value, bool IsResult)
     /// <summary>A descriptor by its number.</summary>
     public static Descriptor Number(int number) => new(number, false);
 
-    /// <summary>One that comes with the plan's second part; a step that needs it is skipped where both parts came at once.</summary>
+    /// <summary>
+    /// One that comes with the plan's second part; a step that needs it is skipped where both parts came at once.
+    /// </summary>
     public static Descriptor Received(int index) => new(PlanData.Received(index), true);
 
     /// <summary>The result that a step stores at an address.</summary>

@@ -16,30 +16,41 @@ internal static class ArgumentPrinters
         Hexadecimal = (_, argument) => string.Create(CultureInfo.InvariantCulture, $"0x{argument.Value:x}"),
         Octal = (_, argument) => argument.Value == 0 ? "0" : "0" + Convert.ToString(argument.Value, 8),
         Descriptor = (data, argument) =>
-            argument.IsResult ? Result(argument) : argument.Value == Launch.Descriptor.WorkingDirectory.Value ? "AT_FDCWD" : Decimal(argument.Value),
+            argument.IsResult ? Result(argument)
+                : argument.Value == Launch.Descriptor.WorkingDirectory.Value ? "AT_FDCWD"
+                : Decimal(argument.Value),
         Text = (data, argument) => argument.Value == 0 ? "NULL" : $"\"{Escape(data.TextAt(argument.Value))}\"",
         Data = (data, argument) => $"\"{Escape(data.TextAt(argument.Value))}\"",
-        Texts = (data, argument) => $"[{string.Join(", ", Some(data.TextsAt(argument.Value).Select(text => $"\"{Escape(text)}\"")))}]",
-        Variables = (data, argument) => $"[{string.Join(", ", Some(data.TextsAt(argument.Value).Select(text => text[..text.IndexOf('=')])))}]",
+        Texts = (data, argument) =>
+            $"[{string.Join(", ", Some(data.TextsAt(argument.Value).Select(text => $"\"{Escape(text)}\"")))}]",
+        Variables = (data, argument) =>
+            $"[{string.Join(", ", Some(data.TextsAt(argument.Value).Select(text => text[..text.IndexOf('=')])))}]",
         Ids = (data, argument) => argument.Value == 0 ? "[]" : "[…]",
         Set = (data, argument) => data.Word(argument.Value, 0) == 0 ? "[]" : "~[]",
-        TwoResults = (_, argument) => $"[{Result(argument)}, {Result(argument with { Value = argument.Value + sizeof(int) })}]",
-        Limit = (data, argument) => $"{LimitValue(data.Word(argument.Value, 0))}:{LimitValue(data.Word(argument.Value, 1))}",
+        TwoResults = (_, argument) =>
+            $"[{Result(argument)}, {Result(argument with { Value = argument.Value + sizeof(int) })}]",
+        Limit = (data, argument) =>
+            $"{LimitValue(data.Word(argument.Value, 0))}:{LimitValue(data.Word(argument.Value, 1))}",
         CapabilitySets = (data, argument) => data.Word(argument.Value, 0) == 0 ? "{}" : "{…}",
-        OpenHow = (data, argument) => $"{Names((OpenFlags)data.Word(argument.Value, 0))}, {Names((ResolveFlags)data.Word(argument.Value, 2))}",
+        OpenHow = (data, argument) =>
+            $"{Names((OpenFlags)data.Word(argument.Value, 0))}, {Names((ResolveFlags)data.Word(argument.Value, 2))}",
         MountAttributes = (data, argument) => Attributes(data, argument.Value),
         CloneArguments = (data, argument) =>
-            $"{Names((CloneFlags)data.Word(argument.Value, 0))}, pidfd={Result(new((long)data.Word(argument.Value, 1), true))}";
+            $"{Names((CloneFlags)data.Word(argument.Value, 0))}, "
+                + $"pidfd={Result(new((long)data.Word(argument.Value, 1), true))}";
 
     /// <summary>Prints a set of flags by the kernel's names.</summary>
     public static ArgumentPrinter Flags<T>()
-        where T : struct, Enum => (_, argument) => argument.Value == 0 ? "0" : Names((T)Enum.ToObject(typeof(T), argument.Value));
+        where T : struct, Enum =>
+            (_, argument) => argument.Value == 0 ? "0" : Names((T)Enum.ToObject(typeof(T), argument.Value));
 
     /// <summary>Prints a value by the kernel's name.</summary>
     public static ArgumentPrinter Value<T>()
         where T : struct, Enum => (_, argument) => Enum.ToObject(typeof(T), argument.Value).ToString()!;
 
-    /// <summary>Prints a result by its number in the plan, <c>$1</c>, or by its place in a structure: <c>[+640]</c>.</summary>
+    /// <summary>
+    /// Prints a result by its number in the plan, <c>$1</c>, or by its place in a structure: <c>[+640]</c>.
+    /// </summary>
     public static string Result(Argument argument) =>
         PlanData.ResultNumber(argument.Value) is { } number
             ? "$" + Decimal(number)
@@ -55,7 +66,8 @@ internal static class ArgumentPrinters
         return propagation is PropagationType.None ? set : $"{set}, {propagation}";
     }
 
-    private static string LimitValue(ulong value) => value == ulong.MaxValue ? "unlimited" : value.ToString(CultureInfo.InvariantCulture);
+    private static string LimitValue(ulong value) =>
+        value == ulong.MaxValue ? "unlimited" : value.ToString(CultureInfo.InvariantCulture);
 
     private static string Decimal(long value) => value.ToString(CultureInfo.InvariantCulture);
 
@@ -66,7 +78,9 @@ internal static class ArgumentPrinters
         return some.Count > most ? some[..most].Append("…") : some;
     }
 
-    /// <summary>As in strace, not the whole of a long text, and nothing that a terminal obeys: exceptions show it, too.</summary>
+    /// <summary>
+    /// As in strace, not the whole of a long text, and nothing that a terminal obeys: exceptions show it, too.
+    /// </summary>
     private static string Escape(string text)
     {
         const int most = 256;
@@ -78,7 +92,8 @@ internal static class ArgumentPrinters
                 '\\' or '"' => escaped.Append('\\').Append(character),
                 '\n' => escaped.Append("\\n"),
                 '\t' => escaped.Append("\\t"),
-                _ when char.IsControl(character) => escaped.Append(CultureInfo.InvariantCulture, $"\\x{(int)character:x2}"),
+                _ when char.IsControl(character) =>
+                    escaped.Append(CultureInfo.InvariantCulture, $"\\x{(int)character:x2}"),
                 _ => escaped.Append(character),
             };
         }

@@ -11,7 +11,8 @@ internal sealed class HandOver(PlanData data)
 {
     private const int Most = 32, HeaderSize = 16, SOL_SOCKET = 1, SCM_RIGHTS = 1;
 
-    // Two copies: the one the sender's steps fill in with its numbers, and the one the kernel fills in for the receiver.
+    // Two copies: the one the sender's steps fill in with its numbers, and the one the kernel fills in for the
+    // receiver.
     private readonly long _sent = data.Reserve(HeaderSize + (Most * sizeof(int)));
     private readonly long _received = data.Reserve(HeaderSize + (Most * sizeof(int)));
     private int _count;
@@ -38,10 +39,11 @@ internal sealed class HandOver(PlanData data)
     }
 
     /// <summary>
-    /// Adds the step that receives them, with a byte. Where there is no room for all, the kernel leaves out the rest, and
-    /// the next step that opens anything fails.
+    /// Adds the step that receives them, with a byte. Where there is no room for all, the kernel leaves out the rest,
+    /// and the next step that opens anything fails.
     /// </summary>
-    public void Receive(LaunchStage stage, Descriptor socket) => stage.Receive(socket, Header(_received, data.Reserve(1), 1));
+    public void Receive(LaunchStage stage, Descriptor socket) =>
+        stage.Receive(socket, Header(_received, data.Reserve(1), 1));
 
     private int Length => HeaderSize + (sizeof(int) * _count);
 

@@ -1,6 +1,8 @@
 namespace ContainerKit;
 
-/// <summary>A container could not be started: a step of its launch failed, and everything before it was unmade.</summary>
+/// <summary>
+/// A container could not be started: a step of its launch failed, and everything before it was unmade.
+/// </summary>
 public sealed class LaunchException : LinuxException
 {
     internal LaunchException(string step, string cause, string call, Errno errno, string? hint)

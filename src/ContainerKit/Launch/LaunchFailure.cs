@@ -19,7 +19,8 @@ internal static class LaunchFailure
     }
 
     /// <summary>The exception for descriptors that were sent and could not be received.</summary>
-    public static LaunchException NoDescriptors() => new("receive", "the launch", "recvmsg", Errno.EMFILE, MoreDescriptors);
+    public static LaunchException NoDescriptors() =>
+        new("receive", "the launch", "recvmsg", Errno.EMFILE, MoreDescriptors);
 
     /// <summary>The exception for a supervisor that ended without a word.</summary>
     public static LaunchException SupervisorGone() =>
@@ -33,7 +34,8 @@ internal static class LaunchFailure
     /// <summary>What asks for the steps that make a terminal.</summary>
     public const string Terminal = "the terminal";
 
-    private const string MoreDescriptors = "The start needs more descriptors than this process may have: raise RLIMIT_NOFILE.";
+    private const string MoreDescriptors =
+        "The start needs more descriptors than this process may have: raise RLIMIT_NOFILE.";
 
     private static string? Hint(Step step, Errno errno) => (step.Call.Name, errno) switch
     {
@@ -42,50 +44,69 @@ internal static class LaunchFailure
             + "systems cannot), it is mapped already, or this process is not root over it: take another directory, "
             + "or leave MapIds out.",
         ("execve", Errno.ENOENT) =>
-            "The container has no such program, or the program's interpreter (its #! line, or its ELF loader) is missing there.",
-        ("execve", Errno.EACCES) => "The file is not executable, or lies in a directory that the container's user cannot enter.",
-        ("execve", Errno.ENOEXEC) => "The file has no format the kernel can run: a script needs a #! line, a binary this architecture.",
-        ("execve", Errno.E2BIG) => "Arguments and environment exceed the kernel's limit (ARG_MAX; 128 KiB for a single one).",
+            "The container has no such program, or the program's interpreter (its #! line, or its ELF loader) is "
+                + "missing there.",
+        ("execve", Errno.EACCES) =>
+            "The file is not executable, or lies in a directory that the container's user cannot enter.",
+        ("execve", Errno.ENOEXEC) =>
+            "The file has no format the kernel can run: a script needs a #! line, a binary this architecture.",
+        ("execve", Errno.E2BIG) =>
+            "Arguments and environment exceed the kernel's limit (ARG_MAX; 128 KiB for a single one).",
         (_, Errno.EMFILE) => MoreDescriptors,
         ("openat", Errno.ENOSPC) when $"{step.Cause}" == Terminal =>
             "No pseudoterminal is left on this machine: see kernel.pty.max and kernel.pty.reserve in sysctl.",
         ("clone3" or "unshare", Errno.EPERM) =>
             "This user may not make user namespaces: see kernel.unprivileged_userns_clone and "
-            + "kernel.apparmor_restrict_unprivileged_userns in sysctl, a chroot, or a seccomp filter around this process. "
+            + "kernel.apparmor_restrict_unprivileged_userns in sysctl, a chroot, or a seccomp filter around this "
+            + "process. "
             + "HostReport.ProbeAsync says which.",
         ("clone3", Errno.ENOSYS) =>
-            "A seccomp filter around this process hides clone3, as old container engines' do: in Docker, --security-opt seccomp=unconfined.",
-        ("clone3" or "unshare", Errno.ENOSPC) => "The limit of namespaces is reached: see user.max_*_namespaces in sysctl, here and in every parent.",
-        ("clone3", Errno.EAGAIN) => "A limit of processes is reached: RLIMIT_NPROC, the pids controller, or kernel.pid_max.",
+            "A seccomp filter around this process hides clone3, as old container engines' do: in Docker, "
+                + "--security-opt seccomp=unconfined.",
+        ("clone3" or "unshare", Errno.ENOSPC) =>
+            "The limit of namespaces is reached: see user.max_*_namespaces in sysctl, here and in every parent.",
+        ("clone3", Errno.EAGAIN) =>
+            "A limit of processes is reached: RLIMIT_NPROC, the pids controller, or kernel.pid_max.",
         ("setns", Errno.EPERM) =>
-            "The user namespace was made by another user, or before this process gave up privileges: keep ids anew with KeepIdsAsync.",
+            "The user namespace was made by another user, or before this process gave up privileges: keep ids anew "
+                + "with KeepIdsAsync.",
         ("prlimit64", Errno.EPERM) => "Only CAP_SYS_RESOURCE raises a limit above this process's own hard limit.",
         ("openat2" or "fchdir", _) when $"{step.Cause}".StartsWith("the working directory", StringComparison.Ordinal) =>
-            "It must be a directory in the container that its user can enter, and no way into /proc/PID/fd and its like.",
+            "It must be a directory in the container that its user can enter, and no way into /proc/PID/fd and its "
+                + "like.",
         (_, Errno.EACCES or Errno.ENOENT or Errno.ENOTDIR) when ReferenceEquals(step.Call, Call.openInside) =>
             "The container's root sees no such file there, or may not read it.",
         ("connect", Errno.ECONNREFUSED) => "No program of the container listens there, or not yet.",
-        ("connect", Errno.ENETUNREACH) => "The container's network has no way there: only its loopback's addresses are.",
-        ("bind", Errno.EADDRNOTAVAIL) => "The container's network has no such address: 127.0.0.1, ::1 or 0.0.0.0 are there.",
-        ("bind", Errno.EADDRINUSE) => "A program of the container, or this process, listens there already: choose another port, or 0 for any.",
+        ("connect", Errno.ENETUNREACH) =>
+            "The container's network has no way there: only its loopback's addresses are.",
+        ("bind", Errno.EADDRNOTAVAIL) =>
+            "The container's network has no such address: 127.0.0.1, ::1 or 0.0.0.0 are there.",
+        ("bind", Errno.EADDRINUSE) =>
+            "A program of the container, or this process, listens there already: choose another port, or 0 for any.",
         ("mkdirat" or "mknodat" or "move_mount" or "openat2", Errno.ENOENT) =>
-            "The root has no such directory or file to mount on and is read-only: make it there, or give the root a copy-on-write layer.",
-        ("openat2", Errno.EXDEV) => "Something of the host was left over the container's root, which was therefore not started.",
+            "The root has no such directory or file to mount on and is read-only: make it there, or give the root a "
+                + "copy-on-write layer.",
+        ("openat2", Errno.EXDEV) =>
+            "Something of the host was left over the container's root, which was therefore not started.",
         ("openat2", Errno.ELOOP) => "The place to mount on leads through a symbolic link that cannot be trusted.",
         ("move_mount", Errno.EINVAL or Errno.ENOTDIR or Errno.ELOOP) =>
             "A directory can only be mounted on a directory, a file on a file, and nothing on a symbolic link.",
         ("open_tree", Errno.ENOENT) => "There is no such file or directory on the host.",
         ("open_tree", Errno.EPERM) =>
-            "An ordinary user cannot map the ids of the host's files: leave MapIds out, or map its own id to the container's user.",
+            "An ordinary user cannot map the ids of the host's files: leave MapIds out, or map its own id to the "
+                + "container's user.",
         ("open_tree", Errno.EINVAL) =>
             "Something else is mounted below this directory, which an ordinary user cannot leave out: take another.",
         ("open_tree" or "openat2" or "openat" or "fchdir" or "move_mount" or "mkdirat" or "mknodat", Errno.EACCES) =>
-            "The container's user may not enter or change it: on the host it is another user than this process's, see IdMap.",
+            "The container's user may not enter or change it: on the host it is another user than this process's, see "
+                + "IdMap.",
         ("fsmount", Errno.EPERM) =>
-            "The host's own /proc or /sys is partly covered by other mounts, as in a container; such a host may not mount a fresh one "
+            "The host's own /proc or /sys is partly covered by other mounts, as in a container; such a host may not "
+                + "mount a fresh one "
             + "(in Docker: --security-opt systempaths=unconfined; in Kubernetes: procMount: Unmasked).",
         ("prctl" or "write" or "mount_setattr", Errno.EPERM) =>
-            "A security module may take the privileges of a new user namespace away: see kernel.apparmor_restrict_unprivileged_userns.",
+            "A security module may take the privileges of a new user namespace away: see "
+                + "kernel.apparmor_restrict_unprivileged_userns.",
         _ => null,
     };
 }

@@ -56,8 +56,8 @@ internal sealed partial class LaunchPlan
     }
 
     /// <summary>
-    /// Adds the steps that number what is held, from 3 on, and gives how many there are. Each is inherited under a higher
-    /// number than it gets.
+    /// Adds the steps that number what is held, from 3 on, and gives how many there are. Each is inherited under a
+    /// higher number than it gets.
     /// </summary>
     private int AddLeases()
     {

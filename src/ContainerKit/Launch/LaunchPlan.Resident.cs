@@ -3,7 +3,9 @@ using ContainerKit.Linux;
 
 namespace ContainerKit.Launch;
 
-/// <summary>The plan of a launcher that stays in the namespaces of a container, and of what it is asked to do there.</summary>
+/// <summary>
+/// The plan of a launcher that stays in the namespaces of a container, and of what it is asked to do there.
+/// </summary>
 internal sealed partial class LaunchPlan
 {
     /// <summary>
@@ -18,8 +20,11 @@ internal sealed partial class LaunchPlan
         plan.Outside.Continue();
     });
 
-    /// <summary>A second part that opens something in there, as the identity it takes on first, and sends it to the host.</summary>
-    public static LaunchPlan Opening(object cause, Action<LaunchPlan> takeIdentity, Func<LaunchStage, Descriptor> open) => Make(plan =>
+    /// <summary>
+    /// A second part that opens something in there, as the identity it takes on first, and sends it to the host.
+    /// </summary>
+    public static LaunchPlan Opening(
+        object cause, Action<LaunchPlan> takeIdentity, Func<LaunchStage, Descriptor> open) => Make(plan =>
     {
         (plan._entersContainer, plan.Init) = (true, false);
         plan.Because(cause);

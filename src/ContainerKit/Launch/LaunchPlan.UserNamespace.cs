@@ -4,8 +4,8 @@ using ContainerKit.Linux;
 namespace ContainerKit.Launch;
 
 /// <summary>
-/// A user namespace above the child's own: the launcher joins it before the fork, and may then map ids that only there are
-/// its to map. The child's own keeps what is counted and limited by user namespace to one container.
+/// A user namespace above the child's own: the launcher joins it before the fork, and may then map ids that only there
+/// are its to map. The child's own keeps what is counted and limited by user namespace to one container.
 /// </summary>
 internal sealed partial class LaunchPlan
 {
@@ -29,7 +29,10 @@ internal sealed partial class LaunchPlan
         _userNamespace = Inherit(userNamespace);
     }
 
-    /// <summary>Gives the child what the last step of <see cref="WithHost"/> opened, too: as the launcher has it, and as the child.</summary>
+    /// <summary>
+    /// Gives the child what the last step of <see cref="WithHost"/> opened, too: as the launcher has it, and as the
+    /// child.
+    /// </summary>
     public (Descriptor Outside, Descriptor Inside) HandDown()
     {
         if (_joins)
@@ -43,7 +46,9 @@ internal sealed partial class LaunchPlan
         return (Sync.KeepResultAt(place), received);
     }
 
-    /// <summary>Has a tree's files in <see cref="WithHost"/> belong to the container's ids with the same numbers.</summary>
+    /// <summary>
+    /// Has a tree's files in <see cref="WithHost"/> belong to the container's ids with the same numbers.
+    /// </summary>
     public void MapIds(Descriptor tree, bool recursive)
     {
         if (_joins)

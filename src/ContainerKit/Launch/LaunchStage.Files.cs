@@ -11,7 +11,8 @@ internal sealed partial class LaunchStage
 
     /// <summary>openat(2) of a directory whose path lies at an address.</summary>
     public Descriptor OpenDirectory(long address) =>
-        Keep(ref Add(Call.openat, Descriptor.WorkingDirectory, address, (long)(OpenFlags.O_PATH | OpenFlags.O_CLOEXEC)));
+        Keep(ref Add(Call.openat, Descriptor.WorkingDirectory, address,
+            (long)(OpenFlags.O_PATH | OpenFlags.O_CLOEXEC)));
 
     /// <summary>openat2(2) of a path that cannot lead out of <paramref name="root"/>, whatever its links say.</summary>
     public Descriptor OpenInRoot(Descriptor root, string path, OpenFlags flags, ResolveFlags resolve = default)
@@ -22,7 +23,9 @@ internal sealed partial class LaunchStage
         return Keep(ref Add(Call.openat2, root, Data.Add(path), Data.Add(how), 24));
     }
 
-    /// <summary>The same in the root there is, of a path that somebody else may have laid out, for reading without waiting.</summary>
+    /// <summary>
+    /// The same in the root there is, of a path that somebody else may have laid out, for reading without waiting.
+    /// </summary>
     public Descriptor OpenInside(string path)
     {
         const OpenFlags flags = OpenFlags.O_RDONLY | OpenFlags.O_NONBLOCK | OpenFlags.O_NOCTTY;
@@ -35,7 +38,8 @@ internal sealed partial class LaunchStage
     public void ReadByte(Descriptor file) => Add(Call.read, file, Data.Reserve(1), 1).Least = 1;
 
     /// <summary>write(2) of all the bytes at an address.</summary>
-    public void Write(Descriptor file, long address, int length) => Add(Call.write, file, address, length).Least = length;
+    public void Write(Descriptor file, long address, int length) =>
+        Add(Call.write, file, address, length).Least = length;
 
     /// <summary>Opens a file for writing, writes a text and closes it.</summary>
     public void WriteFile(Descriptor directory, string path, string text) =>

@@ -32,11 +32,14 @@ internal sealed partial class LaunchStage
         MapIds(tree, change, recursive);
     }
 
-    /// <summary>mount_setattr(2): the ids of a tree's files are those of a user namespace the launcher inherits.</summary>
+    /// <summary>
+    /// mount_setattr(2): the ids of a tree's files are those of a user namespace the launcher inherits.
+    /// </summary>
     public void MapIdsOf(Descriptor tree, Descriptor userNamespace, bool recursive) =>
         MapIds(
             tree,
-            Data.Add(new MountAttributesChange((ulong)MountAttributes.MOUNT_ATTR_IDMAP, 0, 0, (ulong)userNamespace.Value)),
+            Data.Add(
+                new MountAttributesChange((ulong)MountAttributes.MOUNT_ATTR_IDMAP, 0, 0, (ulong)userNamespace.Value)),
             recursive);
 
     private void MapIds(Descriptor tree, long change, bool recursive)
@@ -47,7 +50,8 @@ internal sealed partial class LaunchStage
 
     /// <summary>move_mount(2) to a path below a directory; the last component is not followed.</summary>
     public void Attach(Descriptor tree, Descriptor directory, string path) =>
-        Add(Call.move_mount, tree, Data.Add(""), directory, Data.Add(path), (long)MoveMountFlags.MOVE_MOUNT_F_EMPTY_PATH);
+        Add(Call.move_mount, tree, Data.Add(""), directory, Data.Add(path),
+            (long)MoveMountFlags.MOVE_MOUNT_F_EMPTY_PATH);
 
     /// <summary>move_mount(2) to a path that may not be there.</summary>
     public void AttachIfThere(Descriptor tree, Descriptor directory, string path)
@@ -116,5 +120,6 @@ internal sealed partial class LaunchStage
     }
 
     /// <summary>How mount_setattr(2) changes a mount; struct mount_attr.</summary>
-    internal readonly record struct MountAttributesChange(ulong Set, ulong Clear, ulong Propagation, ulong UserNamespace);
+    internal readonly record struct MountAttributesChange(
+        ulong Set, ulong Clear, ulong Propagation, ulong UserNamespace);
 }

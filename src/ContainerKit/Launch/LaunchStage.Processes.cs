@@ -13,7 +13,8 @@ internal sealed partial class LaunchStage
     public Descriptor Fork(CloneFlags flags, long pidfd)
     {
         const ulong SIGCHLD = (ulong)Signal.SIGCHLD;
-        var arguments = new CloneArguments { Flags = (ulong)(flags | CloneFlags.CLONE_PIDFD), Pidfd = (ulong)pidfd, ExitSignal = SIGCHLD };
+        var arguments = new CloneArguments
+        { Flags = (ulong)(flags | CloneFlags.CLONE_PIDFD), Pidfd = (ulong)pidfd, ExitSignal = SIGCHLD };
         Add(Call.clone3, Data.Add(arguments), 88);
         return Descriptor.ResultAt(pidfd);
     }
@@ -95,7 +96,9 @@ internal sealed partial class LaunchStage
         Add(Call.setfsuid, user);
     }
 
-    /// <summary>setregid(2), then setreuid(2), that change nothing but the ids for files, back to the effective ones.</summary>
+    /// <summary>
+    /// setregid(2), then setreuid(2), that change nothing but the ids for files, back to the effective ones.
+    /// </summary>
     public void ResetFileIds()
     {
         Add(Call.setregid, -1, -1);
@@ -126,7 +129,9 @@ internal sealed partial class LaunchStage
         request.Clear();
         "lo"u8.CopyTo(request);
         request[16] = 1; // IFF_UP
-        var socket = Keep(ref Add(Call.socket, (long)AddressFamily.AF_INET, (long)(SocketKind.SOCK_DGRAM | SocketKind.SOCK_CLOEXEC), 0));
+        var socket =
+            Keep(ref Add(Call.socket, (long)AddressFamily.AF_INET,
+                (long)(SocketKind.SOCK_DGRAM | SocketKind.SOCK_CLOEXEC), 0));
         Add(Call.ioctl, socket, SIOCSIFFLAGS, Data.Add(request));
         Close(socket);
     }
@@ -142,9 +147,11 @@ internal sealed partial class LaunchStage
     public void Join(Descriptor @namespace, CloneFlags kind) => Add(Call.setns, @namespace, (long)kind);
 
     /// <summary>
-    /// execve(2), for each path in turn; only the last may say that there is no such program, or that it may not be run.
+    /// execve(2), for each path in turn; only the last may say that there is no such program, or that it may not be
+    /// run.
     /// </summary>
-    public void Execute(IReadOnlyList<string> paths, IReadOnlyCollection<string> arguments, IReadOnlyCollection<string> environment)
+    public void Execute(
+        IReadOnlyList<string> paths, IReadOnlyCollection<string> arguments, IReadOnlyCollection<string> environment)
     {
         var (argumentList, environmentList) = (Data.Add(arguments), Data.Add(environment));
         for (var i = 0; i < paths.Count; i++)

@@ -5,7 +5,9 @@ namespace ContainerKit.Launch;
 
 internal sealed partial class LaunchStage
 {
-    /// <summary>A listening stream socket; socket(2), bind(2), listen(2). The address can be bound again at once, as with .NET.</summary>
+    /// <summary>
+    /// A listening stream socket; socket(2), bind(2), listen(2). The address can be bound again at once, as with .NET.
+    /// </summary>
     public Descriptor Listen(IPEndPoint endPoint)
     {
         const int SOL_SOCKET = 1, SO_REUSEADDR = 2, SOMAXCONN = 4096;

@@ -15,7 +15,8 @@ internal sealed partial class LaunchStage
     public void Unlock(Descriptor master) => Request(master, TerminalRequest.TIOCSPTLCK, Data.Add(0L));
 
     /// <summary>ioctl(2): how much the terminal shows.</summary>
-    public void SetSize(Descriptor master, WindowSize size) => Request(master, TerminalRequest.TIOCSWINSZ, Data.Add(size));
+    public void SetSize(Descriptor master, WindowSize size) =>
+        Request(master, TerminalRequest.TIOCSWINSZ, Data.Add(size));
 
     /// <summary>ioctl(2) that opens the slave, whatever lies where its name leads to.</summary>
     public Descriptor OpenSlave(Descriptor master)

@@ -7,7 +7,8 @@ namespace ContainerKit.Launch;
 internal sealed partial class LaunchedProcess
 {
     /// <summary>
-    /// Starts a launcher on a plan, and disposes that at the end. For who only waits for the end (<paramref name="onlyEnd"/>),
+    /// Starts a launcher on a plan, and disposes that at the end. For who only waits for the end
+    /// (<paramref name="onlyEnd"/>),
     /// <see cref="Started"/> completes no sooner, and wakes this process up no more often.
     /// </summary>
     public static LaunchedProcess Start(
@@ -28,7 +29,9 @@ internal sealed partial class LaunchedProcess
         }
     }
 
-    /// <summary>Starts a launcher on a plan's first part; it waits for <see cref="Complete"/> or <see cref="AbandonAsync"/>.</summary>
+    /// <summary>
+    /// Starts a launcher on a plan's first part; it waits for <see cref="Complete"/> or <see cref="AbandonAsync"/>.
+    /// </summary>
     public static LaunchedProcess Prepare(Launcher launcher, ReadOnlySpan<byte> firstPart)
     {
         using var nothing = Syscall.Open("/dev/null", OpenFlags.O_RDWR);
@@ -36,8 +39,8 @@ internal sealed partial class LaunchedProcess
     }
 
     /// <summary>
-    /// Gives a prepared launcher the rest of a plan with the same first part, and the standard streams; false when it is
-    /// there no more. Otherwise as <see cref="Start(Launcher, LaunchPlan, ReadOnlySpan{SafeFileHandle}, bool)"/>.
+    /// Gives a prepared launcher the rest of a plan with the same first part, and the standard streams; false when it
+    /// is there no more. Otherwise as <see cref="Start(Launcher, LaunchPlan, ReadOnlySpan{SafeFileHandle}, bool)"/>.
     /// </summary>
     public bool Complete(LaunchPlan plan, ReadOnlySpan<SafeFileHandle> standard, bool onlyEnd)
     {

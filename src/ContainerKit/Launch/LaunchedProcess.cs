@@ -22,7 +22,8 @@ internal sealed partial class LaunchedProcess
     private bool _onlyEnd, _setupEnded;
 
     private LaunchedProcess(SpawnedLauncher launcher) =>
-        (_control, _setup, _launcher, SupervisorId) = (launcher.Control, launcher.Setup, launcher.Process, launcher.ProcessId);
+        (_control, _setup, _launcher, SupervisorId) =
+            (launcher.Control, launcher.Setup, launcher.Process, launcher.ProcessId);
 
     /// <summary>The process id of the launcher.</summary>
     public int SupervisorId { get; }
@@ -36,7 +37,9 @@ internal sealed partial class LaunchedProcess
     /// <summary>Completes when the container is gone, with how its program ended.</summary>
     public Task<WaitStatus> Ended => _ended.Task;
 
-    /// <summary>Sends a signal to PID 1; an init passes it on to the program. Harmless when the container is gone.</summary>
+    /// <summary>
+    /// Sends a signal to PID 1; an init passes it on to the program. Harmless when the container is gone.
+    /// </summary>
     public void Send(Signal signal)
     {
         lock (_started)
@@ -186,7 +189,9 @@ internal sealed partial class LaunchedProcess
         }
     }
 
-    /// <summary>The descriptor is taken at once: while it is on its way it counts against all programs of this user.</summary>
+    /// <summary>
+    /// The descriptor is taken at once: while it is on its way it counts against all programs of this user.
+    /// </summary>
     private void OnInitMade(SafeFileHandle? pidOne)
     {
         _pidOne = pidOne;

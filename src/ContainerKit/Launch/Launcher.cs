@@ -77,7 +77,8 @@ public sealed class Launcher
         {
             throw new LaunchException(
                 "memfd_create(MFD_EXEC)", "the launcher", "memfd_create", forbidden.Errno,
-                "vm.memfd_noexec forbids running a program from memory. Write the launcher to a file with Launcher.Save, "
+                "vm.memfd_noexec forbids running a program from memory. Write the launcher to a file with "
+                    + "Launcher.Save, "
                 + "and set ContainerHostOptions.Launcher to Launcher.File of it.");
         }
     }
@@ -94,7 +95,8 @@ public sealed class Launcher
                 || (status.Owner != 0 && status.Owner != Syscall.EffectiveUser))
             {
                 throw new ArgumentException(
-                    $"The launcher '{path}' must be a regular file that belongs to root or this user and that nobody else may write.");
+                    $"The launcher '{path}' must be a regular file that belongs to root or this user and that nobody "
+                        + "else may write.");
             }
 
             var content = new byte[RandomAccess.GetLength(file) <= 64 * 1024 ? RandomAccess.GetLength(file) : 0];
@@ -102,7 +104,8 @@ public sealed class Launcher
             if (!content.AsSpan().SequenceEqual(Here.Value))
             {
                 throw new ArgumentException(
-                    $"The file '{path}' is not the launcher of this version of ContainerKit; write it anew with Launcher.Save.");
+                    $"The file '{path}' is not the launcher of this version of ContainerKit; write it anew with "
+                        + "Launcher.Save.");
             }
 
             return file;

@@ -5,8 +5,8 @@ using Microsoft.Win32.SafeHandles;
 namespace ContainerKit.Launch;
 
 /// <summary>
-/// A process of the launcher that makes itself a user namespace and waits in there, while somebody maps its ids and opens
-/// it. Disposing ends the process; an open descriptor keeps the namespace.
+/// A process of the launcher that makes itself a user namespace and waits in there, while somebody maps its ids and
+/// opens it. Disposing ends the process; an open descriptor keeps the namespace.
 /// </summary>
 internal sealed class NamespaceMaker : IDisposable
 {
@@ -96,7 +96,9 @@ internal sealed class NamespaceMaker : IDisposable
             else
             {
                 _made.TrySetException(
-                    length == 0 ? LaunchFailure.SupervisorGone() : LaunchFailure.Describe(_plan, MemoryMarshal.Read<Failure>(bytes)));
+                    length == 0
+                        ? LaunchFailure.SupervisorGone()
+                        : LaunchFailure.Describe(_plan, MemoryMarshal.Read<Failure>(bytes)));
             }
         }
     }

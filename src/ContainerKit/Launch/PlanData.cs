@@ -47,8 +47,11 @@ internal sealed unsafe class PlanData : IDisposable
     /// <summary>All of it.</summary>
     public ReadOnlySpan<byte> Content => _buffer.AsSpan(0, Length);
 
-    /// <summary>The place of a descriptor that comes with the second part; 1 for the first after the part itself.</summary>
-    public static long Received(int index) => ResultsAddress + 16 + (index * sizeof(int)); // struct received of launcher.c
+    /// <summary>
+    /// The place of a descriptor that comes with the second part; 1 for the first after the part itself.
+    /// </summary>
+    // struct received of launcher.c
+    public static long Received(int index) => ResultsAddress + 16 + (index * sizeof(int));
 
     /// <summary>The number under which a result prints; null for one that lies elsewhere.</summary>
     public static int? ResultNumber(long address) =>
@@ -109,7 +112,8 @@ internal sealed unsafe class PlanData : IDisposable
     {
         if (text.Contains('\0', StringComparison.Ordinal))
         {
-            throw new ArgumentException($"A text for the kernel cannot hold a NUL character: '{text.Replace('\0', '␀')}'.");
+            throw new ArgumentException(
+                $"A text for the kernel cannot hold a NUL character: '{text.Replace('\0', '␀')}'.");
         }
 
         Grow(checked(Length + Encoding.UTF8.GetMaxByteCount(text.Length) + 1));
@@ -187,7 +191,8 @@ internal sealed unsafe class PlanData : IDisposable
 
         if (needed > _size)
         {
-            throw new ArgumentException("The container has longer paths of layers than one plan can hold; use fewer, or shorter ones.");
+            throw new ArgumentException(
+                "The container has longer paths of layers than one plan can hold; use fewer, or shorter ones.");
         }
 
         var larger = ArrayPool<byte>.Shared.Rent(Math.Max(needed, (int)Math.Min(2L * _buffer.Length, Array.MaxLength)));

@@ -45,8 +45,8 @@ internal sealed class Resident : IDisposable
     }
 
     /// <summary>
-    /// Runs a part that opens something, and disposes it. Cancelling while it runs ends the resident: nothing else ends a
-    /// system call that waits.
+    /// Runs a part that opens something, and disposes it. Cancelling while it runs ends the resident: nothing else ends
+    /// a system call that waits.
     /// </summary>
     public async Task<SafeFileHandle> OpenAsync(LaunchPlan part, CancellationToken cancellationToken)
     {
@@ -55,7 +55,8 @@ internal sealed class Resident : IDisposable
         try
         {
             var opened = Ask(part);
-            await using var ended = cancellationToken.UnsafeRegister(static resident => ((Resident)resident!).Dispose(), this).ConfigureAwait(false);
+            await using var ended = cancellationToken.UnsafeRegister(
+                static resident => ((Resident)resident!).Dispose(), this).ConfigureAwait(false);
             return await opened.ConfigureAwait(false);
         }
         catch (LaunchException) when (cancellationToken.IsCancellationRequested)
@@ -108,7 +109,8 @@ internal sealed class Resident : IDisposable
         Syscall.WriteWhole(memory, part.SecondPart);
         lock (_turn)
         {
-            if (!IsThere || !Syscall.Send(_launcher.Setup, [memory, memory, memory, memory])) // as many as come with every part
+            // as many as come with every part
+            if (!IsThere || !Syscall.Send(_launcher.Setup, [memory, memory, memory, memory]))
             {
                 throw _failure ?? LaunchFailure.ContainerGone();
             }

@@ -5,12 +5,14 @@ using Microsoft.Win32.SafeHandles;
 namespace ContainerKit.Launch;
 
 /// <summary>
-/// Launchers that have run the first part of a plan and wait for the second, made after a start for the next ones like it.
-/// Disposing ends them.
+/// Launchers that have run the first part of a plan and wait for the second, made after a start for the next ones like
+/// it. Disposing ends them.
 /// </summary>
 internal sealed class Spares(Launcher launcher, int most) : IAsyncDisposable
 {
-    /// <summary>How long a start has the processors to itself, unless it ends sooner, before the next is prepared.</summary>
+    /// <summary>
+    /// How long a start has the processors to itself, unless it ends sooner, before the next is prepared.
+    /// </summary>
     private static readonly TimeSpan Pause = TimeSpan.FromMilliseconds(10);
 
     private readonly List<Spare> _waiting = []; // the oldest first
@@ -30,7 +32,8 @@ internal sealed class Spares(Launcher launcher, int most) : IAsyncDisposable
 
         plan.Encode(RuntimeInformation.ProcessArchitecture);
         var firstPart = plan.FirstPart.ToArray();
-        var launched = StartInSpare(plan, firstPart, standard, onlyEnd) ?? LaunchedProcess.Start(launcher, plan, standard, onlyEnd);
+        var launched = StartInSpare(plan, firstPart, standard, onlyEnd)
+            ?? LaunchedProcess.Start(launcher, plan, standard, onlyEnd);
         Refill(firstPart, launched.Ended);
         return launched;
     }
@@ -127,7 +130,8 @@ internal sealed class Spares(Launcher launcher, int most) : IAsyncDisposable
             {
                 Add(Make(firstPart));
             }
-#pragma warning disable CA1031 // whatever it is, the next start goes without, and says what is wrong if that concerns it
+            // whatever it is, the next start goes without, and says what is wrong if that concerns it
+#pragma warning disable CA1031
             catch (Exception)
 #pragma warning restore CA1031
             {
@@ -141,12 +145,15 @@ internal sealed class Spares(Launcher launcher, int most) : IAsyncDisposable
         }
     }
 
-    /// <summary>The first part of which there are too few; null, and the end of the refill, when there is none.</summary>
+    /// <summary>
+    /// The first part of which there are too few; null, and the end of the refill, when there is none.
+    /// </summary>
     private byte[]? NextWanted()
     {
         lock (_waiting)
         {
-            _refills = !_disposed && _waiting.FindAll(spare => spare.FirstPart.AsSpan().SequenceEqual(_wanted)).Count < most;
+            _refills = !_disposed
+                && _waiting.FindAll(spare => spare.FirstPart.AsSpan().SequenceEqual(_wanted)).Count < most;
             return _refills ? _wanted : null;
         }
     }
@@ -167,7 +174,9 @@ internal sealed class Spares(Launcher launcher, int most) : IAsyncDisposable
         }
     }
 
-    /// <summary>When the host's mounts change spares end at once: what was unmounted is in use while they have it.</summary>
+    /// <summary>
+    /// When the host's mounts change spares end at once: what was unmounted is in use while they have it.
+    /// </summary>
     private void WatchMounts()
     {
         lock (_waiting)
@@ -219,6 +228,8 @@ internal sealed class Spares(Launcher launcher, int most) : IAsyncDisposable
         }
     }
 
-    /// <summary>One that waits, with what was handed down to it by the thread that started it, and the mounts it has a copy of.</summary>
+    /// <summary>
+    /// One that waits, with what was handed down to it by the thread that started it, and the mounts it has a copy of.
+    /// </summary>
     private sealed record Spare(LaunchedProcess Process, byte[] FirstPart, string State, SafeFileHandle Mounts);
 }

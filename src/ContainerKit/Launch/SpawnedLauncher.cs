@@ -7,14 +7,15 @@ namespace ContainerKit.Launch;
 /// <summary>A launcher that has just been started, and the host's ends of its two channels.</summary>
 /// <param name="Control">What happens to the container is told here, and its signals are asked for.</param>
 /// <param name="Setup">A step that failed is told here; its end says that exec happened.</param>
-/// <param name="Process">Null when .NET reaped it at once, as it does with all children of a host that is PID 1.</param>
+/// <param name="Process">Null when .NET reaped it at once, as it does with all children of a host that is PID
+/// 1.</param>
 /// <param name="ProcessId">Its process id.</param>
 internal readonly record struct SpawnedLauncher(
     SafeFileHandle Control, SafeFileHandle Setup, SafeFileHandle? Process, int ProcessId)
 {
     /// <summary>
-    /// Starts it on a plan, whose second part may come later, with further descriptors that the plan calls by the numbers
-    /// from 6.
+    /// Starts it on a plan, whose second part may come later, with further descriptors that the plan calls by the
+    /// numbers from 6.
     /// </summary>
     public static SpawnedLauncher Start(
         Launcher launcher, ReadOnlySpan<byte> first, ReadOnlySpan<byte> second, ReadOnlySpan<SafeFileHandle> standard,
@@ -71,7 +72,9 @@ internal readonly record struct SpawnedLauncher(
         }
     }
 
-    /// <summary>A descriptor that another's new number cannot hide; the argument is disposed if it was copied.</summary>
+    /// <summary>
+    /// A descriptor that another's new number cannot hide; the argument is disposed if it was copied.
+    /// </summary>
     private static SafeFileHandle Safe(SafeFileHandle handle, int least)
     {
         if (handle.DangerousGetHandle() >= least)
@@ -91,7 +94,8 @@ internal readonly record struct SpawnedLauncher(
     {
         using (var program = Safe(launcher.Open(), least))
         {
-            processId = Syscall.Spawn($"/proc/self/fd/{program.DangerousGetHandle()}", ["containerkit"], standard, inherited);
+            processId =
+                Syscall.Spawn($"/proc/self/fd/{program.DangerousGetHandle()}", ["containerkit"], standard, inherited);
         }
 
         try

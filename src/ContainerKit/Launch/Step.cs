@@ -26,7 +26,9 @@ internal struct Step
     /// <summary>The least result that counts as success.</summary>
     public int Least;
 
-    /// <summary>The step at which the parent goes on after a fork, from the plan's first; 0 when there is no fork.</summary>
+    /// <summary>
+    /// The step at which the parent goes on after a fork, from the plan's first; 0 when there is no fork.
+    /// </summary>
     public int Fork;
 
     /// <summary>Names an errno that is no failure.</summary>

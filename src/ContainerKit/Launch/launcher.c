@@ -1,9 +1,9 @@
 /*
  * The launcher: runs the system calls that C# wrote down, in a process where no managed code can run.
  *
- * It is freestanding and single-threaded, and decides nothing. A plan has two parts, mapped at fixed addresses, so every
- * pointer in it is a number the host knows. The second part comes with the first, or over the setup channel once the host
- * knows it. Four roles: run a plan, supervise PID 1, be PID 1 (init), stay and run parts that come (resident).
+ * It is freestanding and single-threaded, and decides nothing. A plan has two parts, mapped at fixed addresses, so
+ * every pointer in it is a number the host knows. The second part comes with the first, or over the setup channel once
+ * the host knows it. Four roles: run a plan, supervise PID 1, be PID 1 (init), stay and run parts that come (resident).
  * It inherits the plan as descriptor 3 and the setup channel as 4. Build with ./build-launcher.
  */
 
@@ -17,7 +17,7 @@ typedef unsigned long u64;
 #define SECOND_PART_ADDRESS (PLAN_ADDRESS + FIRST_PART_SIZE)
 #define RESULTS_ADDRESS (PLAN_ADDRESS - RESULTS_SIZE) /* zeros at first; no descriptor of a plan's is 0 */
 #define RESULTS_SIZE 0x10000UL
-#define MOVED_SETUP (*(const int *)(PLAN_ADDRESS - sizeof(int))) /* the last result: SETUP's new number, once it has one */
+#define MOVED_SETUP (*(const int *)(PLAN_ADDRESS - sizeof(int))) /* the last result: SETUP's new number, once set */
 #define MOST_RECEIVED 4
 #define LAST_ERRNO 4095
 #define NO_STEP (~0U)
@@ -57,15 +57,14 @@ struct message {
     int status; /* as wait4 gives it */
 };
 
-struct pollfd {
-    int fd;
-    short events, revents;
-};
+struct pollfd { int fd; short events, revents; };
+
+enum { SYS_pidfd_send_signal = 424 }; /* everywhere */
 
 #if defined(__x86_64__)
 
 enum { SYS_read = 0, SYS_write = 1, SYS_close = 3, SYS_lseek = 8, SYS_mmap = 9, SYS_recvmsg = 47, SYS_clone = 56,
-       SYS_wait4 = 61, SYS_kill = 62, SYS_rt_sigtimedwait = 128, SYS_exit_group = 231, SYS_ppoll = 271, SYS_pidfd_send_signal = 424 };
+       SYS_wait4 = 61, SYS_kill = 62, SYS_rt_sigtimedwait = 128, SYS_exit_group = 231, SYS_ppoll = 271 };
 
 static long call6(long number, long a, long b, long c, long d, long e, long f)
 {
@@ -80,8 +79,9 @@ __asm__(".globl _start\n_start:\n\txor %ebp, %ebp\n\tcall launch\n");
 
 #elif defined(__aarch64__)
 
-enum { SYS_read = 63, SYS_write = 64, SYS_close = 57, SYS_lseek = 62, SYS_mmap = 222, SYS_recvmsg = 212, SYS_clone = 220,
-       SYS_wait4 = 260, SYS_kill = 129, SYS_rt_sigtimedwait = 137, SYS_exit_group = 94, SYS_ppoll = 73, SYS_pidfd_send_signal = 424 };
+enum { SYS_read = 63, SYS_write = 64, SYS_close = 57, SYS_lseek = 62, SYS_mmap = 222, SYS_recvmsg = 212,
+       SYS_clone = 220, SYS_wait4 = 260, SYS_kill = 129, SYS_rt_sigtimedwait = 137, SYS_exit_group = 94,
+       SYS_ppoll = 73 };
 
 static long call6(long number, long a, long b, long c, long d, long e, long f)
 {
@@ -118,8 +118,8 @@ static void report(int control, u32 kind, int status)
     CALL(write, control, &message, sizeof message, 0, 0, 0);
 }
 
-/* Waits for its child, passes signals on to it, and kills it when the host is gone. A tracer in the container can hold a
-   dead child back from its parent: that is looked at again each 10 ms, and once it was to be killed not waited for. */
+/* Waits for its child, passes signals on to it, and kills it when the host is gone. A tracer in the container can hold
+   a dead child back from its parent: that is looked at again each 10 ms, and once it was to be killed not awaited. */
 __attribute__((noreturn)) static void supervise(int control, int pidfd)
 {
     enum { POLLIN = 1, WNOHANG = 1, SIGKILL = 9 };
@@ -205,8 +205,8 @@ static int tolerated(const struct step *step, long result)
 static long map(u64 address, u64 size, int file)
 {
     enum { READ_WRITE = 3, PRIVATE = 0x02, ANONYMOUS = 0x20, FIXED_NOREPLACE = 0x100000, ENOMEM = 12 };
-    long mapped = CALL(mmap, address, size, READ_WRITE, PRIVATE | FIXED_NOREPLACE | (file < 0 ? ANONYMOUS : 0), file, 0);
-    return mapped < 0 || mapped == (long)address ? mapped : -ENOMEM;
+    long there = CALL(mmap, address, size, READ_WRITE, PRIVATE | FIXED_NOREPLACE | (file < 0 ? ANONYMOUS : 0), file, 0);
+    return there < 0 || there == (long)address ? there : -ENOMEM;
 }
 
 /* Gives the size. */

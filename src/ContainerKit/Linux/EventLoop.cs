@@ -43,7 +43,9 @@ internal sealed class EventLoop
         return new(loop, file, key);
     }
 
-    /// <summary>The loop of this process. A Lazy would keep a failure to make it, for want of descriptors, for good.</summary>
+    /// <summary>
+    /// The loop of this process. A Lazy would keep a failure to make it, for want of descriptors, for good.
+    /// </summary>
     private static EventLoop Shared
     {
         get

@@ -2,11 +2,14 @@ using System.Text;
 
 namespace ContainerKit.Linux;
 
-/// <summary>What the calling thread hands down to a process that it starts, as far as /proc shows it; proc(5).</summary>
+/// <summary>
+/// What the calling thread hands down to a process that it starts, as far as /proc shows it; proc(5).
+/// </summary>
 internal static class InheritedState
 {
     private static readonly string[] Fields =
-        ["Uid:", "Gid:", "Groups:", "CapInh:", "CapPrm:", "CapEff:", "CapBnd:", "CapAmb:", "NoNewPrivs:", "Seccomp:", "Seccomp_filters:"];
+        ["Uid:", "Gid:", "Groups:", "CapInh:", "CapPrm:", "CapEff:", "CapBnd:", "CapAmb:", "NoNewPrivs:", "Seccomp:",
+            "Seccomp_filters:"];
 
     // A thread among others can have any of its own but user and time namespaces.
     private static readonly string[] Namespaces = ["cgroup", "ipc", "mnt", "net", "pid_for_children", "uts"];

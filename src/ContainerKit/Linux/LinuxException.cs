@@ -5,7 +5,8 @@ public class LinuxException : IOException
 {
     /// <summary>Describes a failed call.</summary>
     public LinuxException(string call, Errno errno, string? path = null)
-        : this((path is null ? $"{call}: {errno}" : $"{call} '{path}': {errno}") + Remedy(call, errno), call, errno, path)
+        : this((path is null ? $"{call}: {errno}" : $"{call} '{path}': {errno}") + Remedy(call, errno), call,
+            errno, path)
     {
     }
 
@@ -31,12 +32,17 @@ public class LinuxException : IOException
     {
         (_, Errno.EMFILE) => ". This process has no descriptors left: close some, or raise RLIMIT_NOFILE.",
         (_, Errno.ENFILE) => ". The machine has no descriptors left: see fs.file-max in sysctl.",
-        (_, Errno.ENOMEM) => ". Memory is refused: see RLIMIT_AS, this process's memory cgroup, and vm.overcommit_memory in sysctl.",
-        ("ioctl" or "write", Errno.EIO) => ". No process has the terminal open any more: the program has ended, or closed it.",
-        ("ioctl", Errno.EPERM) => ". It lies outside this process's own user or pid namespace, where nothing can be seen.",
-        ("ioctl", Errno.EINVAL) => ". Only user and pid namespaces have a parent, and only user namespaces an owner's id.",
+        (_, Errno.ENOMEM) =>
+            ". Memory is refused: see RLIMIT_AS, this process's memory cgroup, and vm.overcommit_memory in sysctl.",
+        ("ioctl" or "write", Errno.EIO) =>
+            ". No process has the terminal open any more: the program has ended, or closed it.",
+        ("ioctl", Errno.EPERM) =>
+            ". It lies outside this process's own user or pid namespace, where nothing can be seen.",
+        ("ioctl", Errno.EINVAL) =>
+            ". Only user and pid namespaces have a parent, and only user namespaces an owner's id.",
         ("posix_spawn", Errno.EACCES) => ". Running a program from memory is forbidden here: see Launcher.File.",
-        ("posix_spawn", Errno.EAGAIN) => ". A limit of processes is reached: RLIMIT_NPROC, the pids controller, or kernel.pid_max.",
+        ("posix_spawn", Errno.EAGAIN) =>
+            ". A limit of processes is reached: RLIMIT_NPROC, the pids controller, or kernel.pid_max.",
         _ => null,
     };
 }

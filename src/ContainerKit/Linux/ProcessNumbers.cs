@@ -6,8 +6,11 @@ namespace ContainerKit.Linux;
 /// <summary>Process ids, as this process's pid namespace numbers them; proc(5).</summary>
 internal static class ProcessNumbers
 {
-    /// <summary>Which process a descriptor stands for; below 1 once it was reaped, or when it cannot be seen from here.</summary>
-    public static int Of(SafeFileHandle pidfd) => Field($"/proc/self/fdinfo/{pidfd.DangerousGetHandle()}", "Pid:") ?? -1;
+    /// <summary>
+    /// Which process a descriptor stands for; below 1 once it was reaped, or when it cannot be seen from here.
+    /// </summary>
+    public static int Of(SafeFileHandle pidfd) =>
+        Field($"/proc/self/fdinfo/{pidfd.DangerousGetHandle()}", "Pid:") ?? -1;
 
     /// <summary>Whether a process has not ended; pidfd_open(2).</summary>
     public static bool IsRunning(SafeFileHandle pidfd) => !Syscall.IsReady(pidfd, EpollEvents.EPOLLIN, TimeSpan.Zero);
@@ -34,7 +37,8 @@ internal static class ProcessNumbers
         Of(pidfd) is > 0 and var number ? number : throw new LinuxException("open", Errno.ESRCH, $"/proc/PID/{name}");
 
     /// <summary>
-    /// A descriptor that stands for a process; null when it has ended, or the number is another's than that parent's child.
+    /// A descriptor that stands for a process; null when it has ended, or the number is another's than that parent's
+    /// child.
     /// </summary>
     public static SafeFileHandle? OpenChild(int processId, int parent)
     {

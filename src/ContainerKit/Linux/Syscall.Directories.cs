@@ -22,7 +22,9 @@ internal static unsafe partial class Syscall
         }
     }
 
-    /// <summary>Opens what a directory holds, through no link, even if something is mounted there. openat2(2).</summary>
+    /// <summary>
+    /// Opens what a directory holds, through no link, even if something is mounted there. openat2(2).
+    /// </summary>
     public static SafeFileHandle OpenChild(SafeFileHandle directory, string name, OpenFlags flags)
     {
         var how = new OpenHow((ulong)(flags | OpenFlags.O_CLOEXEC), 0,

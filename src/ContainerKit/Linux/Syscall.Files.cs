@@ -55,7 +55,9 @@ internal static unsafe partial class Syscall
         Check(SetLock(file, F_UNLCK) ? 0 : -1, "fcntl");
     }
 
-    /// <summary>Opens a path that cannot lead out of <paramref name="root"/>, whatever its links say; openat2(2).</summary>
+    /// <summary>
+    /// Opens a path that cannot lead out of <paramref name="root"/>, whatever its links say; openat2(2).
+    /// </summary>
     public static SafeFileHandle OpenInRoot(SafeFileHandle root, string path, OpenFlags flags)
     {
         var how = new OpenHow((ulong)(flags | OpenFlags.O_CLOEXEC), 0,
@@ -165,7 +167,8 @@ internal static unsafe partial class Syscall
 
     private const uint STATX_BASIC_STATS = 0x7ff, STATX_MNT_ID = 0x1000, Wanted = STATX_BASIC_STATS | STATX_MNT_ID;
 
-    [LibraryImport("libc", EntryPoint = "memfd_create", SetLastError = true, StringMarshalling = StringMarshalling.Utf8)]
+    [LibraryImport("libc", EntryPoint =
+        "memfd_create", SetLastError = true, StringMarshalling = StringMarshalling.Utf8)]
     private static partial int MemfdCreate(string name, uint flags);
 
     [LibraryImport("libc", EntryPoint = "fcntl", SetLastError = true)]

@@ -10,7 +10,8 @@ internal static unsafe partial class Syscall
     public static int LandlockVersion()
     {
         const nint LANDLOCK_CREATE_RULESET_VERSION = 1;
-        return (int)Check(Call(SyscallNumber.landlock_create_ruleset.Here, 0, 0, LANDLOCK_CREATE_RULESET_VERSION, 0), "landlock_create_ruleset");
+        return (int)Check(Call(SyscallNumber.landlock_create_ruleset.Here, 0, 0, LANDLOCK_CREATE_RULESET_VERSION, 0),
+            "landlock_create_ruleset");
     }
 
     /// <summary>Fails when a seccomp filter cannot return an action; seccomp(2).</summary>
@@ -21,7 +22,9 @@ internal static unsafe partial class Syscall
         Check(Call(SyscallNumber.seccomp.Here, SECCOMP_GET_ACTION_AVAIL, 0, (nint)(&value), 0), "seccomp");
     }
 
-    /// <summary>What the kernel says to a call whose arguments it must refuse: ENOSYS when it does not know the call.</summary>
+    /// <summary>
+    /// What the kernel says to a call whose arguments it must refuse: ENOSYS when it does not know the call.
+    /// </summary>
     public static Errno Refusal(SyscallNumber number, nint a, nint b, nint c, nint d) =>
         Call(number.Here, a, b, c, d) < 0 ? LastError : Errno.None;
 
@@ -62,7 +65,9 @@ internal static unsafe partial class Syscall
         return (limits[0], limits[1]);
     }
 
-    /// <summary>Whether mounts came or went since a /proc/PID/mountinfo was opened, or asked this last; ppoll(2), proc(5).</summary>
+    /// <summary>
+    /// Whether mounts came or went since a /proc/PID/mountinfo was opened, or asked this last; ppoll(2), proc(5).
+    /// </summary>
     public static bool HaveMountsChanged(SafeFileHandle mountInfo)
     {
         const int POLLPRI = 2;
@@ -72,7 +77,9 @@ internal static unsafe partial class Syscall
     /// <summary>Whether no process has a terminal open any more whose master this is; ppoll(2).</summary>
     public static bool IsHungUp(SafeFileHandle master) => Poll(master, 0);
 
-    /// <summary>Whether a descriptor is ready within a time, or at its end; ppoll(2), which calls the events as epoll does.</summary>
+    /// <summary>
+    /// Whether a descriptor is ready within a time, or at its end; ppoll(2), which calls the events as epoll does.
+    /// </summary>
     public static bool IsReady(SafeFileHandle file, EpollEvents events, TimeSpan time) => Poll(file, (int)events, time);
 
     /// <summary>Whether one of some events came, or the end, which is told unasked.</summary>

@@ -11,7 +11,8 @@ internal static unsafe partial class Syscall
     /// <see cref="LeastSafeNumber"/> or more, as 3 and on.
     /// </summary>
     public static int Spawn(
-        string path, ReadOnlySpan<string> arguments, ReadOnlySpan<SafeFileHandle> standard, ReadOnlySpan<SafeFileHandle> inherited)
+        string path,
+        ReadOnlySpan<string> arguments, ReadOnlySpan<SafeFileHandle> standard, ReadOnlySpan<SafeFileHandle> inherited)
     {
         // Larger than in glibc (80 and 336 bytes) and musl; both are opaque.
         byte* actions = stackalloc byte[512], attributes = stackalloc byte[512];
@@ -33,7 +34,8 @@ internal static unsafe partial class Syscall
             CheckError(SpawnSetDefault(attributes, signals), "posix_spawnattr_setsigdefault");
             for (var target = 0; target < standard.Length; target++)
             {
-                CheckError(SpawnAddDuplicate(actions, Number(standard[target]), target), "posix_spawn_file_actions_adddup2");
+                CheckError(SpawnAddDuplicate(actions, Number(standard[target]), target),
+                    "posix_spawn_file_actions_adddup2");
             }
 
             for (var i = 0; i < inherited.Length; i++)
@@ -55,7 +57,9 @@ internal static unsafe partial class Syscall
     /// </summary>
     public static int LeastSafeNumber(int inherited) => Math.Max(10, 3 + inherited);
 
-    /// <summary>A descriptor that stands for a process; null when it has ended and been reaped. pidfd_open(2).</summary>
+    /// <summary>
+    /// A descriptor that stands for a process; null when it has ended and been reaped. pidfd_open(2).
+    /// </summary>
     public static SafeFileHandle? PidfdOpen(int pid)
     {
         var pidfd = PidfdOpen(SyscallNumber.pidfd_open.Here, pid, 0);
@@ -78,7 +82,8 @@ internal static unsafe partial class Syscall
     /// <summary>Ends a process, unless it has ended; pidfd_send_signal(2).</summary>
     public static void Kill(SafeFileHandle pidfd)
     {
-        if (PidfdSendSignal(SyscallNumber.pidfd_send_signal.Here, pidfd, (int)Signal.SIGKILL, 0, 0) < 0 && LastError is not Errno.ESRCH)
+        if (PidfdSendSignal(SyscallNumber.pidfd_send_signal.Here, pidfd, (int)Signal.SIGKILL, 0, 0) < 0
+            && LastError is not Errno.ESRCH)
         {
             throw Failed("pidfd_send_signal");
         }

@@ -14,7 +14,8 @@ internal static unsafe partial class Syscall
         var ends = stackalloc int[2];
         const int kind = (int)(SocketKind.SOCK_SEQPACKET | SocketKind.SOCK_CLOEXEC);
         Check(SocketPair((int)AddressFamily.AF_UNIX, kind, 0, ends), "socketpair");
-        var (first, second) = (new SafeFileHandle(ends[0], ownsHandle: true), new SafeFileHandle(ends[1], ownsHandle: true));
+        var (first, second) =
+            (new SafeFileHandle(ends[0], ownsHandle: true), new SafeFileHandle(ends[1], ownsHandle: true));
         const int SO_PASSCRED = 16;
         var on = 1;
         Check(SetSocketOption(first, SOL_SOCKET, SO_PASSCRED, &on, sizeof(int)), "setsockopt");
@@ -26,12 +27,16 @@ internal static unsafe partial class Syscall
     {
         fixed (byte* start = message)
         {
-            var sent = Send(socket, start, (nuint)message.Length, (int)(MessageFlags.MSG_DONTWAIT | MessageFlags.MSG_NOSIGNAL));
+            var sent = Send(socket, start, (nuint)message.Length,
+                (int)(MessageFlags.MSG_DONTWAIT | MessageFlags.MSG_NOSIGNAL));
             return sent >= 0 || (LastError is Errno.EPIPE or Errno.ECONNRESET ? false : throw Failed("send"));
         }
     }
 
-    /// <summary>Sends one byte with descriptors, without waiting; false when they cannot be received any more, or too many are on their way. sendmsg(2), unix(7).</summary>
+    /// <summary>
+    /// Sends one byte with descriptors, without waiting; false when they cannot be received any more, or too many are
+    /// on their way. sendmsg(2), unix(7).
+    /// </summary>
     public static bool Send(SafeFileHandle socket, ReadOnlySpan<SafeFileHandle> descriptors)
     {
         var controlLength = sizeof(ControlHeader) + (sizeof(int) * descriptors.Length);
@@ -44,15 +49,19 @@ internal static unsafe partial class Syscall
 
         byte message = 0;
         var vector = new IoVector(&message, 1);
-        var header = new MessageHeader { Vectors = &vector, VectorCount = 1, Control = control, ControlLength = (nuint)controlLength };
+        var header = new MessageHeader
+        { Vectors = &vector, VectorCount = 1, Control = control, ControlLength = (nuint)controlLength };
         var sent = SendMessage(socket, &header, (int)(MessageFlags.MSG_DONTWAIT | MessageFlags.MSG_NOSIGNAL));
         return sent >= 0
-            || (LastError is Errno.EPIPE or Errno.ECONNRESET or Errno.ETOOMANYREFS or Errno.ENOBUFS ? false : throw Failed("sendmsg"));
+            || (LastError is Errno.EPIPE or Errno.ECONNRESET or Errno.ETOOMANYREFS or Errno.ENOBUFS
+                ? false
+                : throw Failed("sendmsg"));
     }
 
     /// <summary>
-    /// Takes one message and gives its length, with the process id of its sender as this process sees it and a descriptor
-    /// that is attached, without waiting: null when there is none yet, 0 when the other end is closed. recvmsg(2).
+    /// Takes one message and gives its length, with the process id of its sender as this process sees it and a
+    /// descriptor that is attached, without waiting: null when there is none yet, 0 when the other end is closed.
+    /// recvmsg(2).
     /// </summary>
     public static int? Receive(SafeFileHandle socket, Span<byte> message, out int sender, out SafeFileHandle? attached)
     {
@@ -62,14 +71,17 @@ internal static unsafe partial class Syscall
         fixed (byte* start = message)
         {
             var vector = new IoVector(start, (nuint)message.Length);
-            var header = new MessageHeader { Vectors = &vector, VectorCount = 1, Control = control, ControlLength = controlLength };
-            var length = ReceiveMessage(socket, &header, (int)(MessageFlags.MSG_DONTWAIT | MessageFlags.MSG_CMSG_CLOEXEC));
+            var header = new MessageHeader
+            { Vectors = &vector, VectorCount = 1, Control = control, ControlLength = controlLength };
+            var length =
+                ReceiveMessage(socket, &header, (int)(MessageFlags.MSG_DONTWAIT | MessageFlags.MSG_CMSG_CLOEXEC));
             if (length < 0)
             {
                 return LastError switch
                 {
                     Errno.EAGAIN => null,
-                    // Closed with messages of ours unread: said once, and before the messages that are still to be read.
+                    // Closed with messages of ours unread: said once, and before the messages that are still to be
+                    // read.
                     Errno.ECONNRESET => Receive(socket, message, out sender, out attached),
                     _ => throw Failed("recvmsg"),
                 };

@@ -10,8 +10,8 @@ internal static unsafe partial class Syscall
         Check(Ioctl(terminal, (nuint)TerminalRequest.TIOCSWINSZ, &size), "ioctl");
 
     /// <summary>
-    /// Reads what was written to the terminal whose master this is; null when there is nothing yet, 0 when there is nothing
-    /// and no process has it open. read(2).
+    /// Reads what was written to the terminal whose master this is; null when there is nothing yet, 0 when there is
+    /// nothing and no process has it open. read(2).
     /// </summary>
     public static int? ReadMaster(SafeFileHandle master, Span<byte> buffer)
     {

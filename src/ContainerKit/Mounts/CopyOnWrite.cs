@@ -9,8 +9,8 @@ public sealed record CopyOnWrite
     private CopyOnWrite(string? directory) => KeptIn = directory;
 
     /// <summary>
-    /// Into memory, gone with the container; before Linux 6.6 into the temporary directory, which must be on a disk, and
-    /// which an ordinary user's container can use only with the user itself in its <see cref="IdMap"/>.
+    /// Into memory, gone with the container; before Linux 6.6 into the temporary directory, which must be on a disk,
+    /// and which an ordinary user's container can use only with the user itself in its <see cref="IdMap"/>.
     /// </summary>
     public static CopyOnWrite Temporary { get; } = new((string?)null);
 
@@ -24,7 +24,9 @@ public sealed record CopyOnWrite
     /// <summary>The directory of the host that keeps the changes; null when they are in memory.</summary>
     public string? KeptIn { get; private init; }
 
-    /// <summary>How much a layer in memory may hold; 256 MiB unless said otherwise. One on a disk has no limit of its own.</summary>
+    /// <summary>
+    /// How much a layer in memory may hold; 256 MiB unless said otherwise. One on a disk has no limit of its own.
+    /// </summary>
     public ByteSize Size { get; init; } = ByteSize.MiB(256);
 
     /// <summary>A lock that the supervisor holds while it lives.</summary>
@@ -42,7 +44,8 @@ public sealed record CopyOnWrite
 
         if (KeptIn is not null && (!Path.IsPathRooted(KeptIn) || KeptIn.Contains('\0', StringComparison.Ordinal)))
         {
-            throw new ArgumentException($"The directory '{KeptIn}' for the changes must be an absolute path without NUL.");
+            throw new ArgumentException(
+                $"The directory '{KeptIn}' for the changes must be an absolute path without NUL.");
         }
 
         if (KeptIn is not null)

@@ -16,6 +16,7 @@ public sealed record DevptsMount : Mount
     {
         const MountAttributes quiet = MountAttributes.MOUNT_ATTR_NOSUID | MountAttributes.MOUNT_ATTR_NOEXEC;
         return Attach(
-            plan, root, plan.Root.MakeFileSystem("devpts", quiet, "newinstance,ptmxmode=0666,mode=0620"), isDirectory: true);
+            plan, root, plan.Root.MakeFileSystem("devpts", quiet, "newinstance,ptmxmode=0666,mode=0620"),
+            isDirectory: true);
     }
 }

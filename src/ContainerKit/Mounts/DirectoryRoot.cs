@@ -61,7 +61,8 @@ internal sealed record DirectoryRoot(string Path, CopyOnWrite? Changes) : RootFi
     {
         var tree = stage.CloneTree(Descriptor.WorkingDirectory, path, OpenTreeFlags.AT_RECURSIVE);
         stage.SetMountAttributes(
-            tree, MountAttributes.MOUNT_ATTR_RDONLY | MountAttributes.MOUNT_ATTR_NOSUID | MountAttributes.MOUNT_ATTR_NODEV, recursive: true);
+            tree, MountAttributes.MOUNT_ATTR_RDONLY | MountAttributes.MOUNT_ATTR_NOSUID
+                | MountAttributes.MOUNT_ATTR_NODEV, recursive: true);
         return tree;
     }
 }

@@ -14,7 +14,8 @@ internal sealed record EmptyRoot : RootFilesystem
 
     internal override Descriptor AddTo(LaunchPlan plan, ContainerIdentity identity) => Make(plan);
 
-    internal override void Fill(LaunchPlan plan, Descriptor root, ContainerIdentity identity) => MakeSystemDirectories(plan, root);
+    internal override void Fill(LaunchPlan plan, Descriptor root, ContainerIdentity identity) =>
+        MakeSystemDirectories(plan, root);
 
     internal override void Seal(LaunchPlan plan, Descriptor root) => MakeReadOnly(plan, root);
 

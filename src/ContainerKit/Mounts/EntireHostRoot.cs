@@ -12,5 +12,6 @@ internal sealed record EntireHostRoot : RootFilesystem
 
     internal override SafeFileHandle? OpenForLookup() => Syscall.Open("/", OpenFlags.O_PATH);
 
-    internal override Descriptor AddTo(LaunchPlan plan, ContainerIdentity identity) => DirectoryRoot.CloneReadOnly(plan.Inside, "/");
+    internal override Descriptor AddTo(LaunchPlan plan, ContainerIdentity identity) =>
+        DirectoryRoot.CloneReadOnly(plan.Inside, "/");
 }

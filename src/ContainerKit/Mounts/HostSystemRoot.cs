@@ -4,7 +4,9 @@ using ContainerKit.Launch;
 
 namespace ContainerKit;
 
-/// <summary>The host's programs on a root in memory: an allow-list, so that what a host keeps elsewhere stays unseen.</summary>
+/// <summary>
+/// The host's programs on a root in memory: an allow-list, so that what a host keeps elsewhere stays unseen.
+/// </summary>
 internal sealed record HostSystemRoot : RootFilesystem
 {
     private static readonly string[] Directories =
@@ -36,15 +38,20 @@ internal sealed record HostSystemRoot : RootFilesystem
             Show(plan, root, path);
         }
 
-        var user = identity.User is 0 ? "" : Invariant($"user:x:{identity.User}:{identity.Group}::{DefaultHome}:/bin/sh\n");
+        var user = identity.User is 0
+            ? ""
+            : Invariant($"user:x:{identity.User}:{identity.Group}::{DefaultHome}:/bin/sh\n");
         var group = identity.Group is 0 ? "" : Invariant($"user:x:{identity.Group}:\n");
-        AddFile("etc/passwd", Invariant($"root:x:0:0:root:{DefaultHome}:/bin/sh\n{user}nobody:x:65534:65534:nobody:/:/bin/false\n"));
+        AddFile("etc/passwd",
+            Invariant($"root:x:0:0:root:{DefaultHome}:/bin/sh\n{user}nobody:x:65534:65534:nobody:/:/bin/false\n"));
         AddFile("etc/group", Invariant($"root:x:0:\n{group}nogroup:x:65534:\n"));
         AddFile("etc/hostname", $"{identity.HostName}\n");
         AddFile("etc/hosts", $"127.0.0.1 localhost {identity.HostName}\n::1 localhost\n");
         AddFile("etc/resolv.conf", "# no name server\n");
 
-        void AddFile(string path, string content) => plan.Pivoted.MakeFile(root, path, 0x1A4, Encoding.UTF8.GetBytes(content)); // 0644
+        // 0644
+        void AddFile(string path, string content) =>
+            plan.Pivoted.MakeFile(root, path, 0x1A4, Encoding.UTF8.GetBytes(content));
     }
 
     internal override void Seal(LaunchPlan plan, Descriptor root) => EmptyRoot.MakeReadOnly(plan, root);
@@ -60,7 +67,8 @@ internal sealed record HostSystemRoot : RootFilesystem
         }
 
         // Below /etc, which is there already.
-        for (var slash = relative.IndexOf('/', Math.Min(4, relative.Length)); slash > 0; slash = relative.IndexOf('/', slash + 1))
+        for (var slash =
+            relative.IndexOf('/', Math.Min(4, relative.Length)); slash > 0; slash = relative.IndexOf('/', slash + 1))
         {
             stage.MakeDirectory(root, relative[..slash], 0x1ED, mayExist: true); // 0755
         }

@@ -40,7 +40,8 @@ public sealed record InlineFile : Mount
         plan.Root.MakeFile(memory, "content", (uint)Mode, Content.Span);
         var file = plan.Root.CloneTree(memory, "content");
         plan.Root.SetMountAttributes(
-            file, MountAttributes.MOUNT_ATTR_RDONLY | MountAttributes.MOUNT_ATTR_NOSUID | MountAttributes.MOUNT_ATTR_NODEV);
+            file, MountAttributes.MOUNT_ATTR_RDONLY | MountAttributes.MOUNT_ATTR_NOSUID
+                | MountAttributes.MOUNT_ATTR_NODEV);
         return Attach(plan, root, file, isDirectory: false);
     }
 }

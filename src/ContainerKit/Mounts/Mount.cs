@@ -8,7 +8,10 @@ public abstract record Mount
 {
     private protected Mount(string target) => Target = target;
 
-    /// <summary>Where: an absolute path without <c>.</c> and <c>..</c>. What is missing of it is made, unless the root is read-only.</summary>
+    /// <summary>
+    /// Where: an absolute path without <c>.</c> and <c>..</c>. What is missing of it is made, unless the root is
+    /// read-only.
+    /// </summary>
     public string Target { get; init; }
 
     /// <summary>Complains about what no container can have.</summary>

@@ -12,7 +12,8 @@ internal static class MountPoint
         if (!IsPlain(target))
         {
             throw new ArgumentException(
-                $"The target '{target}' of a mount must be an absolute path without '.', '..' and '//', and not the root itself.");
+                $"The target '{target}' of a mount must be an absolute path without '.', '..' and '//', and not the "
+                    + "root itself.");
         }
     }
 

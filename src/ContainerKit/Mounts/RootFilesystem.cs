@@ -11,8 +11,8 @@ public abstract record RootFilesystem
     }
 
     /// <summary>
-    /// The default: the host's programs and libraries, read-only (/usr, /bin, /sbin, /lib and what programs need of /etc),
-    /// and nothing of /home, /root, /run, /var, /srv, /opt or /tmp.
+    /// The default: the host's programs and libraries, read-only (/usr, /bin, /sbin, /lib and what programs need of
+    /// /etc), and nothing of /home, /root, /run, /var, /srv, /opt or /tmp.
     /// </summary>
     public static RootFilesystem HostSystem { get; } = new HostSystemRoot();
 
@@ -29,7 +29,8 @@ public abstract record RootFilesystem
     /// A directory of the host: read-only, or below a layer that takes the container's changes. As root, below a layer
     /// what the host's root owns is the container's user's own, and readable to it whatever its mode is.
     /// </summary>
-    public static RootFilesystem Directory(string path, CopyOnWrite? changes = null) => new DirectoryRoot(path, changes);
+    public static RootFilesystem Directory(string path, CopyOnWrite? changes = null) =>
+        new DirectoryRoot(path, changes);
 
     /// <summary>Whether the container may write to it once it runs.</summary>
     internal virtual bool IsWritable => false;

@@ -21,7 +21,8 @@ internal sealed class SystemMounts
 
     // Of the machine, not of the container, and writable or telling. The lists follow what runc and crun agree on.
     private static readonly string[] MaskedFiles = Existing(
-        "/proc/kcore", "/proc/keys", "/proc/latency_stats", "/proc/timer_list", "/proc/timer_stats", "/proc/sched_debug", "/proc/interrupts");
+        "/proc/kcore", "/proc/keys", "/proc/latency_stats", "/proc/timer_list", "/proc/timer_stats",
+        "/proc/sched_debug", "/proc/interrupts");
 
     private static readonly string[] MaskedDirectories = Existing(
         "/proc/acpi", "/proc/asound", "/proc/scsi", "/sys/firmware", "/sys/devices/virtual/powercap");
@@ -76,7 +77,8 @@ internal sealed class SystemMounts
     private static Descriptor AddMemory(LaunchStage stage)
     {
         var memory = new TmpfsMount("/tmp") { Size = MemorySize, Mode = 0x1ED }.Make(stage); // 0755
-        stage.Attach(memory, Descriptor.WorkingDirectory, "/proc/fs"); // what is in sight of the host's /proc is still needed
+        // what is in sight of the host's /proc is still needed
+        stage.Attach(memory, Descriptor.WorkingDirectory, "/proc/fs");
         foreach (var name in new[] { "dev", "proc", "run", "sys" })
         {
             stage.MakeDirectory(memory, name, 0x1ED); // 0755
@@ -154,7 +156,9 @@ internal sealed class SystemMounts
         var isDevice = (status.Mode & (uint)FileType.S_IFMT) == (uint)FileType.S_IFCHR;
         if (!isDevice || (status.Major, status.Minor) != (major, minor))
         {
-            var found = isDevice ? $"the device {status.Major}:{status.Minor}" : status.Mode == 0 ? "missing" : "no character device";
+            var found = isDevice ? $"the device {status.Major}:{status.Minor}"
+                : status.Mode == 0 ? "missing"
+                : "no character device";
             throw new LaunchException(
                 $"statx(\"{path}\")", "the private /dev", "statx", Errno.ENODEV,
                 $"On this host it is {found} instead of {major}:{minor}: unmount what covers it, or make it anew with "

@@ -6,9 +6,9 @@ using Microsoft.Win32.SafeHandles;
 namespace ContainerKit;
 
 /// <summary>
-/// A directory on disk for the changes of one container, for kernels before 6.6, where overlayfs cannot keep its notes on
-/// a tmpfs. It is locked while the container or its host lives; what a killed host left is removed by the next. Disposing
-/// removes it.
+/// A directory on disk for the changes of one container, for kernels before 6.6, where overlayfs cannot keep its notes
+/// on a tmpfs. It is locked while the container or its host lives; what a killed host left is removed by the next.
+/// Disposing removes it.
 /// </summary>
 internal sealed class TemporaryLayer : IDisposable
 {
@@ -33,7 +33,8 @@ internal sealed class TemporaryLayer : IDisposable
     {
         var parent = new[] { Path.GetTempPath(), "/var/tmp" }.FirstOrDefault(IsOnDisk)
             ?? throw new ArgumentException(
-                "CopyOnWrite.Temporary needs a disk on this kernel (before 6.6), and neither the temporary directory nor /var/tmp "
+                "CopyOnWrite.Temporary needs a disk on this kernel (before 6.6), and neither the temporary directory "
+                    + "nor /var/tmp "
                 + "is on one: set TMPDIR, or use CopyOnWrite.In.");
         Sweep(parent);
         while (true)
@@ -79,7 +80,8 @@ internal sealed class TemporaryLayer : IDisposable
     }
 
     private static bool IsOnDisk(string path) =>
-        Directory.Exists(path) && new DriveInfo(path).DriveFormat is not ("tmpfs" or "overlay" or "overlayfs" or "ramfs");
+        Directory.Exists(path)
+            && new DriveInfo(path).DriveFormat is not ("tmpfs" or "overlay" or "overlayfs" or "ramfs");
 
     /// <summary>Removes this user's layers that nobody has locked. A killed host left a lock, if anything.</summary>
     private static void Sweep(string parent)

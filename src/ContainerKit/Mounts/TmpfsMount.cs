@@ -15,7 +15,9 @@ public sealed record TmpfsMount : Mount
     {
     }
 
-    /// <summary>How much its files may hold, at least a page; 64 MiB unless said otherwise. There can be one file for each page.</summary>
+    /// <summary>
+    /// How much its files may hold, at least a page; 64 MiB unless said otherwise. There can be one file for each page.
+    /// </summary>
     public ByteSize Size { get; init; } = ByteSize.MiB(64);
 
     /// <summary>Its permissions; 1777 in octal unless said otherwise.</summary>
@@ -26,7 +28,8 @@ public sealed record TmpfsMount : Mount
         base.Validate();
         if (Size.Bytes < Page || Mode is < 0 or > 0xFFF)
         {
-            throw new ArgumentException($"A tmpfs holds at least {Page} bytes and has a mode of up to 7777 in octal; this one has {Size} and {Mode}.");
+            throw new ArgumentException($"A tmpfs holds at least {Page} bytes and has a mode of up to 7777 in octal; "
+                + $"this one has {Size} and {Mode}.");
         }
     }
 
@@ -38,5 +41,6 @@ public sealed record TmpfsMount : Mount
         stage.MakeFileSystem(
             "tmpfs", attributes | MountAttributes.MOUNT_ATTR_NOSUID | MountAttributes.MOUNT_ATTR_NODEV,
             string.Create(
-                CultureInfo.InvariantCulture, $"mode={Convert.ToString(Mode, 8)},size={Size.Bytes},nr_inodes={(Size.Bytes / Page) + 1}"));
+                CultureInfo.InvariantCulture,
+                $"mode={Convert.ToString(Mode, 8)},size={Size.Bytes},nr_inodes={(Size.Bytes / Page) + 1}"));
 }

@@ -1,6 +1,8 @@
 namespace ContainerKit;
 
-/// <summary>Ids of the host in a row, users and groups alike: <see cref="Count"/> of them from <see cref="First"/> on.</summary>
+/// <summary>
+/// Ids of the host in a row, users and groups alike: <see cref="Count"/> of them from <see cref="First"/> on.
+/// </summary>
 public readonly record struct HostIdRange(uint First, uint Count)
 {
     /// <summary>The first id after it.</summary>

@@ -2,7 +2,9 @@ using System.Globalization;
 
 namespace ContainerKit;
 
-/// <summary>Where free ranges of ids can be: blocks of 65,536, of which each has a lock in the state directory.</summary>
+/// <summary>
+/// Where free ranges of ids can be: blocks of 65,536, of which each has a lock in the state directory.
+/// </summary>
 internal static class IdBlocks
 {
     /// <summary>How many ids a block has, but for the last of a range.</summary>
@@ -31,19 +33,23 @@ internal static class IdBlocks
         {
             if (range.Count == 0 || range.First % Size != 0 || range.Count % Size != 0 || range.End > uint.MaxValue)
             {
-                throw new ArgumentException($"IdRanges are whole blocks of {Size} ids, from a multiple of {Size} on, unlike {range.First}, {range.Count}.");
+                throw new ArgumentException($"IdRanges are whole blocks of {Size} ids, from a multiple of {Size} on, "
+                    + $"unlike {range.First}, {range.Count}.");
             }
         }
     }
 
-    /// <summary>The blocks this process may take from, in order: root from these ranges, others from their own.</summary>
+    /// <summary>
+    /// The blocks this process may take from, in order: root from these ranges, others from their own.
+    /// </summary>
     public static List<IdBlock> Find(IReadOnlyList<HostIdRange> ranges)
     {
         if (RangesIdMap.WritesMaps)
         {
             var taken = Taken();
             return [.. (ranges.Count == 0 ? [new(DefaultFirst, DefaultCount)] : ranges).SelectMany(Divide)
-                .Where(block => !taken.Exists(block.Overlaps)).Select(block => new IdBlock(block.First, block.First, block.Count))];
+                .Where(block => !taken.Exists(block.Overlaps))
+                    .Select(block => new IdBlock(block.First, block.First, block.Count))];
         }
 
         return [.. SubordinateIds.OfThisUser(SubordinateIds.Users).SelectMany(Divide)
@@ -59,7 +65,9 @@ internal static class IdBlocks
         }
     }
 
-    /// <summary>What belongs to users and groups of this machine, or may be given to containers by one of them.</summary>
+    /// <summary>
+    /// What belongs to users and groups of this machine, or may be given to containers by one of them.
+    /// </summary>
     private static List<HostIdRange> Taken() =>
     [
         .. SubordinateIds.OfAll(SubordinateIds.Users), .. SubordinateIds.OfAll(SubordinateIds.Groups),
@@ -70,7 +78,8 @@ internal static class IdBlocks
     {
         foreach (var line in File.Exists(file) ? File.ReadAllLines(file) : [])
         {
-            if (line.Split(':') is [_, _, var id, ..] && uint.TryParse(id, NumberStyles.None, CultureInfo.InvariantCulture, out var number))
+            if (line.Split(':') is [_, _, var id, ..]
+                && uint.TryParse(id, NumberStyles.None, CultureInfo.InvariantCulture, out var number))
             {
                 yield return new(number, 1);
             }

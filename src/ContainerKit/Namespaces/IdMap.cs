@@ -13,9 +13,10 @@ public abstract record IdMap
 
     /// <summary>
     /// The default: the container has one user and one group. For an ordinary user, and for a root without CAP_SETUID
-    /// and CAP_SETGID, they are that user's own on the host (which for root needs a null MaxProcesses); for root they are ids from 500,000,001 to 504,194,304 that
-    /// no other container of this machine's pid namespace has while this one lives. A later one can have the same: let
-    /// containers write to host directories only as <see cref="SingleIdAs"/>.
+    /// and CAP_SETGID, they are that user's own on the host (which for root needs a null MaxProcesses); for root they
+    /// are ids from 500,000,001 to 504,194,304 that no other container of this machine's pid namespace has while this
+    /// one lives. A later one can have the same: let containers write to host directories only as
+    /// <see cref="SingleIdAs"/>.
     /// </summary>
     public static IdMap SingleId { get; } = new SingleIdMap(null, null);
 
@@ -25,7 +26,9 @@ public abstract record IdMap
     /// </summary>
     public static IdMap Identity { get; } = new IdentityIdMap();
 
-    /// <summary>The container has one user and one group, which are these on the host; only root can choose others than its own.</summary>
+    /// <summary>
+    /// The container has one user and one group, which are these on the host; only root can choose others than its own.
+    /// </summary>
     public static IdMap SingleIdAs(int hostUser, int hostGroup)
     {
         ArgumentOutOfRangeException.ThrowIfNegative(hostUser);
@@ -35,10 +38,10 @@ public abstract record IdMap
 
     /// <summary>
     /// The container has these users and groups: 1 to 340 ranges of each, whose ids overlap neither inside nor outside
-    /// and whose lines fit 4095 bytes. A root with CAP_SETUID and CAP_SETGID may map any id; an ordinary user its own, and
-    /// those that /etc/subuid and /etc/subgid give it, by newuidmap and newgidmap of /usr/bin: the host runs them once
-    /// (with a range more, for this process's id), and later starts with the same ranges build on what was mapped. As
-    /// root, the files of copy-on-write layers belong to the same numbers in the container, as with
+    /// and whose lines fit 4095 bytes. A root with CAP_SETUID and CAP_SETGID may map any id; an ordinary user its own,
+    /// and those that /etc/subuid and /etc/subgid give it, by newuidmap and newgidmap of /usr/bin: the host runs them
+    /// once (with a range more, for this process's id), and later starts with the same ranges build on what was mapped.
+    /// As root, the files of copy-on-write layers belong to the same numbers in the container, as with
     /// <c>MapIds</c>. A start with ids that may not be mapped is a <see cref="LaunchException"/>.
     /// </summary>
     /// <exception cref="ArgumentException">The ranges are no map.</exception>
@@ -51,9 +54,10 @@ public abstract record IdMap
 
     /// <summary>
     /// The container has the users and groups from 0 on, so many (1 to 1,048,576), over ids of the host that no other
-    /// container with this kind of map has while it lives, even if its host was killed. They are whole blocks of 65,536:
-    /// as root of <see cref="ContainerHostOptions.IdRanges"/>, for others of what /etc/subuid and /etc/subgid give them.
-    /// A later container can have the same. A start for which none is free is a <see cref="LaunchException"/>.
+    /// container with this kind of map has while it lives, even if its host was killed. They are whole blocks of
+    /// 65,536: as root of <see cref="ContainerHostOptions.IdRanges"/>, for others of what /etc/subuid and /etc/subgid
+    /// give them. A later container can have the same. A start for which none is free is a
+    /// <see cref="LaunchException"/>.
     /// </summary>
     public static IdMap Automatic(uint count = IdBlocks.Size)
     {
@@ -71,7 +75,9 @@ public abstract record IdMap
     /// <summary>Whether a host must find or make something for it before a start.</summary>
     internal virtual bool NeedsHost => false;
 
-    /// <summary>The blocks that its ids are of, which are reserved while a container has them; null when none are.</summary>
+    /// <summary>
+    /// The blocks that its ids are of, which are reserved while a container has them; null when none are.
+    /// </summary>
     internal IdReservation? Reservation { get; init; }
 
     /// <summary>What is disposed when the container is gone; null when others have it, too.</summary>
@@ -85,7 +91,8 @@ public abstract record IdMap
     {
         if (groups.Length > 0 && !AllowsGroups)
         {
-            throw new ArgumentException($"Groups needs a map of ids of others, unlike {this}: IdMap.Ranges, IdMap.Automatic or, as root, IdMap.Identity.");
+            throw new ArgumentException($"Groups needs a map of ids of others, unlike {this}: IdMap.Ranges, "
+                + "IdMap.Automatic or, as root, IdMap.Identity.");
         }
 
         if (limitsProcesses && !LimitsProcesses(user))
@@ -96,13 +103,17 @@ public abstract record IdMap
         }
     }
 
-    /// <summary>Writes the maps while the child waits, and takes on an identity in it that may set the container up.</summary>
+    /// <summary>
+    /// Writes the maps while the child waits, and takes on an identity in it that may set the container up.
+    /// </summary>
     internal abstract void AddTo(LaunchPlan plan, uint user, uint group);
 
     /// <summary>Takes on that identity where the maps are written already.</summary>
     internal abstract void Enter(LaunchPlan plan, uint user, uint group);
 
-    /// <summary>With a process id of up to seven digits over its end: in the range that systemd keeps for containers.</summary>
+    /// <summary>
+    /// With a process id of up to seven digits over its end: in the range that systemd keeps for containers.
+    /// </summary>
     private protected const uint FirstOwnId = 500_000_000;
 
     private static int _hasOwnIds; // once known, as a map is written once: -1 or 1
@@ -142,11 +153,13 @@ public abstract record IdMap
         }
     }
 
-    private static bool HasOwnIdsIn(string map) => HasIds(map, new(FirstOwnId, (1 << 22) + 1)); // the highest process id
+    // the highest process id
+    private static bool HasOwnIdsIn(string map) => HasIds(map, new(FirstOwnId, (1 << 22) + 1));
 
     /// <summary>Whether a range of a map has all of these ids.</summary>
     private protected static bool HasIds(string map, HostIdRange wanted) =>
-        Syscall.ReadText(map).Split('\n', StringSplitOptions.RemoveEmptyEntries).Select(line => line.Split(' ', StringSplitOptions.RemoveEmptyEntries)).Any(range =>
+        Syscall.ReadText(map).Split('\n', StringSplitOptions.RemoveEmptyEntries)
+            .Select(line => line.Split(' ', StringSplitOptions.RemoveEmptyEntries)).Any(range =>
             long.Parse(range[0], CultureInfo.InvariantCulture) is var first && first <= wanted.First
             && first + long.Parse(range[2], CultureInfo.InvariantCulture) >= (long)wanted.End);
 

@@ -4,7 +4,9 @@ using System.Globalization;
 
 namespace ContainerKit;
 
-/// <summary>The programs that map for an ordinary user what subuid(5) gives it. They are set-user-ID, so no other path will do.</summary>
+/// <summary>
+/// The programs that map for an ordinary user what subuid(5) gives it. They are set-user-ID, so no other path will do.
+/// </summary>
 internal static class IdMappers
 {
     /// <summary>The programs.</summary>

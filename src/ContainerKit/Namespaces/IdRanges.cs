@@ -15,7 +15,8 @@ internal sealed class IdRanges
         Text = string.Join('\n', _ranges);
         if (_ranges.Length is 0 or > MostLines || Text.Length > MostBytes)
         {
-            throw new ArgumentException($"A map of {kind} has 1 to {MostLines} ranges of at most {MostBytes} bytes in all, not {_ranges.Length} of {Text.Length}.");
+            throw new ArgumentException($"A map of {kind} has 1 to {MostLines} ranges of at most {MostBytes} bytes in "
+                + $"all, not {_ranges.Length} of {Text.Length}.");
         }
 
         foreach (var range in _ranges)
@@ -36,7 +37,9 @@ internal sealed class IdRanges
     /// <summary>What it has of the host.</summary>
     public IEnumerable<HostIdRange> Outsides => _ranges.Select(range => new HostIdRange(range.Outside, range.Count));
 
-    /// <summary>The ranges as uid_map takes them in a child of a user namespace that has them: each id is the same.</summary>
+    /// <summary>
+    /// The ranges as uid_map takes them in a child of a user namespace that has them: each id is the same.
+    /// </summary>
     public string TextInside => string.Join('\n', _ranges.Select(range => range with { Outside = range.Inside }));
 
     /// <summary>Whether every id is the same inside.</summary>
@@ -112,7 +115,8 @@ internal sealed class IdRanges
 
         if (Math.Max(range.Inside, range.Outside) + (ulong)range.Count > uint.MaxValue)
         {
-            throw new ArgumentException($"The range '{range}' of {Kind} goes beyond the highest id, {uint.MaxValue - 1}.");
+            throw new ArgumentException(
+                $"The range '{range}' of {Kind} goes beyond the highest id, {uint.MaxValue - 1}.");
         }
     }
 

@@ -18,7 +18,9 @@ internal sealed class IdReservation : IDisposable
     /// <summary>The first of the blocks.</summary>
     public IdBlock First { get; }
 
-    /// <summary>Locks as many blocks in a row as have so many ids; null when some of them are taken, or too few.</summary>
+    /// <summary>
+    /// Locks as many blocks in a row as have so many ids; null when some of them are taken, or too few.
+    /// </summary>
     public static IdReservation? TryTake(SafeFileHandle directory, List<IdBlock> blocks, int index, uint count)
     {
         var taken = new IdReservation(blocks[index]);

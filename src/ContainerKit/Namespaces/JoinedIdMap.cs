@@ -3,7 +3,9 @@ using Microsoft.Win32.SafeHandles;
 
 namespace ContainerKit;
 
-/// <summary>Ranges of ids below a user namespace that has them already, where the launcher may map them without help.</summary>
+/// <summary>
+/// Ranges of ids below a user namespace that has them already, where the launcher may map them without help.
+/// </summary>
 internal sealed record JoinedIdMap(RangesIdMap Ids, SafeFileHandle UserNamespace) : IdMap
 {
     internal override bool HasOtherIds => Ids.HasOtherIds;

@@ -8,7 +8,8 @@ namespace ContainerKit;
 internal static class MappedNamespace
 {
     /// <summary>A descriptor that keeps a new one, which has these ids and this process's own.</summary>
-    public static async Task<SafeFileHandle> MakeAsync(Launcher launcher, RangesIdMap map, CancellationToken cancellationToken)
+    public static async Task<SafeFileHandle> MakeAsync(
+        Launcher launcher, RangesIdMap map, CancellationToken cancellationToken)
     {
         map.CheckPermitted();
         map = new(map.Users.With(Syscall.EffectiveUser), map.Groups.With(Syscall.EffectiveGroup));

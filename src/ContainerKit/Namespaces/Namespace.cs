@@ -5,8 +5,8 @@ using Microsoft.Win32.SafeHandles;
 namespace ContainerKit;
 
 /// <summary>
-/// A namespace, which this keeps alive even when no process is in it; a pid namespace takes no new process once its PID 1
-/// has ended. Two are equal when they are the same namespace. Disposing gives it up. Thread-safe; namespaces(7).
+/// A namespace, which this keeps alive even when no process is in it; a pid namespace takes no new process once its PID
+/// 1 has ended. Two are equal when they are the same namespace. Disposing gives it up. Thread-safe; namespaces(7).
 /// </summary>
 public sealed partial class Namespace : IDisposable, IEquatable<Namespace>
 {
@@ -48,7 +48,8 @@ public sealed partial class Namespace : IDisposable, IEquatable<Namespace>
 
     /// <summary>Opens a file of /proc/PID/ns, or one that a namespace is pinned to; links are followed.</summary>
     /// <exception cref="ArgumentException">The file is no namespace.</exception>
-    /// <exception cref="LinuxException">There is no such file, or this process may not look into that process.</exception>
+    /// <exception cref="LinuxException">There is no such file, or this process may not look into that
+    /// process.</exception>
     public static Namespace Open(string path)
     {
         ArgumentException.ThrowIfNullOrEmpty(path);
@@ -57,7 +58,8 @@ public sealed partial class Namespace : IDisposable, IEquatable<Namespace>
 
     /// <summary>Opens the namespace of one kind that a process is in.</summary>
     /// <exception cref="ArgumentException">It is not one kind.</exception>
-    /// <exception cref="LinuxException">ESRCH or ENOENT: the process has ended; EACCES: this process may not look into it.</exception>
+    /// <exception cref="LinuxException">ESRCH or ENOENT: the process has ended; EACCES: this process may not look into
+    /// it.</exception>
     public static Namespace OfProcess(int processId, NamespaceKinds kind)
     {
         using var process = OpenProcess(processId);
@@ -66,7 +68,8 @@ public sealed partial class Namespace : IDisposable, IEquatable<Namespace>
 
     /// <summary>The same for the process that a pidfd stands for.</summary>
     /// <exception cref="ArgumentException">It is not one kind.</exception>
-    /// <exception cref="LinuxException">ESRCH or ENOENT: the process has ended; EACCES: this process may not look into it.</exception>
+    /// <exception cref="LinuxException">ESRCH or ENOENT: the process has ended; EACCES: this process may not look into
+    /// it.</exception>
     public static Namespace OfProcess(SafeFileHandle pidfd, NamespaceKinds kind)
     {
         ArgumentNullException.ThrowIfNull(pidfd);
@@ -79,10 +82,11 @@ public sealed partial class Namespace : IDisposable, IEquatable<Namespace>
         new(Syscall.Open($"/proc/self/ns/{NameOf(kind)}", OpenFlags.O_RDONLY));
 
     /// <summary>
-    /// Opens all namespaces that a process is in, one of each kind that this kernel has, and after them the pid and time
-    /// namespaces of its children where these are others.
+    /// Opens all namespaces that a process is in, one of each kind that this kernel has, and after them the pid and
+    /// time namespaces of its children where these are others.
     /// </summary>
-    /// <exception cref="LinuxException">ESRCH or ENOENT: the process has ended; EACCES: this process may not look into it.</exception>
+    /// <exception cref="LinuxException">ESRCH or ENOENT: the process has ended; EACCES: this process may not look into
+    /// it.</exception>
     public static IReadOnlyList<Namespace> ListOfProcess(int processId)
     {
         using var process = OpenProcess(processId);
@@ -103,7 +107,9 @@ public sealed partial class Namespace : IDisposable, IEquatable<Namespace>
         }
     }
 
-    /// <summary>Opens the user namespace that owns it: who has privileges there has them here. Of a user namespace, its parent.</summary>
+    /// <summary>
+    /// Opens the user namespace that owns it: who has privileges there has them here. Of a user namespace, its parent.
+    /// </summary>
     /// <exception cref="LinuxException">EPERM: that one is neither this process's own nor below it.</exception>
     public Namespace OpenOwner() => new(Syscall.OpenRelated(File, NamespaceRequest.NS_GET_USERNS, ToString()));
 
@@ -132,7 +138,8 @@ public sealed partial class Namespace : IDisposable, IEquatable<Namespace>
     private static SafeFileHandle OpenProcess(int processId)
     {
         ArgumentOutOfRangeException.ThrowIfNegativeOrZero(processId);
-        return Syscall.PidfdOpen(processId) ?? throw new LinuxException("pidfd_open", Errno.ESRCH, $"/proc/{processId}");
+        return Syscall.PidfdOpen(processId)
+            ?? throw new LinuxException("pidfd_open", Errno.ESRCH, $"/proc/{processId}");
     }
 
     private static string NameOf(NamespaceKinds kind) =>
@@ -140,7 +147,9 @@ public sealed partial class Namespace : IDisposable, IEquatable<Namespace>
             ? name
             : throw new ArgumentException($"One kind of namespace is meant, not {kind}.", nameof(kind));
 
-    /// <summary>A kernel may lack a kind, and a process whose children have no PID 1 yet has no namespace for them.</summary>
+    /// <summary>
+    /// A kernel may lack a kind, and a process whose children have no PID 1 yet has no namespace for them.
+    /// </summary>
     private static void AddTo(List<Namespace> list, SafeFileHandle process, string name)
     {
         Namespace opened;

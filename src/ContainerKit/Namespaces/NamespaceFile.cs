@@ -32,15 +32,19 @@ internal static class NamespaceFile
     /// <summary>Whether an open file is a namespace's.</summary>
     public static bool Is(SafeFileHandle file) => IdOf(file).Device == Device;
 
-    /// <summary>Opens a path that must be a namespace's. Nothing else is opened: to open a device or a FIFO does something.</summary>
+    /// <summary>
+    /// Opens a path that must be a namespace's. Nothing else is opened: to open a device or a FIFO does something.
+    /// </summary>
     public static SafeFileHandle Open(string path)
     {
         using var place = Syscall.Open(path, OpenFlags.O_PATH);
         return Is(place)
             ? Syscall.Open($"/proc/self/fd/{place.DangerousGetHandle()}", OpenFlags.O_RDONLY)
             : throw new ArgumentException(
-                $"'{path}' is no namespace: neither a file of /proc/PID/ns, nor one that a namespace is pinned to.", nameof(path));
+                $"'{path}' is no namespace: neither a file of /proc/PID/ns, nor one that a namespace is pinned to.",
+                nameof(path));
     }
 
-    private static ulong DeviceOf(in FileStatus status) => ((ulong)status.FileSystemMajor << 32) | status.FileSystemMinor;
+    private static ulong DeviceOf(in FileStatus status) =>
+        ((ulong)status.FileSystemMajor << 32) | status.FileSystemMinor;
 }

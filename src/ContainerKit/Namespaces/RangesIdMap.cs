@@ -4,7 +4,9 @@ using Microsoft.Win32.SafeHandles;
 
 namespace ContainerKit;
 
-/// <summary>Ranges of ids, which the launcher writes where it may; elsewhere a start joins a namespace that has them.</summary>
+/// <summary>
+/// Ranges of ids, which the launcher writes where it may; elsewhere a start joins a namespace that has them.
+/// </summary>
 internal sealed record RangesIdMap(IdRanges Users, IdRanges Groups) : IdMap
 {
     private static readonly SafeFileHandle NotMadeYet = new();
@@ -70,7 +72,8 @@ internal sealed record RangesIdMap(IdRanges Users, IdRanges Groups) : IdMap
         }
         else
         {
-            new JoinedIdMap(this, NotMadeYet).AddTo(plan, user, group); // to be explained: the host makes it before a start
+            // to be explained: the host makes it before a start
+            new JoinedIdMap(this, NotMadeYet).AddTo(plan, user, group);
         }
     }
 
@@ -104,7 +107,8 @@ internal sealed record RangesIdMap(IdRanges Users, IdRanges Groups) : IdMap
             {
                 throw new LaunchException(
                     $"write(\"{file}\")", $"{this}", "write", Errno.EPERM,
-                    $"This process lives in a user namespace without the {ranges.Kind} {range}: map only what its /proc/self/{file} has.");
+                    $"This process lives in a user namespace without the {ranges.Kind} {range}: map only what its "
+                        + $"/proc/self/{file} has.");
             }
         }
     }

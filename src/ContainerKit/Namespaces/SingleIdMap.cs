@@ -4,20 +4,24 @@ using ContainerKit.Linux;
 
 namespace ContainerKit;
 
-/// <summary>One user and one group; without ids of the host given, they are made from the supervisor's process id.</summary>
+/// <summary>
+/// One user and one group; without ids of the host given, they are made from the supervisor's process id.
+/// </summary>
 internal sealed record SingleIdMap(uint? HostUser, uint? HostGroup) : IdMap
 {
     internal override bool HasOtherIds => false;
 
     /// <inheritdoc/>
-    public override string ToString() => HostUser is null ? "IdMap.SingleId" : $"IdMap.SingleIdAs({HostUser}, {HostGroup})";
+    public override string ToString() =>
+        HostUser is null ? "IdMap.SingleId" : $"IdMap.SingleIdAs({HostUser}, {HostGroup})";
 
     internal override bool LimitsProcesses(uint user) => HostUser != 0;
 
     internal override void Validate(uint user, uint group, uint[] groups, bool limitsProcesses)
     {
         base.Validate(user, group, groups, limitsProcesses);
-        if (!IsPrivileged && (HostUser ?? Syscall.EffectiveUser, HostGroup ?? Syscall.EffectiveGroup) != (Syscall.EffectiveUser, Syscall.EffectiveGroup))
+        if (!IsPrivileged && (HostUser ?? Syscall.EffectiveUser, HostGroup ?? Syscall.EffectiveGroup) != (
+            Syscall.EffectiveUser, Syscall.EffectiveGroup))
         {
             throw new ArgumentException(
                 $"Only root with CAP_SETUID and CAP_SETGID can map ids of others, as {this} does; use IdMap.SingleId.");
@@ -76,7 +80,9 @@ internal sealed record SingleIdMap(uint? HostUser, uint? HostGroup) : IdMap
         plan.SetIds(user, group);
     }
 
-    /// <summary>Maps an id that is unique while the supervisor lives: its process id, over the zeros of the first.</summary>
+    /// <summary>
+    /// Maps an id that is unique while the supervisor lives: its process id, over the zeros of the first.
+    /// </summary>
     private static void WriteOwnId(LaunchPlan plan, string file, uint inside)
     {
         var line = Line(inside, FirstOwnId, 1);

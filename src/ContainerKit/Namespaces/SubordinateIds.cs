@@ -9,7 +9,9 @@ internal static class SubordinateIds
     /// <summary>The files.</summary>
     public const string Users = "/etc/subuid", Groups = "/etc/subgid";
 
-    /// <summary>Whom they are looked up for: the name of this process's user, or its number where it has none.</summary>
+    /// <summary>
+    /// Whom they are looked up for: the name of this process's user, or its number where it has none.
+    /// </summary>
     public static string Owner => Environment.UserName is { Length: > 0 } name ? name : Number;
 
     /// <summary>The file for a kind of ids.</summary>

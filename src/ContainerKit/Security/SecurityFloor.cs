@@ -4,7 +4,9 @@ using ContainerKit.Linux;
 
 namespace ContainerKit;
 
-/// <summary>What no container's program has: capabilities, a way to new ones, the host's keys, room for endless processes.</summary>
+/// <summary>
+/// What no container's program has: capabilities, a way to new ones, the host's keys, room for endless processes.
+/// </summary>
 internal static class SecurityFloor
 {
     private static int _lastCapability; // once known; there are more than one
@@ -16,18 +18,21 @@ internal static class SecurityFloor
     /// <summary>Adds the steps that limit what a program can use up of the host.</summary>
     public static void Limit(LaunchStage confined, int? maxProcesses)
     {
-        // The kernel pipes a core to a program of the host whatever the limit is, except for this one; core(5). A program
-        // can lower it, and so give up the protection.
+        // The kernel pipes a core to a program of the host whatever the limit is, except for this one; core(5). A
+        // program can lower it, and so give up the protection.
         confined.SetLimit(Resource.RLIMIT_CORE, 1, 1);
         if (maxProcesses is { } most)
         {
             // Counted by the kernel within the user namespace since 5.14.
-            var limit = Math.Min((ulong)most, Syscall.GetLimit(Resource.RLIMIT_NPROC).Hard); // which only CAP_SYS_RESOURCE raises
+            // which only CAP_SYS_RESOURCE raises
+            var limit = Math.Min((ulong)most, Syscall.GetLimit(Resource.RLIMIT_NPROC).Hard);
             confined.SetLimit(Resource.RLIMIT_NPROC, limit, limit);
         }
     }
 
-    /// <summary>Adds the steps that close the way to capabilities through exec; they need the privilege of the container's root.</summary>
+    /// <summary>
+    /// Adds the steps that close the way to capabilities through exec; they need the privilege of the container's root.
+    /// </summary>
     public static void DropBoundingSet(LaunchStage confined)
     {
         for (var capability = 0; capability <= LastCapability; capability++)
@@ -39,7 +44,8 @@ internal static class SecurityFloor
     /// <summary>Adds the steps that leave no privilege and no key of the host.</summary>
     public static void DropPrivileges(LaunchStage confined)
     {
-        confined.Prctl(PrctlOption.PR_SET_DUMPABLE, 0); // after the last change of ids; with fewer privileges it stays so
+        // after the last change of ids; with fewer privileges it stays so
+        confined.Prctl(PrctlOption.PR_SET_DUMPABLE, 0);
         confined.NewSessionKeyring();
         confined.Prctl(PrctlOption.PR_CAP_AMBIENT, (long)AmbientCommand.PR_CAP_AMBIENT_CLEAR_ALL);
         confined.ClearCapabilities();

@@ -8,7 +8,8 @@ public class HostEndTests
     [InlineData("--no-init")]
     public async Task The_end_of_the_host_ends_the_container(string init)
     {
-        await using var host = HostProcess.Start("run", init, "--count", "3", "sh", "-c", "setsid sleep 1000 & echo up; sleep 1000; true");
+        await using var host =
+            HostProcess.Start("run", init, "--count", "3", "sh", "-c", "setsid sleep 1000 & echo up; sleep 1000; true");
         var below = await RunningBelow(host, containers: 3);
         Assert.True(below.Count >= 9, string.Join('\n', below));
 
@@ -21,7 +22,8 @@ public class HostEndTests
     public async Task The_end_of_the_thread_that_started_a_container_leaves_it_alone()
     {
         LiveContainer? container = null;
-        var thread = new Thread(() => container = LiveContainer.StartAsync("echo up; read line; sleep 1000").GetAwaiter().GetResult());
+        var thread = new Thread(() =>
+            container = LiveContainer.StartAsync("echo up; read line; sleep 1000").GetAwaiter().GetResult());
         thread.Start();
         thread.Join();
         await using var started = container!;
@@ -34,7 +36,8 @@ public class HostEndTests
     [Fact]
     public async Task An_interrupt_of_the_hosts_process_group_leaves_the_container_alone()
     {
-        await using var host = HostProcess.StartThrough(["setsid"], "run", "--survive-interrupt", "sh", "-c", "echo up; sleep 1000");
+        await using var host =
+            HostProcess.StartThrough(["setsid"], "run", "--survive-interrupt", "sh", "-c", "echo up; sleep 1000");
         var below = await RunningBelow(host, containers: 1);
 
         Native.Kill(-host.Process.Id, Signal.SIGINT);
@@ -48,7 +51,8 @@ public class HostEndTests
     [Fact]
     public async Task An_interrupt_that_ends_the_host_ends_the_container()
     {
-        await using var host = HostProcess.StartThrough(["setsid"], "run", "sh", "-c", "trap '' INT; echo up; sleep 1000; true");
+        await using var host =
+            HostProcess.StartThrough(["setsid"], "run", "sh", "-c", "trap '' INT; echo up; sleep 1000; true");
         var below = await RunningBelow(host, containers: 1);
 
         Native.Kill(-host.Process.Id, Signal.SIGINT);

@@ -38,7 +38,8 @@ public class InitTests
     [InlineData("exe")]
     [InlineData("root")]
     public async Task The_program_cannot_look_into_init(string file) =>
-        Assert.Equal("refused", await Script.OutputAsync($"true 2>/dev/null </proc/1/{file} && echo open || echo refused"));
+        Assert.Equal(
+            "refused", await Script.OutputAsync($"true 2>/dev/null </proc/1/{file} && echo open || echo refused"));
 
     [Theory]
     [InlineData(Signal.SIGHUP)]
@@ -49,7 +50,8 @@ public class InitTests
     [InlineData(Signal.SIGWINCH)]
     public async Task Init_passes_a_signal_on_to_the_program(Signal signal)
     {
-        await using var container = await LiveContainer.StartAsync($"trap 'echo got; exit 9' {(int)signal}; echo up; while :; do sleep 0.01; done");
+        await using var container = await LiveContainer.StartAsync(
+            $"trap 'echo got; exit 9' {(int)signal}; echo up; while :; do sleep 0.01; done");
 
         container.Launched.Send(signal);
 
@@ -70,7 +72,8 @@ public class InitTests
     [Fact]
     public async Task A_program_that_is_PID_1_gets_signals_it_handles()
     {
-        await using var container = await LiveContainer.StartAsync("trap 'exit 9' TERM; echo up; while :; do sleep 0.01; done", init: false);
+        await using var container =
+            await LiveContainer.StartAsync("trap 'exit 9' TERM; echo up; while :; do sleep 0.01; done", init: false);
         Assert.Equal(container.PidOne.Id, container.Program.Id);
 
         container.Launched.Send(Signal.SIGTERM);
@@ -112,7 +115,8 @@ public class InitTests
     public async Task The_end_of_the_program_ends_its_daemons(bool init)
     {
         var leftovers = await Leftovers.Before();
-        var result = await Script.RunAsync(Script.Shell("setsid sleep 1000 & setsid sleep 1000 & exit 3") with { Init = init });
+        var result =
+            await Script.RunAsync(Script.Shell("setsid sleep 1000 & setsid sleep 1000 & exit 3") with { Init = init });
 
         Assert.Equal(3, result.ExitStatus.ExitCode);
         await leftovers.AssertNone();

@@ -26,7 +26,8 @@ public class LeakTests
         var leftovers = await Leftovers.Before();
         for (var i = 0; i < TimeFactor.Times(100, soak: 10_000); i++)
         {
-            await Assert.ThrowsAsync<LaunchException>(() => Script.RunAsync(new ContainerOptions { Command = ["/missing"] }));
+            await Assert.ThrowsAsync<LaunchException>(() =>
+                Script.RunAsync(new ContainerOptions { Command = ["/missing"] }));
         }
 
         await leftovers.AssertNone();
@@ -42,7 +43,8 @@ public class LeakTests
             () =>
             {
                 gate.SignalAndWait(TestContext.Current.CancellationToken);
-                return Script.RunAsync(new ContainerOptions { Command = ["sh", "-c", $"echo {number}; exit {number % 250}"] });
+                return Script.RunAsync(
+                    new ContainerOptions { Command = ["sh", "-c", $"echo {number}; exit {number % 250}"] });
             },
             CancellationToken.None, TaskCreationOptions.LongRunning, TaskScheduler.Default).Unwrap());
 
@@ -71,9 +73,11 @@ public class LeakTests
             {
                 await using var host = HostProcess.Start("loop", "2", spares);
                 Assert.Equal("up", await host.ReadLineAsync());
-                await Task.Delay(TimeSpan.FromMilliseconds(random.NextDouble() * 30), TestContext.Current.CancellationToken);
+                await Task.Delay(TimeSpan.FromMilliseconds(random.NextDouble() * 30),
+                    TestContext.Current.CancellationToken);
                 await host.KillAsync();
-                await Eventually.Holds(() => NobodyBelowBut(before), () => $"Seed {seed}, kill {i}:\n{string.Join('\n', ProcessTree.Below(Environment.ProcessId))}");
+                await Eventually.Holds(() => NobodyBelowBut(before),
+                    () => $"Seed {seed}, kill {i}:\n{string.Join('\n', ProcessTree.Below(Environment.ProcessId))}");
             }
         }
         finally
@@ -142,7 +146,8 @@ public class LeakTests
 
     private static int Pss(ProcessEntry process)
     {
-        var line = File.ReadLines($"/proc/{process.Id}/smaps_rollup").First(line => line.StartsWith("Pss:", StringComparison.Ordinal));
+        var line = File.ReadLines($"/proc/{process.Id}/smaps_rollup")
+            .First(line => line.StartsWith("Pss:", StringComparison.Ordinal));
         return int.Parse(line.AsSpan(4, line.Length - 6).Trim(), CultureInfo.InvariantCulture);
     }
 }

@@ -8,7 +8,9 @@ public class OddHostTests
 
     /// <summary>A new pid namespace, for root as for others; the first user of it is the same as outside.</summary>
     private static string[] AsPid1 { get; } =
-        Host.IsRoot ? ["unshare", "--fork", "--pid", "--mount-proc"] : ["unshare", "--user", "--map-current-user", "--fork", "--pid", "--mount-proc"];
+        Host.IsRoot
+            ? ["unshare", "--fork", "--pid", "--mount-proc"]
+            : ["unshare", "--user", "--map-current-user", "--fork", "--pid", "--mount-proc"];
 
     [Fact]
     public async Task A_host_that_ignores_SIGCHLD_gets_every_status()
@@ -57,7 +59,8 @@ public class OddHostTests
     [InlineData("<&- 2>&-")]
     public async Task A_host_whose_standard_descriptors_are_closed_runs_containers(string closed)
     {
-        await using var host = HostProcess.StartThrough(["sh", "-c", $"exec \"$0\" \"$@\" {closed}"], "run", "sh", "-c", "echo up; exit 3");
+        await using var host = HostProcess.StartThrough(
+            ["sh", "-c", $"exec \"$0\" \"$@\" {closed}"], "run", "sh", "-c", "echo up; exit 3");
         Assert.Equal((0, "up\nexited with code 3\n"), await host.EndAsync());
     }
 }

@@ -46,7 +46,8 @@ public class OutputTests
     public async Task No_byte_is_lost_to_a_stream_that_is_slower_than_the_program()
     {
         var destination = new GatedStream();
-        var run = Script.RunAsync(Script.Shell("echo up; head -c 60000 /dev/zero") with { StandardOutput = StandardStream.To(destination) });
+        var run = Script.RunAsync(
+            Script.Shell("echo up; head -c 60000 /dev/zero") with { StandardOutput = StandardStream.To(destination) });
         await Eventually.Ends(destination.FirstWrite);
         await Eventually.Holds(() => ProcessTree.Below(Environment.ProcessId).Count == 0, "The program should end.");
 
@@ -63,7 +64,8 @@ public class OutputTests
     {
         using var cancel = new CancellationTokenSource();
         var destination = new GatedStream();
-        var run = Container.RunAsync(Script.Shell("echo up") with { StandardOutput = StandardStream.To(destination) }, cancel.Token);
+        var run = Container.RunAsync(
+            Script.Shell("echo up") with { StandardOutput = StandardStream.To(destination) }, cancel.Token);
         await Eventually.Ends(destination.FirstWrite);
         await Eventually.Holds(() => ProcessTree.Below(Environment.ProcessId).Count == 0, "The program should end.");
 
@@ -76,7 +78,8 @@ public class OutputTests
     public async Task A_stream_that_fails_does_not_hang_the_program()
     {
         var leftovers = await Leftovers.Before();
-        await Assert.ThrowsAsync<IOException>(() => Script.RunAsync(Counts with { StandardOutput = StandardStream.To(new FullStream()) }));
+        await Assert.ThrowsAsync<IOException>(() =>
+            Script.RunAsync(Counts with { StandardOutput = StandardStream.To(new FullStream()) }));
         await leftovers.AssertNone();
     }
 
@@ -96,7 +99,8 @@ public class OutputTests
     [InlineData(0, true)]
     public async Task Output_is_truncated_only_beyond_its_limit(int limit, bool truncated)
     {
-        var result = await Script.RunAsync(Script.Shell("echo 1234") with { StandardOutput = StandardStream.Capture(new ByteSize(limit)) });
+        var result = await Script.RunAsync(
+            Script.Shell("echo 1234") with { StandardOutput = StandardStream.Capture(new ByteSize(limit)) });
         Assert.Equal(("1234\n"[..limit], truncated), (result.StandardOutput, result.OutputTruncated));
     }
 
@@ -121,7 +125,8 @@ public class OutputTests
         var run = Script.RunAsync(Script.Shell("echo up; exec sleep 1000"));
         var program = 0;
         await Eventually.Holds(
-            () => (program = ProcessTree.Below(Environment.ProcessId).FirstOrDefault(process => process.Name == "sleep").Id) != 0, "The program should run.");
+            () => (program = ProcessTree.Below(Environment.ProcessId)
+                .FirstOrDefault(process => process.Name == "sleep").Id) != 0, "The program should run.");
         using var held = File.OpenHandle($"/proc/{program}/fd/1", FileMode.Open, FileAccess.Write, FileShare.ReadWrite);
 
         Native.Kill(program, Signal.SIGKILL);
@@ -133,7 +138,8 @@ public class OutputTests
 
     private sealed class FullStream : MemoryStream
     {
-        public override ValueTask WriteAsync(ReadOnlyMemory<byte> buffer, CancellationToken cancellationToken = default) =>
+        public override ValueTask WriteAsync(
+            ReadOnlyMemory<byte> buffer, CancellationToken cancellationToken = default) =>
             ValueTask.FromException(new IOException("No space is left."));
     }
 
@@ -145,7 +151,8 @@ public class OutputTests
 
         public void Open() => _open.SetResult();
 
-        public override async ValueTask WriteAsync(ReadOnlyMemory<byte> buffer, CancellationToken cancellationToken = default)
+        public override async ValueTask WriteAsync(
+            ReadOnlyMemory<byte> buffer, CancellationToken cancellationToken = default)
         {
             _first.TrySetResult();
             await _open.Task;

@@ -17,7 +17,8 @@ public class ProgramTests
         try
         {
             // The fourth is the directory that ls(1) reads.
-            Assert.Equal("0\n1\n2\n3", await Script.OutputAsync(new ContainerOptions { Command = ["ls", "/proc/self/fd"], Init = init }));
+            Assert.Equal("0\n1\n2\n3",
+                await Script.OutputAsync(new ContainerOptions { Command = ["ls", "/proc/self/fd"], Init = init }));
         }
         finally
         {
@@ -28,7 +29,8 @@ public class ProgramTests
     [Fact]
     public async Task The_programs_descriptors_are_its_streams()
     {
-        Assert.Matches(@"\A/dev/null\npipe:\[\d+\]\npipe:\[\d+\]\z", await Script.OutputAsync("readlink /proc/$$/fd/0 /proc/$$/fd/1 /proc/$$/fd/2"));
+        Assert.Matches(@"\A/dev/null\npipe:\[\d+\]\npipe:\[\d+\]\z",
+            await Script.OutputAsync("readlink /proc/$$/fd/0 /proc/$$/fd/1 /proc/$$/fd/2"));
     }
 
     [Theory]
@@ -38,7 +40,8 @@ public class ProgramTests
     {
         var options = new ContainerOptions { Command = ["cat", "/proc/self/status"], Init = init };
         var signals = (await Script.OutputAsync(options)).Split('\n')
-            .Where(line => line.StartsWith("Sig", StringComparison.Ordinal) && !line.StartsWith("SigQ", StringComparison.Ordinal)).ToList();
+            .Where(line => line.StartsWith("Sig", StringComparison.Ordinal)
+                && !line.StartsWith("SigQ", StringComparison.Ordinal)).ToList();
         Assert.Equal(4, signals.Count);
         Assert.All(signals, line => Assert.EndsWith("\t0000000000000000", line, StringComparison.Ordinal));
     }
@@ -57,7 +60,8 @@ public class ProgramTests
     public async Task Long_arguments_arrive_unharmed(int count, int length)
     {
         var arguments = Texts(count, length);
-        var options = new ContainerOptions { Command = ["sh", "-c", "printf '%s\\n' \"$@\" | sha256sum", "sh", .. arguments] };
+        var options = new ContainerOptions
+        { Command = ["sh", "-c", "printf '%s\\n' \"$@\" | sha256sum", "sh", .. arguments] };
         Assert.Equal($"{Hash(arguments)}  -", await Script.OutputAsync(options));
     }
 
@@ -70,7 +74,8 @@ public class ProgramTests
         var options = new ContainerOptions
         {
             Command = ["sh", "-c", "env | grep ^V | sort | cut -d= -f2 | sha256sum"],
-            Environment = values.Index().ToDictionary(pair => string.Create(CultureInfo.InvariantCulture, $"V{pair.Index:D6}"), pair => pair.Item),
+            Environment = values.Index().ToDictionary(
+                pair => string.Create(CultureInfo.InvariantCulture, $"V{pair.Index:D6}"), pair => pair.Item),
         };
         Assert.Equal($"{Hash(values)}  -", await Script.OutputAsync(options));
     }
@@ -80,7 +85,8 @@ public class ProgramTests
     {
         for (var i = 0; i < TimeFactor.Times(20, 1000); i++)
         {
-            await using var container = await LiveContainer.StartAsync(new ContainerOptions { Command = ["sleep", "1000"] });
+            await using var container =
+                await LiveContainer.StartAsync(new ContainerOptions { Command = ["sleep", "1000"] });
             Assert.Equal("sleep", container.Program.Name); // before execve(2), it bears the launcher's
         }
     }
@@ -88,7 +94,8 @@ public class ProgramTests
     [Fact]
     public async Task A_start_that_fails_says_so_instead()
     {
-        var failure = await Assert.ThrowsAsync<LaunchException>(() => LiveContainer.StartAsync(new ContainerOptions { Command = ["/missing"] }));
+        var failure = await Assert.ThrowsAsync<LaunchException>(() =>
+            LiveContainer.StartAsync(new ContainerOptions { Command = ["/missing"] }));
         Assert.Equal("execve", failure.Call);
     }
 
@@ -104,8 +111,10 @@ public class ProgramTests
 
     /// <summary>Texts of a length, no two the same.</summary>
     private static string[] Texts(int count, int length) =>
-        [.. Enumerable.Range(0, count).Select(i => i.ToString(CultureInfo.InvariantCulture).PadLeft(length, (char)('a' + (i % 26))))];
+        [.. Enumerable.Range(0, count)
+            .Select(i => i.ToString(CultureInfo.InvariantCulture).PadLeft(length, (char)('a' + (i % 26))))];
 
     private static string Hash(string[] lines) =>
-        Convert.ToHexStringLower(SHA256.HashData(Encoding.ASCII.GetBytes(string.Concat(lines.Select(line => line + "\n")))));
+        Convert.ToHexStringLower(
+            SHA256.HashData(Encoding.ASCII.GetBytes(string.Concat(lines.Select(line => line + "\n")))));
 }

@@ -91,11 +91,14 @@ public class StatusTests
     [Fact]
     public async Task The_program_is_known_by_the_hosts_process_id()
     {
-        await using var container = await LiveContainer.StartAsync(new ContainerOptions { Command = ["sleep", "1000"] });
-        Assert.Equal(["sleep", container.PidOne.Id.ToString()], [container.Program.Name, container.Program.Parent.ToString()]);
+        await using var container =
+            await LiveContainer.StartAsync(new ContainerOptions { Command = ["sleep", "1000"] });
+        Assert.Equal(["sleep", container.PidOne.Id.ToString()],
+            [container.Program.Name, container.Program.Parent.ToString()]);
     }
 
-    private static bool IsArm => System.Runtime.InteropServices.RuntimeInformation.ProcessArchitecture is System.Runtime.InteropServices.Architecture.Arm64;
+    private static bool IsArm =>
+        System.Runtime.InteropServices.RuntimeInformation.ProcessArchitecture is System.Runtime.InteropServices.Architecture.Arm64;
 
     private static int PtraceNumber => IsArm ? 117 : 101;
 

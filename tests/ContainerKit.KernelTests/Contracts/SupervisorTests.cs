@@ -3,7 +3,9 @@ namespace ContainerKit.KernelTests.Contracts;
 /// <summary>The launcher that stays outside of a container.</summary>
 public class SupervisorTests
 {
-    /// <summary>Every signal but SIGKILL and SIGSTOP, which cannot be blocked, and the two that glibc keeps for itself.</summary>
+    /// <summary>
+    /// Every signal but SIGKILL and SIGSTOP, which cannot be blocked, and the two that glibc keeps for itself.
+    /// </summary>
     private const ulong AllSignals = 0xffff_ffff_fffb_feff, OfTheCLibrary = 0x1_8000_0000;
 
     [Theory]
@@ -79,7 +81,9 @@ public class SupervisorTests
     [PythonFact]
     public async Task A_program_that_would_outlive_its_supervisor_is_killed_before_the_end_is_told()
     {
-        const string script = "import ctypes, time; ctypes.CDLL(None).prctl(1, 0); print('up', flush=True); time.sleep(1000)"; // PR_SET_PDEATHSIG
+        // PR_SET_PDEATHSIG
+        const string script =
+            "import ctypes, time; ctypes.CDLL(None).prctl(1, 0); print('up', flush=True); time.sleep(1000)";
         await using var container = await LiveContainer.StartAsync(Script.Python(script) with { Init = false });
         Assert.Equal("up", await container.ReadLineAsync());
         var program = container.Program;

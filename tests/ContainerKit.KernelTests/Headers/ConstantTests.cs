@@ -12,12 +12,16 @@ public partial class ConstantTests
     private static readonly string[] Headers =
     [
         "<errno.h>", "<fcntl.h>", "<linux/capability.h>", "<linux/close_range.h>", "<linux/fs.h>", "<linux/keyctl.h>",
-        "<linux/landlock.h>", "<linux/memfd.h>", "<linux/mount.h>", "<linux/nsfs.h>", "<linux/openat2.h>", "<linux/prctl.h>", "<linux/sched.h>",
-        "<linux/seccomp.h>", "<linux/securebits.h>", "<poll.h>", "<signal.h>", "<spawn.h>", "<sys/epoll.h>", "<sys/ioctl.h>",
+        "<linux/landlock.h>", "<linux/memfd.h>", "<linux/mount.h>", "<linux/nsfs.h>", "<linux/openat2.h>",
+        "<linux/prctl.h>", "<linux/sched.h>",
+        "<linux/seccomp.h>", "<linux/securebits.h>", "<poll.h>", "<signal.h>", "<spawn.h>", "<sys/epoll.h>",
+        "<sys/ioctl.h>",
         "<sys/mman.h>", "<sys/resource.h>", "<sys/socket.h>", "<sys/stat.h>", "<sys/syscall.h>", "<sys/wait.h>",
     ];
 
-    /// <summary>Names of the C library that the kernel's headers lack, in one that cannot be included beside them.</summary>
+    /// <summary>
+    /// Names of the C library that the kernel's headers lack, in one that cannot be included beside them.
+    /// </summary>
     private static readonly string[] OfMountHeader = [nameof(UnmountFlags.MNT_DETACH)];
 
     /// <summary>What the headers of Debian 12, of Linux 6.1, do not have yet, and where it comes from.</summary>
@@ -92,10 +96,12 @@ public partial class ConstantTests
     public void Every_constant_of_the_launcher_has_the_headers_value(Architecture architecture, string macro)
     {
         var source = Sources.Text("Launch/launcher.c");
-        var sections = Conditional().Matches(source).ToDictionary(match => match.Groups["macro"].Value, match => match.Groups["section"].Value);
+        var sections = Conditional().Matches(source)
+            .ToDictionary(match => match.Groups["macro"].Value, match => match.Groups["section"].Value);
         var common = Conditional().Replace(source, "");
         var check = new HeaderCheck(Headers);
-        foreach (var (name, value) in Sources.Enumerators(common + sections[macro]).Where(constant => !IsOwn(constant.Name)))
+        foreach (var (name, value) in Sources.Enumerators(common + sections[macro])
+            .Where(constant => !IsOwn(constant.Name)))
         {
             check.Equal(NamesInLauncher.GetValueOrDefault(name, name), value);
         }
@@ -111,7 +117,8 @@ public partial class ConstantTests
     public void A_constant_in_a_method_is_found_whatever_its_type_and_company()
     {
         Assert.Equal(
-            [("EPOLLIN", "1"), ("EPOLLET", "1U << 31"), ("SIGCHLD", "SIGCHLD"), ("_LINUX_CAPABILITY_VERSION_3", "0x20080522"), ("P_PIDFD", "3")],
+            [("EPOLLIN", "1"), ("EPOLLET", "1U << 31"), ("SIGCHLD", "SIGCHLD"),
+                ("_LINUX_CAPABILITY_VERSION_3", "0x20080522"), ("P_PIDFD", "3")],
             Sources.Constants("""
                 const uint EPOLLIN = 1, EPOLLET = 1U << 31;
                 const ulong SIGCHLD = (ulong)Signal.SIGCHLD;
@@ -143,10 +150,12 @@ public partial class ConstantTests
     private static IEnumerable<(string Name, long Value)> EnumMembers() =>
         from type in typeof(Errno).Assembly.GetTypes()
         where type.IsEnum && type.DeclaringType is null
-        where type.Namespace is "ContainerKit.Linux" || type == typeof(Errno) || type == typeof(Signal) || type == typeof(Resource)
+        where type.Namespace is "ContainerKit.Linux" || type == typeof(Errno) || type == typeof(Signal)
+            || type == typeof(Resource)
         from field in type.GetFields(BindingFlags.Static | BindingFlags.Public)
         where field.Name != "None"
-        select (field.Name, Convert.ToInt64(field.GetRawConstantValue(), System.Globalization.CultureInfo.InvariantCulture));
+        select (field.Name,
+            Convert.ToInt64(field.GetRawConstantValue(), System.Globalization.CultureInfo.InvariantCulture));
 
     [GeneratedRegex(@"(?ms)^#(?:el)?if defined\((?<macro>\w+)\)$(?<section>.*?)(?=^#el)")]
     private static partial Regex Conditional();

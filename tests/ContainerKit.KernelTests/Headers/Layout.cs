@@ -13,7 +13,8 @@ internal sealed record Layout(int Size, IReadOnlyDictionary<string, int> Offsets
             .ToDictionary(Name, field => Run(structure, code => EmitOffset(code, field))));
 
     /// <summary>A record's property goes by the property's name.</summary>
-    private static string Name(FieldInfo field) => field.Name.Split('<', '>') is ["", var property, _] ? property : field.Name;
+    private static string Name(FieldInfo field) =>
+        field.Name.Split('<', '>') is ["", var property, _] ? property : field.Name;
 
     private static void EmitOffset(ILGenerator code, FieldInfo field)
     {

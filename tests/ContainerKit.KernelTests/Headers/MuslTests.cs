@@ -24,7 +24,8 @@ public class MuslTests
     /// <summary>What the generated code imports, in the end, by the name it has in libc.</summary>
     private static IEnumerable<string> EntryPoints() =>
         from type in typeof(Container).Assembly.GetTypes()
-        from method in type.GetMethods(BindingFlags.Static | BindingFlags.Instance | BindingFlags.Public | BindingFlags.NonPublic)
+        from method in type.GetMethods(
+            BindingFlags.Static | BindingFlags.Instance | BindingFlags.Public | BindingFlags.NonPublic)
         let import = method.GetCustomAttribute<DllImportAttribute>()
         where import is not null
         select import.EntryPoint;

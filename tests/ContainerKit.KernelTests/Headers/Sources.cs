@@ -11,7 +11,8 @@ internal static partial class Sources
 
     /// <summary>The C# files, by their path below src/ContainerKit.</summary>
     public static Dictionary<string, string> CSharp { get; } = Tests.GetManifestResourceNames()
-        .Where(name => name.StartsWith(Prefix, StringComparison.Ordinal) && name.EndsWith(".cs", StringComparison.Ordinal))
+        .Where(name =>
+            name.StartsWith(Prefix, StringComparison.Ordinal) && name.EndsWith(".cs", StringComparison.Ordinal))
         .ToDictionary(name => name[Prefix.Length..], name => Text(name[Prefix.Length..]));
 
     /// <summary>A file by its path below src/ContainerKit.</summary>

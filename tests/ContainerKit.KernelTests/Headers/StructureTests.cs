@@ -4,14 +4,17 @@ using ContainerKit.Linux;
 
 namespace ContainerKit.KernelTests;
 
-/// <summary>The structures that C# shares with the kernel and with launcher.c, against their declarations in C.</summary>
+/// <summary>
+/// The structures that C# shares with the kernel and with launcher.c, against their declarations in C.
+/// </summary>
 [Trait(Tools.Needs, Tools.Self)]
 public class StructureTests
 {
     private static readonly string[] Headers =
     [
         "<dirent.h>", "<fcntl.h>", "<linux/capability.h>", "<linux/mount.h>", "<linux/openat2.h>", "<linux/sched.h>",
-        "<net/if.h>", "<poll.h>", "<signal.h>", "<spawn.h>", "<sys/epoll.h>", "<sys/ioctl.h>", "<sys/resource.h>", "<sys/socket.h>",
+        "<net/if.h>", "<poll.h>", "<signal.h>", "<spawn.h>", "<sys/epoll.h>", "<sys/ioctl.h>", "<sys/resource.h>",
+        "<sys/socket.h>",
         "<sys/stat.h>", "<sys/uio.h>",
     ];
 
@@ -27,20 +30,23 @@ public class StructureTests
         [typeof(DirectoryEntry)] = ("struct dirent64", [("Length", "d_reclen"), ("Name", "d_name")]),
         [typeof(OpenHow)] = ("struct open_how", [("Flags", "flags"), ("Mode", "mode"), ("Resolve", "resolve")]),
         [typeof(FileLock)] = ("struct flock",
-            [("Type", "l_type"), ("Whence", "l_whence"), ("Start", "l_start"), ("Length", "l_len"), ("ProcessId", "l_pid")]),
+            [("Type", "l_type"), ("Whence", "l_whence"), ("Start", "l_start"), ("Length", "l_len"),
+                ("ProcessId", "l_pid")]),
         [typeof(IoVector)] = ("struct iovec", [("Start", "iov_base"), ("Length", "iov_len")]),
         [typeof(MessageHeader)] = ("struct msghdr",
         [
             ("Name", "msg_name"), ("NameLength", "msg_namelen"), ("Vectors", "msg_iov"), ("VectorCount", "msg_iovlen"),
             ("Control", "msg_control"), ("ControlLength", "msg_controllen"), ("Flags", "msg_flags"),
         ]),
-        [typeof(ControlHeader)] = ("struct cmsghdr", [("Length", "cmsg_len"), ("Level", "cmsg_level"), ("Type", "cmsg_type")]),
+        [typeof(ControlHeader)] =
+            ("struct cmsghdr", [("Length", "cmsg_len"), ("Level", "cmsg_level"), ("Type", "cmsg_type")]),
         [typeof(Credentials)] = ("struct ucred", [("ProcessId", "pid"), ("UserId", "uid"), ("GroupId", "gid")]),
         [typeof(WindowSize)] = ("struct winsize",
             [("Rows", "ws_row"), ("Columns", "ws_col"), ("Width", "ws_xpixel"), ("Height", "ws_ypixel")]),
         [typeof(LaunchStage.Limit)] = ("struct rlimit64", [("Soft", "rlim_cur"), ("Hard", "rlim_max")]),
         [typeof(LaunchStage.MountAttributesChange)] = ("struct mount_attr",
-            [("Set", "attr_set"), ("Clear", "attr_clr"), ("Propagation", "propagation"), ("UserNamespace", "userns_fd")]),
+            [("Set", "attr_set"), ("Clear", "attr_clr"), ("Propagation", "propagation"),
+                ("UserNamespace", "userns_fd")]),
         [typeof(LaunchStage.CloneArguments)] = ("struct clone_args",
         [
             ("Flags", "flags"), ("Pidfd", "pidfd"), ("ChildTid", "child_tid"), ("ParentTid", "parent_tid"),
@@ -63,7 +69,8 @@ public class StructureTests
     /// <summary>Structures that never leave C#.</summary>
     private static readonly Type[] OwnOnly =
     [
-        typeof(EventLoop.Watch), typeof(SpawnedLauncher), typeof(SyscallNumber), typeof(Argument), typeof(Descriptor), typeof(WaitStatus), typeof(Step),
+        typeof(EventLoop.Watch), typeof(SpawnedLauncher), typeof(SyscallNumber), typeof(Argument), typeof(Descriptor),
+        typeof(WaitStatus), typeof(Step),
         typeof(StepArguments), typeof(EncodedArguments),
     ];
 
@@ -123,7 +130,8 @@ public class StructureTests
         check.Verify(architecture);
     }
 
-    private static void AddTo(HeaderCheck check, Dictionary<Type, (string Name, (string CSharp, string C)[] Fields)> structures)
+    private static void AddTo(
+        HeaderCheck check, Dictionary<Type, (string Name, (string CSharp, string C)[] Fields)> structures)
     {
         foreach (var (type, (name, fields)) in structures)
         {
@@ -170,7 +178,8 @@ public class StructureTests
         check.Equal("CMSG_LEN(0)", Layout.Of(typeof(ControlHeader)).Size);
 
         // What posix_spawn(3) and waitid(2) write to has room for it.
-        check.Claim("sizeof(posix_spawn_file_actions_t) <= 512 && sizeof(posix_spawnattr_t) <= 512", "the buffers of posix_spawn");
+        check.Claim("sizeof(posix_spawn_file_actions_t) <= 512 && sizeof(posix_spawnattr_t) <= 512",
+            "the buffers of posix_spawn");
         check.Claim("sizeof(sigset_t) <= 16 * sizeof(long) && sizeof(siginfo_t) <= 128", "the buffers of signals");
         check.Equal("sizeof(struct pollfd)", 8);
         check.Equal("offsetof(struct pollfd, events)", 4);
@@ -187,8 +196,10 @@ public class StructureTests
         long OfArchitecture(string property)
         {
             var match = System.Text.RegularExpressions.Regex.Match(
-                Sources.Text("Linux/Syscall.Epoll.cs"), $@"{property} => .* is Architecture\.X64 \? (?<X64>\d+) : (?<Arm64>\d+);");
-            return long.Parse(match.Groups[architecture.ToString()].Value, System.Globalization.CultureInfo.InvariantCulture);
+                Sources.Text("Linux/Syscall.Epoll.cs"),
+                $@"{property} => .* is Architecture\.X64 \? (?<X64>\d+) : (?<Arm64>\d+);");
+            return long.Parse(match.Groups[architecture.ToString()].Value,
+                System.Globalization.CultureInfo.InvariantCulture);
         }
     }
 

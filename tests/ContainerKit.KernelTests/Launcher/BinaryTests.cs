@@ -17,7 +17,8 @@ public class BinaryTests
 
         Assert.True(
             File.ReadAllBytes(directory[name]).AsSpan().SequenceEqual(Launcher.Program(architecture)),
-            $"{name} is not what launcher.c compiles to; run src/ContainerKit/Launch/build-launcher with Debian 12's compilers.");
+            $"{name} is not what launcher.c compiles to; run src/ContainerKit/Launch/build-launcher with Debian 12's "
+                + "compilers.");
     }
 
     [Theory]
@@ -32,5 +33,6 @@ public class BinaryTests
 
     [Fact]
     public void Another_architecture_is_refused_by_its_name() =>
-        Assert.Contains("RiscV64", Assert.Throws<PlatformNotSupportedException>(() => Launcher.Program(Architecture.RiscV64)).Message);
+        Assert.Contains("RiscV64",
+            Assert.Throws<PlatformNotSupportedException>(() => Launcher.Program(Architecture.RiscV64)).Message);
 }

@@ -36,15 +36,16 @@ internal sealed class HandMadePlan(PlanData data) : IDisposable
 
     /// <summary>Adds a call that no feature makes.</summary>
     public void Add(
-        string name, ushort x64, ushort arm64, Argument a = default, Argument b = default, Argument c = default, Argument d = default) =>
+        string name, ushort x64, ushort arm64, Argument a = default, Argument b = default, Argument c = default,
+        Argument d = default) =>
         _steps.Add(new() { Call = new(name, new(x64, arm64)), Arguments = new(a, b, c, d, default, default) });
 
     /// <summary>Changes the last step.</summary>
     public void Change(ActionOnStep change) => change(ref CollectionsMarshal.AsSpan(_steps)[^1]);
 
     /// <summary>
-    /// fork(2), by the clone(2) that qemu knows, unlike clone3(2): adds the child's steps, which must not come to an end,
-    /// and goes on with the parent's.
+    /// fork(2), by the clone(2) that qemu knows, unlike clone3(2): adds the child's steps, which must not come to an
+    /// end, and goes on with the parent's.
     /// </summary>
     public Descriptor Fork(Action child)
     {

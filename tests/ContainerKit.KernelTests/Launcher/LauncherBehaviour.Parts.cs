@@ -28,7 +28,8 @@ public abstract partial class LauncherBehaviour
 
         Assert.Null(await run.ReadSetup());
         Assert.Equal(6, run.Reap().ExitCode);
-        Assert.Equal(("content", "text"), (File.ReadAllText(Directory["made/file"]), File.ReadAllText(Directory["attached"])));
+        Assert.Equal(
+            ("content", "text"), (File.ReadAllText(Directory["made/file"]), File.ReadAllText(Directory["attached"])));
     }
 
     [Fact]

@@ -53,7 +53,9 @@ public abstract partial class LauncherBehaviour : IDisposable
     {
         var (_, failure) = await Run(plan => plan.Add(stage =>
         {
-            var file = stage.Open(Descriptor.WorkingDirectory, Directory["file"], OpenFlags.O_CREAT | OpenFlags.O_RDWR, 0x180); // 0600
+            // 0600
+            var file =
+                stage.Open(Descriptor.WorkingDirectory, Directory["file"], OpenFlags.O_CREAT | OpenFlags.O_RDWR, 0x180);
             stage.Duplicate(Descriptor.Number(4), 60);
             stage.KeepResultAt(PlanData.MovedSetup);
             stage.Duplicate(file, 4);
@@ -93,7 +95,9 @@ public abstract partial class LauncherBehaviour : IDisposable
     {
         var (_, failure) = await Run(plan =>
         {
-            plan.Add(stage => stage.MakeDirectory(Descriptor.WorkingDirectory, Directory["missing/directory"], 0x1ED, mayExist: true));
+            plan.Add(stage =>
+                stage.MakeDirectory(Descriptor.WorkingDirectory, Directory["missing/directory"], 0x1ED,
+                    mayExist: true));
             plan.Exit(0);
         });
 
@@ -105,7 +109,8 @@ public abstract partial class LauncherBehaviour : IDisposable
     {
         var (status, failure) = await Run(plan =>
         {
-            var missing = plan.Add(stage => stage.Open(Descriptor.WorkingDirectory, Directory["missing"], OpenFlags.O_RDONLY));
+            var missing =
+                plan.Add(stage => stage.Open(Descriptor.WorkingDirectory, Directory["missing"], OpenFlags.O_RDONLY));
             plan.Change((ref step) => step.Tolerate(Errno.ENOENT));
             plan.Add(stage =>
             {
@@ -149,7 +154,8 @@ public abstract partial class LauncherBehaviour : IDisposable
 
         Assert.Null(await run.ReadSetup());
         run.Reap();
-        Assert.Equal($"id {run.Id.ToString("D10", CultureInfo.InvariantCulture)}!", File.ReadAllText(Directory["file"]));
+        Assert.Equal($"id {run.Id.ToString("D10", CultureInfo.InvariantCulture)}!",
+            File.ReadAllText(Directory["file"]));
     }
 
     [Fact]
@@ -199,7 +205,8 @@ public abstract partial class LauncherBehaviour : IDisposable
             stage.CloseFrom(3, CloseRangeFlags.CLOSE_RANGE_CLOEXEC);
             stage.Execute(
                 [Directory["missing"], "/bin/sh"],
-                ["sh", "-c", "read line; [ \"$line\" = go ] && [ \"$NAME $1\" = 'value two words' ] && exit 9", "sh", "two words"],
+                ["sh", "-c", "read line; [ \"$line\" = go ] && [ \"$NAME $1\" = 'value two words' ] && exit 9", "sh",
+                    "two words"],
                 ["NAME=value"]);
         }));
 
@@ -224,5 +231,6 @@ public abstract partial class LauncherBehaviour : IDisposable
         GC.SuppressFinalize(this);
     }
 
-    private protected Task<(WaitStatus Status, Failure? Failure)> Run(Action<HandMadePlan> add) => LauncherRun.ToEnd(Architecture, add);
+    private protected Task<(WaitStatus Status, Failure? Failure)> Run(Action<HandMadePlan> add) =>
+        LauncherRun.ToEnd(Architecture, add);
 }

@@ -8,7 +8,9 @@ using Microsoft.Win32.SafeHandles;
 
 namespace ContainerKit.KernelTests;
 
-/// <summary>The launcher of an architecture at work on a plan, with both its channels; by qemu where it is not this machine's.</summary>
+/// <summary>
+/// The launcher of an architecture at work on a plan, with both its channels; by qemu where it is not this machine's.
+/// </summary>
 internal sealed partial class LauncherRun : IDisposable
 {
     private readonly AnonymousPipeServerStream _input = new(PipeDirection.Out);
@@ -44,7 +46,8 @@ internal sealed partial class LauncherRun : IDisposable
     public int Id { get; }
 
     /// <summary>Runs a plan to its end.</summary>
-    public static async Task<(WaitStatus Status, Failure? Failure)> ToEnd(Architecture architecture, Action<HandMadePlan> add)
+    public static async Task<(
+        WaitStatus Status, Failure? Failure)> ToEnd(Architecture architecture, Action<HandMadePlan> add)
     {
         using var run = new LauncherRun(architecture, (plan, _) => add(plan));
         var failure = await run.ReadSetup();
@@ -56,7 +59,8 @@ internal sealed partial class LauncherRun : IDisposable
     {
         var bytes = new byte[Unsafe.SizeOf<Failure>()];
         int? length = null;
-        await Eventually.Holds(() => (length = Syscall.Receive(_setup, bytes, out _, out _)) is not null, "The launcher should say something.");
+        await Eventually.Holds(() => (length = Syscall.Receive(_setup, bytes, out _, out _)) is not null,
+            "The launcher should say something.");
         return length == 0 ? null : MemoryMarshal.Read<Failure>(bytes.AsSpan(0, length!.Value));
     }
 
@@ -76,7 +80,8 @@ internal sealed partial class LauncherRun : IDisposable
     {
         (int? length, var sender) = (null, 0);
         var bytes = new byte[Unsafe.SizeOf<Message>()];
-        await Eventually.Holds(() => (length = Syscall.Receive(_near, bytes, out sender, out _)) is not null, "The launcher should say something.");
+        await Eventually.Holds(() => (length = Syscall.Receive(_near, bytes, out sender, out _)) is not null,
+            "The launcher should say something.");
         return length == 0 ? null : (MemoryMarshal.Read<Message>(bytes), sender);
     }
 
@@ -113,7 +118,9 @@ internal sealed partial class LauncherRun : IDisposable
         var program = _directory["launcher"];
         File.WriteAllBytes(program, Launcher.Program(architecture));
         File.SetUnixFileMode(program, UnixFileMode.UserRead | UnixFileMode.UserExecute);
-        string[] emulator = architecture == RuntimeInformation.ProcessArchitecture ? [] : [Tools.Find("qemu-aarch64-static")!];
+        string[] emulator = architecture == RuntimeInformation.ProcessArchitecture
+            ? []
+            : [Tools.Find("qemu-aarch64-static")!];
         using var input = new SafeFileHandle(_input.ClientSafePipeHandle.DangerousGetHandle(), ownsHandle: false);
         using var nothing = Syscall.Open("/dev/null", OpenFlags.O_RDWR);
         string[] command = [.. emulator, program];

@@ -11,7 +11,9 @@ internal static class Host
     private static readonly bool MustRun = Environment.GetEnvironmentVariable("CONTAINERKIT_MUST_RUN") == "1";
     private static readonly Lazy<bool> UserNamespaces = new(() => Succeeds("unshare", "--user", "true"));
 
-    /// <summary>Whether this is root. Tests that only make sense as root are <see cref="RootFactAttribute"/>s instead.</summary>
+    /// <summary>
+    /// Whether this is root. Tests that only make sense as root are <see cref="RootFactAttribute"/>s instead.
+    /// </summary>
     public static bool IsRoot { get; } = Environment.IsPrivilegedProcess;
 
     /// <summary>Whether this user may make user namespaces.</summary>

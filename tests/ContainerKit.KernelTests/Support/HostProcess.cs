@@ -45,7 +45,10 @@ internal sealed class HostProcess : IAsyncDisposable
     /// <summary>Starts a host with a verb and its arguments.</summary>
     public static HostProcess Start(params string[] arguments) => StartThrough([], arguments);
 
-    /// <summary>Starts a host as the command that another command ends with, such as <c>setsid</c> or <c>unshare --pid --fork</c>.</summary>
+    /// <summary>
+    /// Starts a host as the command that another command ends with, such as <c>setsid</c> or <c>unshare --pid
+    /// --fork</c>.
+    /// </summary>
     public static HostProcess StartThrough(string[] through, params string[] arguments)
     {
         string[] command = [.. through, Executable, .. arguments];
@@ -54,7 +57,8 @@ internal sealed class HostProcess : IAsyncDisposable
             RedirectStandardInput = true,
             RedirectStandardOutput = true,
             RedirectStandardError = true,
-            Environment = { ["DOTNET_EnableDiagnostics"] = "0" }, // or the runtime leaves its sockets behind when it is killed
+            // or the runtime leaves its sockets behind when it is killed
+            Environment = { ["DOTNET_EnableDiagnostics"] = "0" },
         };
         return new(Process.Start(start)!);
     }

@@ -3,8 +3,9 @@ using System.Diagnostics;
 namespace ContainerKit.KernelTests;
 
 /// <summary>
-/// What containers could leave behind: processes below this one, its descriptors, namespaces, mounts, cgroups, and what lies in its
-/// temp directory. Tests run one after another, so what came between two snapshots came from the test between them.
+/// What containers could leave behind: processes below this one, its descriptors, namespaces, mounts, cgroups, and what
+/// lies in its temp directory. Tests run one after another, so what came between two snapshots came from the test
+/// between them.
 /// </summary>
 internal sealed class Leftovers
 {
@@ -20,7 +21,9 @@ internal sealed class Leftovers
 
     private Leftovers(HashSet<string> there) => _there = there;
 
-    /// <summary>What is there now, once all that the first container and the first process open for good is open.</summary>
+    /// <summary>
+    /// What is there now, once all that the first container and the first process open for good is open.
+    /// </summary>
     public static async Task<Leftovers> Before()
     {
         await FirstUse.Value;
@@ -40,7 +43,8 @@ internal sealed class Leftovers
         var now = new HashSet<string>();
         foreach (var (number, target) in ProcessTree.Find(Environment.ProcessId)!.Value.Descriptors())
         {
-            if (!target.StartsWith($"{own}/", StringComparison.Ordinal) && !target.EndsWith(".dll", StringComparison.Ordinal))
+            if (!target.StartsWith($"{own}/", StringComparison.Ordinal)
+                && !target.EndsWith(".dll", StringComparison.Ordinal))
             {
                 now.Add($"descriptor {number}: {target}");
             }
@@ -51,7 +55,8 @@ internal sealed class Leftovers
             now.Add($"process: {process.Id} {process.Name}, child of {process.Parent}");
         }
 
-        now.UnionWith(Directory.EnumerateFiles($"{own}/ns").Select(path => $"namespace: {new FileInfo(path).LinkTarget}"));
+        now.UnionWith(
+            Directory.EnumerateFiles($"{own}/ns").Select(path => $"namespace: {new FileInfo(path).LinkTarget}"));
         now.UnionWith(File.ReadLines("/proc/self/mountinfo").Select(line => $"mount: {line}"));
         now.UnionWith(Directory.EnumerateFileSystemEntries(Path.GetTempPath()).Select(path => $"file: {path}"));
         now.UnionWith(Cgroups().Select(path => $"cgroup: {path}"));

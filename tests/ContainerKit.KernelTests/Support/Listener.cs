@@ -33,14 +33,17 @@ internal sealed class Listener : IDisposable
         };
         _meter.SetMeasurementEventCallback<long>((instrument, value, tags, _) => Add(instrument, $"{value}", tags));
         _meter.SetMeasurementEventCallback<int>((instrument, value, tags, _) => Add(instrument, $"{value}", tags));
-        _meter.SetMeasurementEventCallback<double>((instrument, value, tags, _) => Add(instrument, value is > 0 and < 60 ? "s" : $"{value}", tags));
+        _meter.SetMeasurementEventCallback<double>((instrument, value, tags, _) =>
+            Add(instrument, value is > 0 and < 60 ? "s" : $"{value}", tags));
         _meter.Start();
     }
 
     /// <summary>The activities that ended.</summary>
     public IReadOnlyCollection<Activity> Activities => _stopped;
 
-    /// <summary>What was measured since the last time: <c>starts 1 error.type=ENOENT</c>; a time that may be is <c>s</c>.</summary>
+    /// <summary>
+    /// What was measured since the last time: <c>starts 1 error.type=ENOENT</c>; a time that may be is <c>s</c>.
+    /// </summary>
     public string[] Measured()
     {
         string[] measured = [.. _measured];
@@ -64,5 +67,7 @@ internal sealed class Listener : IDisposable
     }
 
     private void Add(Instrument instrument, string value, ReadOnlySpan<KeyValuePair<string, object?>> tags) =>
-        _measured.Enqueue(string.Join(' ', [instrument.Name.Replace("containerkit.", ""), value, .. tags.ToArray().Select(tag => $"{tag.Key}={tag.Value}")]));
+        _measured.Enqueue(
+            string.Join(' ', [instrument.Name.Replace("containerkit.", ""), value,
+                .. tags.ToArray().Select(tag => $"{tag.Key}={tag.Value}")]));
 }

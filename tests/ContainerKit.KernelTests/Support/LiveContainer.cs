@@ -15,7 +15,8 @@ internal sealed class LiveContainer : IAsyncDisposable
     {
         using var nothing = File.OpenHandle("/dev/null", FileMode.Open, FileAccess.ReadWrite);
         _output = new(0, _lines.Writer.AsStream());
-        Launched = LaunchedProcess.Start(Launcher.Memory, ContainerPlan.Make(options), [nothing, _output.FarEnd, nothing]);
+        Launched =
+            LaunchedProcess.Start(Launcher.Memory, ContainerPlan.Make(options), [nothing, _output.FarEnd, nothing]);
         Output = new(_lines.Reader.AsStream());
         _forwarding = ForwardAsync();
     }

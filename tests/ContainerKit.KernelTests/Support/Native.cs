@@ -17,7 +17,9 @@ internal static unsafe partial class Native
         }
     }
 
-    /// <summary>A copy of a descriptor that programs inherit, as libraries written without care make them; dup(2).</summary>
+    /// <summary>
+    /// A copy of a descriptor that programs inherit, as libraries written without care make them; dup(2).
+    /// </summary>
     public static SafeFileHandle InheritableCopy(SafeFileHandle file)
     {
         var copy = Duplicate(file);
@@ -44,7 +46,9 @@ internal static unsafe partial class Native
         }
     }
 
-    /// <summary>Takes away what is left of a child that ended, and says whether there was such a child; waitpid(2).</summary>
+    /// <summary>
+    /// Takes away what is left of a child that ended, and says whether there was such a child; waitpid(2).
+    /// </summary>
     public static bool Reap(int id)
     {
         const int WNOHANG = 1;

@@ -9,7 +9,8 @@ internal readonly record struct ProcessEntry(int Id, int Parent, string Name, ch
     public string Status(string field)
     {
         var prefix = field + ":";
-        return File.ReadLines($"/proc/{Id}/status").First(line => line.StartsWith(prefix, StringComparison.Ordinal))[prefix.Length..].Trim();
+        return File.ReadLines($"/proc/{Id}/status")
+            .First(line => line.StartsWith(prefix, StringComparison.Ordinal))[prefix.Length..].Trim();
     }
 
     /// <summary>A field of /proc/PID/status that is a mask in hexadecimal.</summary>
@@ -43,7 +44,8 @@ internal static class ProcessTree
         var all = new List<ProcessEntry>();
         foreach (var path in Directory.EnumerateDirectories("/proc"))
         {
-            if (int.TryParse(Path.GetFileName(path), NumberStyles.None, CultureInfo.InvariantCulture, out var id) && Find(id) is { } process)
+            if (int.TryParse(Path.GetFileName(path), NumberStyles.None, CultureInfo.InvariantCulture, out var id)
+                && Find(id) is { } process)
             {
                 all.Add(process);
             }

@@ -7,7 +7,8 @@ internal static class Refusal
     public static Task<LaunchException> OfStartAsync(ContainerOptions options) => OfAsync<LaunchException>(options);
 
     /// <summary>The options are refused before anything is made.</summary>
-    public static Task<ArgumentException> OfOptionsAsync(ContainerOptions options) => OfAsync<ArgumentException>(options);
+    public static Task<ArgumentException> OfOptionsAsync(ContainerOptions options) =>
+        OfAsync<ArgumentException>(options);
 
     /// <summary>It fails with an exception of a type or one derived from it.</summary>
     public static async Task<T> OfAsync<T>(ContainerOptions options)

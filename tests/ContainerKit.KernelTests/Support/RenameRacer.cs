@@ -38,5 +38,6 @@ internal sealed partial class RenameRacer : IDisposable
     }
 
     [LibraryImport("libc", EntryPoint = "renameat2", SetLastError = true, StringMarshalling = StringMarshalling.Utf8)]
-    private static partial int RenameAt2(int firstDirectory, string first, int secondDirectory, string second, uint flags);
+    private static partial int RenameAt2(
+        int firstDirectory, string first, int secondDirectory, string second, uint flags);
 }

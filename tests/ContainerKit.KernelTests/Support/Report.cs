@@ -16,7 +16,9 @@ internal sealed class Report
 
     public (bool IsAvailable, string Text, string Remedy) this[string name] => _findings[name];
 
-    /// <summary>The report of a host that is started through a command, with a launcher from a file if one is named.</summary>
+    /// <summary>
+    /// The report of a host that is started through a command, with a launcher from a file if one is named.
+    /// </summary>
     public static async Task<Report> OfAsync(string[] through, params string[] launcher)
     {
         await using var host = HostProcess.StartThrough(through, ["report", .. launcher]);
@@ -25,7 +27,9 @@ internal sealed class Report
         return new(output);
     }
 
-    /// <summary>The report of a host in surroundings that a script prepares first; it may change what is executed, "$@".</summary>
+    /// <summary>
+    /// The report of a host in surroundings that a script prepares first; it may change what is executed, "$@".
+    /// </summary>
     public static Task<Report> InAsync(string[] through, string script, params string[] launcher) =>
         OfAsync([.. through, "sh", "-ec", $"{script}\nexec \"$@\"", "sh"], launcher);
 

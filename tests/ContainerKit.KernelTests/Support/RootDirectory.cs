@@ -12,7 +12,8 @@ internal sealed class RootDirectory : IDisposable
     {
         // Whoever the container's user is on the host, it can look into it.
         File.SetUnixFileMode(_temp.Path, (UnixFileMode)0x1ED); // 0755
-        foreach (var name in new[] { "canary", "root/usr", "root/etc", "root/proc", "root/sys", "root/dev", "root/tmp", "root/run" })
+        foreach (var name in new[]
+            { "canary", "root/usr", "root/etc", "root/proc", "root/sys", "root/dev", "root/tmp", "root/run" })
         {
             Directory.CreateDirectory(_temp[name]);
         }
@@ -22,7 +23,8 @@ internal sealed class RootDirectory : IDisposable
             File.CreateSymbolicLink(this[name], $"usr/{name}");
         }
 
-        Options = Script.Shell("true") with { Root = RootFilesystem.Directory(Path), Mounts = [new BindMount("/usr", "/usr")] };
+        Options = Script.Shell("true") with
+        { Root = RootFilesystem.Directory(Path), Mounts = [new BindMount("/usr", "/usr")] };
     }
 
     /// <summary>The root.</summary>

@@ -4,7 +4,9 @@ using Xunit.v3;
 
 namespace ContainerKit.KernelTests;
 
-/// <summary>A test of what only root can do: an ordinary user has no such test, rather than one that is skipped.</summary>
+/// <summary>
+/// A test of what only root can do: an ordinary user has no such test, rather than one that is skipped.
+/// </summary>
 [AttributeUsage(AttributeTargets.Method)]
 [XunitTestCaseDiscoverer(typeof(RootFactDiscoverer))]
 internal sealed class RootFactAttribute(
@@ -19,5 +21,7 @@ internal sealed class RootFactDiscoverer : IXunitTestCaseDiscoverer
     /// <inheritdoc/>
     public ValueTask<IReadOnlyCollection<IXunitTestCase>> Discover(
         ITestFrameworkDiscoveryOptions discoveryOptions, IXunitTestMethod testMethod, IFactAttribute factAttribute) =>
-        Host.IsRoot ? _facts.Discover(discoveryOptions, testMethod, factAttribute) : ValueTask.FromResult<IReadOnlyCollection<IXunitTestCase>>([]);
+        Host.IsRoot
+            ? _facts.Discover(discoveryOptions, testMethod, factAttribute)
+            : ValueTask.FromResult<IReadOnlyCollection<IXunitTestCase>>([]);
 }

@@ -7,13 +7,15 @@ internal static class Script
     public static ContainerOptions Shell(string script) => new() { Command = ["sh", "-c", script] };
 
     /// <summary>A container for a script of Python, which lies below /usr.</summary>
-    public static ContainerOptions Python(string script) => new() { Command = ["/usr/bin/python3", "-I", "-c", script] };
+    public static ContainerOptions Python(string script) =>
+        new() { Command = ["/usr/bin/python3", "-I", "-c", script] };
 
     /// <summary>What a program prints; fails when the program does.</summary>
     public static async Task<string> OutputAsync(ContainerOptions options)
     {
         var result = await Container.RunAsync(options).WaitAsync(TimeFactor.Seconds(60));
-        Assert.True(result.ExitStatus.IsSuccess, $"{result.ExitStatus}\n{result.StandardOutput}\n{result.StandardError}");
+        Assert.True(
+            result.ExitStatus.IsSuccess, $"{result.ExitStatus}\n{result.StandardOutput}\n{result.StandardError}");
         return result.StandardOutput.TrimEnd('\n');
     }
 

@@ -24,7 +24,9 @@ internal sealed class TempDirectory : IDisposable
     /// <inheritdoc/>
     public void Dispose() => Directory.Delete(Path, recursive: true);
 
-    /// <summary>Gives this process a directory of its own for temporary files: what others leave in theirs is no concern here.</summary>
+    /// <summary>
+    /// Gives this process a directory of its own for temporary files: what others leave in theirs is no concern here.
+    /// </summary>
     [ModuleInitializer]
     internal static void OwnDirectory()
     {

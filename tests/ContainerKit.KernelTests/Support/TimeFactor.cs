@@ -9,7 +9,8 @@ namespace ContainerKit.KernelTests;
 internal static class TimeFactor
 {
     private static readonly double Factor =
-        double.TryParse(Environment.GetEnvironmentVariable("CONTAINERKIT_TIME_FACTOR"), CultureInfo.InvariantCulture, out var factor)
+        double.TryParse(Environment.GetEnvironmentVariable("CONTAINERKIT_TIME_FACTOR"), CultureInfo.InvariantCulture,
+            out var factor)
             ? Math.Max(1, factor)
             : 1;
 
@@ -20,5 +21,6 @@ internal static class TimeFactor
     public static TimeSpan Seconds(double seconds) => TimeSpan.FromSeconds(seconds * Factor);
 
     /// <summary>How often to repeat: fewer times on a slower machine, to take as long.</summary>
-    public static int Times(int usually, int soak) => IsSoak ? soak : Math.Max(Math.Min(usually, 5), (int)(usually / Factor));
+    public static int Times(int usually, int soak) =>
+        IsSoak ? soak : Math.Max(Math.Min(usually, 5), (int)(usually / Factor));
 }

@@ -4,8 +4,8 @@ using System.Runtime.InteropServices;
 namespace ContainerKit.KernelTests;
 
 /// <summary>
-/// The tools from Debian that tests compare with, for <c>SkipUnless</c>. Their tests carry the trait <see cref="Needs"/>:
-/// a machine without any tools leaves them out. With CONTAINERKIT_MUST_RUN=1 every answer is yes.
+/// The tools from Debian that tests compare with, for <c>SkipUnless</c>. Their tests carry the trait
+/// <see cref="Needs"/>: a machine without any tools leaves them out. With CONTAINERKIT_MUST_RUN=1 every answer is yes.
 /// </summary>
 internal static class Tools
 {
@@ -36,16 +36,19 @@ internal static class Tools
 
     /// <summary>The path of a program, if it is installed.</summary>
     public static string? Find(string program) =>
-        Environment.GetEnvironmentVariable("PATH")!.Split(':').Select(directory => Path.Combine(directory, program)).FirstOrDefault(File.Exists);
+        Environment.GetEnvironmentVariable("PATH")!.Split(':').Select(directory => Path.Combine(directory, program))
+            .FirstOrDefault(File.Exists);
 
     /// <summary>Runs a tool, which must succeed, and gives its output.</summary>
     public static string Run(string program, params string[] arguments)
     {
-        using var process = Process.Start(new ProcessStartInfo(program, arguments) { RedirectStandardOutput = true, RedirectStandardError = true })!;
+        using var process = Process.Start(
+            new ProcessStartInfo(program, arguments) { RedirectStandardOutput = true, RedirectStandardError = true })!;
         var errors = process.StandardError.ReadToEndAsync();
         var output = process.StandardOutput.ReadToEnd();
         process.WaitForExit();
-        Assert.True(process.ExitCode == 0, $"{program} {string.Join(' ', arguments)}: status {process.ExitCode}\n{errors.Result}");
+        Assert.True(process.ExitCode == 0,
+            $"{program} {string.Join(' ', arguments)}: status {process.ExitCode}\n{errors.Result}");
         return output;
     }
 }

@@ -2,7 +2,9 @@ using System.Text;
 
 namespace ContainerKit.KernelTests;
 
-/// <summary>Somebody at the terminal of a container: types, and reads what it shows. Disposing kills the program.</summary>
+/// <summary>
+/// Somebody at the terminal of a container: types, and reads what it shows. Disposing kills the program.
+/// </summary>
 internal sealed class Typist : IAsyncDisposable
 {
     private readonly StringBuilder _shown = new();
@@ -33,7 +35,8 @@ internal sealed class Typist : IAsyncDisposable
 
     /// <summary>Starts a further program in a container.</summary>
     public static async Task<Typist> ExecAsync(Container container, ExecOptions options) =>
-        new(await container.ExecAsync(options with { StandardInput = StandardStream.Terminal, StandardOutput = StandardStream.Terminal })
+        new(await container.ExecAsync(
+            options with { StandardInput = StandardStream.Terminal, StandardOutput = StandardStream.Terminal })
             .WaitAsync(TimeFactor.Seconds(30)));
 
     /// <summary>Starts a script of the shell at a terminal.</summary>

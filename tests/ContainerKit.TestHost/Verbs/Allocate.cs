@@ -3,9 +3,9 @@ using System.Globalization;
 namespace ContainerKit.TestHost.Verbs;
 
 /// <summary>
-/// allocate STATE|- COUNT [FIRST IDS]: starts containers that sleep, with ids of their own from a range, until there are
-/// COUNT or no ids are left; prints the map of each, then "done", and waits for the end of its input. What else fails is
-/// printed as its errno.
+/// allocate STATE|- COUNT [FIRST IDS]: starts containers that sleep, with ids of their own from a range, until there
+/// are COUNT or no ids are left; prints the map of each, then "done", and waits for the end of its input. What else
+/// fails is printed as its errno.
 /// </summary>
 internal static class Allocate
 {

@@ -7,7 +7,9 @@ internal static class Device
     {
         try
         {
-            Console.WriteLine((await Container.RunAsync(new() { Command = ["true"], Mounts = [new DeviceMount(arguments[0], "/tmp/device")] })).ExitStatus);
+            Console.WriteLine(
+                (await Container.RunAsync(
+                    new() { Command = ["true"], Mounts = [new DeviceMount(arguments[0], "/tmp/device")] })).ExitStatus);
         }
         catch (LinuxException failure)
         {

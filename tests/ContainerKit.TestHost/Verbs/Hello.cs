@@ -5,7 +5,8 @@ internal static class Hello
 {
     public static async Task<int> StartAsync(string[] _)
     {
-        var sums = await Task.WhenAll(Enumerable.Range(0, 8).Select(i => Task.Run(() => new List<int>(Enumerable.Range(i * 1000, 1000)).Sum())));
+        var sums = await Task.WhenAll(
+            Enumerable.Range(0, 8).Select(i => Task.Run(() => new List<int>(Enumerable.Range(i * 1000, 1000)).Sum())));
         GC.Collect();
         Console.WriteLine(sums.Sum());
         return 0;

@@ -3,8 +3,8 @@ using System.Globalization;
 namespace ContainerKit.TestHost.Verbs;
 
 /// <summary>
-/// keep [ID]: keeps one id of the host, 0 unless said otherwise, and starts a container with it; prints what call failed
-/// with which error, and the hint.
+/// keep [ID]: keeps one id of the host, 0 unless said otherwise, and starts a container with it; prints what call
+/// failed with which error, and the hint.
 /// </summary>
 internal static class Keep
 {

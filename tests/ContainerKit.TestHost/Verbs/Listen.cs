@@ -5,8 +5,9 @@ using System.Runtime.CompilerServices;
 namespace ContainerKit.TestHost.Verbs;
 
 /// <summary>
-/// listen never | before | after: starts a container while nobody listens, after a listener came, or before one comes, and
-/// prints whether what listeners need is loaded, the activity that was heard, or how many containers the listener saw alive.
+/// listen never | before | after: starts a container while nobody listens, after a listener came, or before one comes,
+/// and prints whether what listeners need is loaded, the activity that was heard, or how many containers the listener
+/// saw alive.
 /// </summary>
 internal static class Listen
 {
@@ -24,7 +25,8 @@ internal static class Listen
     private static async Task<string> NeverAsync()
     {
         await Container.RunAsync(new ContainerOptions { Command = ["true"] });
-        return AppDomain.CurrentDomain.GetAssemblies().Any(assembly => assembly.GetName().Name == "System.Diagnostics.DiagnosticSource") ? "loaded" : "not loaded";
+        return AppDomain.CurrentDomain.GetAssemblies().Any(assembly =>
+            assembly.GetName().Name == "System.Diagnostics.DiagnosticSource") ? "loaded" : "not loaded";
     }
 
     [MethodImpl(MethodImplOptions.NoInlining)]

@@ -15,14 +15,16 @@ internal static class Mix
     {
         var count = int.Parse(arguments[0], CultureInfo.InvariantCulture);
         var wrong = 0;
-        await Parallel.ForAsync(0, 2 * count, new ParallelOptions { MaxDegreeOfParallelism = AtOnce }, async (number, _) =>
+        await Parallel.ForAsync(
+            0, 2 * count, new ParallelOptions { MaxDegreeOfParallelism = AtOnce }, async (number, _) =>
         {
             var expected = number % 200;
             var code = number % 2 == 0 ? await ContainerAsync(expected) : await ProcessAsync(expected);
             if (code != expected)
             {
                 Interlocked.Increment(ref wrong);
-                Console.WriteLine($"{(number % 2 == 0 ? "container" : "process")} {number}: {code} instead of {expected}");
+                Console.WriteLine(
+                    $"{(number % 2 == 0 ? "container" : "process")} {number}: {code} instead of {expected}");
             }
         });
         Console.WriteLine(wrong == 0 ? "all right" : $"{wrong} wrong");

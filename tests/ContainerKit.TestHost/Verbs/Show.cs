@@ -2,7 +2,8 @@ namespace ContainerKit.TestHost.Verbs;
 
 /// <summary>
 /// show DIRECTORY HOW SCRIPT: runs a script of the shell in a container that is shown the directory at /tmp/shown, its
-/// streams those of this process, and prints how it ended. HOW is ReadOnly=false, Recursive=false, Propagation=... or nothing.
+/// streams those of this process, and prints how it ended. HOW is ReadOnly=false, Recursive=false, Propagation=... or
+/// nothing.
 /// </summary>
 internal static class Show
 {

@@ -23,11 +23,15 @@ internal static class Starve
 
         if (arguments[0] == "mounts")
         {
-            options = options with { Mounts = [.. Enumerable.Range(0, 24).Select(i => new BindMount("/usr/bin", $"/tmp/{i}"))] };
+            options = options with
+            { Mounts = [.. Enumerable.Range(0, 24).Select(i => new BindMount("/usr/bin", $"/tmp/{i}"))] };
         }
 
-        // .NET itself ends when it can open no library: a start that succeeds, one that fails and a line printed load them.
-        Func<ContainerOptions, Task<List<string>>> starve = arguments[0] == "processes" ? OfProcessesAsync : OfDescriptorsAsync;
+        // .NET itself ends when it can open no library: a start that succeeds, one that fails and a line printed load
+        // them.
+        Func<ContainerOptions, Task<List<string>>> starve = arguments[0] == "processes"
+            ? OfProcessesAsync
+            : OfDescriptorsAsync;
         await TryAsync(options);
         await TryAsync(options with { Root = RootFilesystem.Directory("/no/such") });
         Console.WriteLine("ready");
@@ -36,7 +40,8 @@ internal static class Starve
         var before = Descriptors();
         (await starve(options)).ForEach(Console.WriteLine);
         Console.WriteLine(await TryAsync(options));
-        Console.WriteLine($"left: {string.Join(' ', Descriptors().Except(before).Select(number => new FileInfo($"/proc/self/fd/{number}").LinkTarget))}{Children()}");
+        var left = Descriptors().Except(before).Select(number => new FileInfo($"/proc/self/fd/{number}").LinkTarget);
+        Console.WriteLine($"left: {string.Join(' ', left)}{Children()}");
         return 0;
     }
 
@@ -46,7 +51,9 @@ internal static class Starve
         return [await TryAsync(options)];
     }
 
-    /// <summary>With no descriptor left, here and for the launcher, then one, and so on, until that is enough.</summary>
+    /// <summary>
+    /// With no descriptor left, here and for the launcher, then one, and so on, until that is enough.
+    /// </summary>
     private static async Task<List<string>> OfDescriptorsAsync(ContainerOptions options)
     {
         var (said, most) = (new List<string>(), Descriptors().Max() + 1);
@@ -94,7 +101,8 @@ internal static class Starve
     }
 
     private static int[] Descriptors() =>
-        [.. Directory.GetFiles("/proc/self/fd").Where(path => Path.Exists(path) || new FileInfo(path).LinkTarget is not null)
+        [.. Directory.GetFiles("/proc/self/fd")
+            .Where(path => Path.Exists(path) || new FileInfo(path).LinkTarget is not null)
             .Select(path => int.Parse(Path.GetFileName(path), CultureInfo.InvariantCulture))];
 
     private static string Children() =>

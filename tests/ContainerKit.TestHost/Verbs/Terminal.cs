@@ -1,6 +1,8 @@
 namespace ContainerKit.TestHost.Verbs;
 
-/// <summary>terminal SCRIPT: runs a script of Python whose standard streams are this host's own, and prints how it ended.</summary>
+/// <summary>
+/// terminal SCRIPT: runs a script of Python whose standard streams are this host's own, and prints how it ended.
+/// </summary>
 internal static class Terminal
 {
     public static async Task<int> StartAsync(string[] arguments)

@@ -16,7 +16,8 @@ public class ExplainTests
             {
                 Command = ["/bin/sh", "-c", "echo hello"],
                 Root = RootFilesystem.Directory(root),
-                Mounts = [new BindMount("/", "/mnt/host"), new TmpfsMount("/var/cache"), new InlineFile("/etc/motd", "hello\n")],
+                Mounts = [new BindMount("/", "/mnt/host"), new TmpfsMount("/var/cache"),
+                    new InlineFile("/etc/motd", "hello\n")],
                 Environment = new Dictionary<string, string> { ["LANG"] = "C.UTF-8" },
                 WorkingDirectory = "/var",
                 User = "1000:100",
@@ -42,14 +43,16 @@ public class ExplainTests
             Container.Explain(new() { Command = ["true"] });
         }
 
-        Assert.InRange(Directory.GetFiles("/proc/self/fd").Length, 0, descriptors + 20); // other tests run at the same time
+        // other tests run at the same time
+        Assert.InRange(Directory.GetFiles("/proc/self/fd").Length, 0, descriptors + 20);
     }
 
     [Fact]
     public void A_map_of_ranges_is_written_by_who_may_and_built_on_by_others()
     {
         var (ranges, automatic) = (IdMap.Ranges([new(0, 100_000, 10)], [new(0, 200_000, 20)]), IdMap.Automatic(30));
-        var plans = new[] { ranges, automatic }.Select(map => Container.Explain(new() { Command = ["true"], IdMap = map })).ToList();
+        var plans = new[]
+            { ranges, automatic }.Select(map => Container.Explain(new() { Command = ["true"], IdMap = map })).ToList();
 
         if (Environment.IsPrivilegedProcess)
         {
@@ -68,7 +71,8 @@ public class ExplainTests
     {
         var file = Repository.PathOf($"tests/ContainerKit.Tests/Launch/{name}.plan.txt");
         var text = Container.Explain(options);
-        var actual = PlanText.OnEveryMachine(root is null ? text : text.Replace(root, "/ROOT", StringComparison.Ordinal));
+        var actual =
+            PlanText.OnEveryMachine(root is null ? text : text.Replace(root, "/ROOT", StringComparison.Ordinal));
         if (Environment.GetEnvironmentVariable("CONTAINERKIT_ACCEPT") == "1")
         {
             File.WriteAllText(file, actual);

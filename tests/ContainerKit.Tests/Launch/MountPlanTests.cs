@@ -40,7 +40,8 @@ public class MountPlanTests
     [Fact]
     public void Where_a_user_namespace_is_joined_a_mapped_bind_mount_is_made_before_that()
     {
-        using var plan = new LaunchPlan { Init = false, Namespaces = CloneFlags.CLONE_NEWUSER | CloneFlags.CLONE_NEWNS };
+        using var plan = new LaunchPlan
+        { Init = false, Namespaces = CloneFlags.CLONE_NEWUSER | CloneFlags.CLONE_NEWNS };
         using var userNamespace = File.OpenHandle("/dev/null");
         plan.Begin();
         plan.JoinUserNamespace(userNamespace);
@@ -120,7 +121,8 @@ public class MountPlanTests
     public void An_overlay_names_its_layers_by_number()
     {
         using var plan = new LaunchPlan();
-        new OverlayMount(["/a", "/b,c:d"], "/data") { Upper = "/changes/a,b", Work = "/changes/work" }.AddTo(plan, Root);
+        new OverlayMount(["/a", "/b,c:d"], "/data")
+        { Upper = "/changes/a,b", Work = "/changes/work" }.AddTo(plan, Root);
 
         Assert.Equal("""
             $202 = open_tree(AT_FDCWD, "/a", OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC)

@@ -82,7 +82,8 @@ public class PlanDataTests
         });
 
         Assert.Contains("more mounts and files than one plan can hold", refusal.Message);
-        Assert.All(given, address => Assert.InRange(address, PlanData.PlanAddress - 0x10000, PlanData.PlanAddress - sizeof(int)));
+        Assert.All(given, address =>
+            Assert.InRange(address, PlanData.PlanAddress - 0x10000, PlanData.PlanAddress - sizeof(int)));
         Assert.True(given.Count > 16_000);
     }
 }

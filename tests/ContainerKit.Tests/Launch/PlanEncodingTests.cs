@@ -25,7 +25,8 @@ public class PlanEncodingTests
         using var stage = new LaunchStage();
         stage.NewSession();
 
-        Assert.Contains("RiscV64", Assert.Throws<PlatformNotSupportedException>(() => stage.Last.Encode(Architecture.RiscV64)).Message);
+        Assert.Contains("RiscV64",
+            Assert.Throws<PlatformNotSupportedException>(() => stage.Last.Encode(Architecture.RiscV64)).Message);
     }
 
     [Fact]
@@ -58,7 +59,8 @@ public class PlanEncodingTests
         var tolerated = stage.Last.Encode(Architecture.X64).Tolerated;
 
         Assert.Equal(
-            [Errno.EROFS, Errno.EEXIST, Errno.None, Errno.None], MemoryMarshal.AsBytes([tolerated]).ToArray().Select(value => (Errno)value));
+            [Errno.EROFS, Errno.EEXIST, Errno.None, Errno.None], MemoryMarshal.AsBytes([tolerated]).ToArray()
+                .Select(value => (Errno)value));
     }
 
     [Theory]
@@ -88,8 +90,10 @@ public class PlanEncodingTests
         using var plan = new LaunchPlan();
         var (first, second) = Encode(plan);
 
-        Assert.Equal(first.Select(step => step.Call), Enumerable.Range(0, first.Count).Select(i => plan.Find(0, i)!.Value.Step.Call.Number.X64));
-        Assert.Equal(second.Select(step => step.Call), Enumerable.Range(0, second.Count).Select(i => plan.Find(1, i)!.Value.Step.Call.Number.X64));
+        Assert.Equal(first.Select(step => step.Call), Enumerable.Range(0, first.Count)
+            .Select(i => plan.Find(0, i)!.Value.Step.Call.Number.X64));
+        Assert.Equal(second.Select(step => step.Call), Enumerable.Range(0, second.Count)
+            .Select(i => plan.Find(1, i)!.Value.Step.Call.Number.X64));
         Assert.Null(plan.Find(0, first.Count));
         Assert.Null(plan.Find(1, second.Count));
         Assert.Null(plan.Find(0, -1));
@@ -113,8 +117,10 @@ public class PlanEncodingTests
             Umask = 0,
         }));
         Assert.NotEqual(FirstPart(plain), FirstPart(plain with { User = "1000" }));
-        Assert.NotEqual(FirstPart(plain), FirstPart(plain with { Namespaces = NamespaceKinds.Default & ~NamespaceKinds.Ipc }));
-        Assert.NotEqual(FirstPart(plain), FirstPart(plain with { Namespaces = NamespaceKinds.Default & ~NamespaceKinds.Network }));
+        Assert.NotEqual(
+            FirstPart(plain), FirstPart(plain with { Namespaces = NamespaceKinds.Default & ~NamespaceKinds.Ipc }));
+        Assert.NotEqual(
+            FirstPart(plain), FirstPart(plain with { Namespaces = NamespaceKinds.Default & ~NamespaceKinds.Network }));
 
         static byte[] FirstPart(ContainerOptions options)
         {
@@ -155,7 +161,8 @@ public class PlanEncodingTests
         };
 
         Assert.Contains(
-            "more mounts and files than one plan can hold", Assert.Throws<ArgumentException>(() => Container.Explain(options)).Message);
+            "more mounts and files than one plan can hold",
+            Assert.Throws<ArgumentException>(() => Container.Explain(options)).Message);
     }
 
     private static (List<EncodedStep> First, List<EncodedStep> Second) Encode(LaunchPlan plan)
@@ -178,5 +185,6 @@ public class PlanEncodingTests
     }
 
     private static List<string> Names(LaunchPlan plan, int part) =>
-        [.. Enumerable.Range(0, int.MaxValue).Select(i => plan.Find(part, i)).TakeWhile(found => found is not null).Select(found => found!.Value.Text)];
+        [.. Enumerable.Range(0, int.MaxValue).Select(i => plan.Find(part, i)).TakeWhile(found => found is not null)
+            .Select(found => found!.Value.Text)];
 }

@@ -24,7 +24,8 @@ internal static partial class PlanText
             return true;
         }
 
-        return MakesOfHost().IsMatch(line) || (Used().Match(line) is { Success: true } used && dropped.Contains(used.Groups["result"].Value));
+        return MakesOfHost().IsMatch(line)
+            || (Used().Match(line) is { Success: true } used && dropped.Contains(used.Groups["result"].Value));
     }
 
     private static string Renumber(string text)

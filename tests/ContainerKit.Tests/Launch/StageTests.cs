@@ -31,7 +31,8 @@ public class StageTests
         using var plan = new LaunchPlan();
         new BindMount("/", "/data") { ReadOnly = false }.AddTo(plan, Root);
 
-        Assert.EndsWith("AT_EMPTY_PATH | AT_RECURSIVE, MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV, MS_PRIVATE)", plan.Inside.ToString());
+        Assert.EndsWith("AT_EMPTY_PATH | AT_RECURSIVE, MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV, MS_PRIVATE)",
+            plan.Inside.ToString());
     }
 
     [Fact]

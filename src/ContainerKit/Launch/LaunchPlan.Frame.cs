@@ -1,0 +1,146 @@
+using System.Runtime.InteropServices;
+using ContainerKit.Linux;
+
+namespace ContainerKit.Launch;
+
+/// <content>What every start has around the features' steps: the forks, the roles and the channels.</content>
+internal sealed partial class LaunchPlan
+{
+    private const string Frame = "the launch";
+
+    /// <summary>The child's directory of /proc, once its process id has taken the place of the last slashes.</summary>
+    private const string ChildPath = "/proc///////////";
+
+    /// <summary>What a launcher inherits after the standard streams, the plan and the setup channel.</summary>
+    public static readonly Descriptor Control = Descriptor.Number(5);
+
+    private (Descriptor First, Descriptor Second) _sync;
+    private long _childPath;
+    private HandOver _pidOne = null!;
+    private long _pidfd;
+
+    /// <summary>Adds the start of the frame: the features' steps come after it.</summary>
+    public void Begin()
+    {
+        Because(Frame);
+        BeginChild();
+        _childPath = _first.Add(ChildPath);
+        ChildDirectory = Sync.OpenDirectory(_childPath);
+        Early.SetUmask(0); // modes in the plan are meant as they stand
+        for (var number = 0; number < 3; number++)
+        {
+            Inside.Duplicate(Descriptor.Received(1 + number), number, flags: default);
+        }
+    }
+
+    /// <summary>
+    /// The same for a child in the namespaces of a process that is there already, and that a pidfd stands for. From in
+    /// there the launcher cannot be read, whatever the joining makes of its ids: it is not dumpable.
+    /// </summary>
+    public void BeginJoined(SafeHandle process, CloneFlags namespaces)
+    {
+        Because(Frame);
+        Enter(process, namespaces);
+        BeginChild();
+    }
+
+    /// <summary>
+    /// The same for a child that sees the host's files until it joins the container's mount namespace; with a copy of
+    /// the host's mounts of its own.
+    /// </summary>
+    public void BeginOutside(SafeHandle process, CloneFlags namespaces)
+    {
+        const CloneFlags later = CloneFlags.CLONE_NEWNS | CloneFlags.CLONE_NEWPID | CloneFlags.CLONE_NEWTIME;
+        Because(Frame);
+        Enter(process, namespaces & ~later);
+        Outside.Unshare(CloneFlags.CLONE_NEWNS);
+        BeginChild();
+    }
+
+    private void Enter(SafeHandle process, CloneFlags namespaces)
+    {
+        (_entersContainer, Init, Namespaces) = (true, false, default);
+        Outside.Prctl(PrctlOption.PR_SET_DUMPABLE, 0);
+        Outside.Join(Inherit(process), namespaces);
+    }
+
+    private void BeginChild()
+    {
+        _pidOne = new(_first);
+        (_pidfd, _) = _pidOne.Add();
+        _sync = Outside.SocketPair();
+        Early.Close(_sync.First);
+    }
+
+    /// <summary>Adds the rest of the frame: the forks, the roles, and how each ends when another is gone.</summary>
+    public void End()
+    {
+        AddJoin();
+        Because(Frame);
+        var pidfd = Outside.Fork(Namespaces, _pidfd);
+        if (!_entersContainer)
+        {
+            Outside.KeepDigits(_childPath + ChildPath.Length);
+            Mapped.ResetFileIds();
+        }
+
+        _pidOne.Send(Sync, Control, new Message(MessageKind.InitMade, 0));
+        if (_handOver is null)
+        {
+            Early.ReadByte(_sync.Second);
+            Sync.Write(_sync.First, _first.Add("\n"u8), 1);
+        }
+        else
+        {
+            _handOver.Send(Sync, _sync.First, (byte)0);
+            _handOver.Receive(Early, _sync.Second);
+        }
+
+        Mapped.Prctl(PrctlOption.PR_SET_PDEATHSIG, (long)Signal.SIGKILL); // of a spare; a change of ids clears it
+        Mapped.Continue();
+
+        Sync.Duplicate(pidfd, 0);
+        Sync.Duplicate(Control, 1);
+        Sync.Duplicate(_sync.First, 2); // closed with the supervisor: whoever asks for the signal too late sees that
+        Sync.CloseFrom(3 + AddLeases());
+        Sync.Supervise(Descriptor.Number(1), Descriptor.Number(0));
+
+        Confined.Prctl(PrctlOption.PR_SET_PDEATHSIG, (long)Signal.SIGKILL);
+        Confined.CheckPeerLives(_sync.Second);
+        if (Init)
+        {
+            Confined.Fork(default);
+            var program = Confined.KeepResult();
+            _init.Duplicate(Control, 0);
+            _init.CloseFrom(1);
+            _init.Init(Descriptor.Number(0), program);
+        }
+
+        Program.NewSession();
+    }
+
+    /// <summary>Adds the last steps: what the program starts with, and its start.</summary>
+    public void Execute(
+        IReadOnlyList<string> paths, IReadOnlyCollection<string> arguments, IReadOnlyCollection<string> environment)
+    {
+        Program.UnblockSignals();
+        Program.Write(Control, _second.Add(new Message(MessageKind.Started, 0)), sizeof(long));
+        AddPassed();
+        Program.CloseFrom(3 + PassedCount, CloseRangeFlags.CLOSE_RANGE_CLOEXEC);
+        Program.Execute(paths, arguments, environment);
+    }
+
+    /// <summary>
+    /// Adds the last steps of a child that becomes no program: it sends the host what it opened, if anything, and ends.
+    /// </summary>
+    public void Finish(Descriptor? opened)
+    {
+        if (opened is { } descriptor)
+        {
+            Send(Program, descriptor, Control);
+        }
+
+        Program.Write(Control, _second.Add(new Message(MessageKind.Started, 0)), sizeof(long));
+        Program.Exit();
+    }
+}
