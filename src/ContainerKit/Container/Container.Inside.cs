@@ -58,7 +58,7 @@ public sealed partial class Container
         IPEndPoint endPoint, Func<LaunchStage, Descriptor> open, CancellationToken cancellationToken)
     {
         ArgumentNullException.ThrowIfNull(endPoint);
-        if (!_options.Namespaces.HasFlag(NamespaceKinds.Network))
+        if (!_options.AllNamespaces.HasFlag(NamespaceKinds.Network))
         {
             throw new ArgumentException(
                 "The container has the host's network: use a Socket of your own there.", nameof(endPoint));
@@ -95,7 +95,7 @@ public sealed partial class Container
             using var joined = _launched.OpenJoinable() ?? throw LaunchFailure.ContainerGone();
             return _resident = Resident.Start(
                 _host.Launcher,
-                LaunchPlan.Residing("the container's namespaces", joined, (CloneFlags)_options.Namespaces));
+                LaunchPlan.Residing("the container's namespaces", joined, (CloneFlags)_options.AllNamespaces));
         }
     }
 

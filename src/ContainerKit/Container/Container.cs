@@ -49,6 +49,18 @@ public sealed partial class Container : ContainerProcess
     }
 
     /// <summary>
+    /// Opens its namespaces of these kinds, for others to join or to ask; they outlive the container, but for the pid
+    /// namespace, which takes no new process then.
+    /// </summary>
+    /// <exception cref="ArgumentException">A kind is unknown.</exception>
+    /// <exception cref="LaunchException">The container has ended.</exception>
+    public IReadOnlyList<Namespace> OpenNamespaces(NamespaceKinds kinds)
+    {
+        using var process = _launched.OpenJoinable() ?? throw LaunchFailure.ContainerGone();
+        return Namespace.ListOfProcess(process, kinds);
+    }
+
+    /// <summary>
     /// Starts another program in the container, with its files, namespaces and limits, and returns once it was
     /// executed. It ends with the container. Cancelling kills what was started, waits until it is gone, and throws.
     /// </summary>

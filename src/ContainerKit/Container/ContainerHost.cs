@@ -140,7 +140,7 @@ public sealed class ContainerHost : IAsyncDisposable
         ObjectDisposedException.ThrowIf(_disposed, this);
         cancellationToken.ThrowIfCancellationRequested();
         OptionsCheck.Validate(options);
-        if (options.IdMap.NeedsHost)
+        if (options.IdMap.NeedsHost && options.NewNamespaces.HasFlag(NamespaceKinds.User))
         {
             options = await WithIdsAsync(options, cancellationToken).ConfigureAwait(false);
         }

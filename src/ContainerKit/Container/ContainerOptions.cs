@@ -57,6 +57,28 @@ public sealed record ContainerOptions
     /// </summary>
     public NamespaceKinds Namespaces { get; init; } = NamespaceKinds.Default;
 
+    /// <summary>
+    /// Namespaces that are there already, in which the container lives instead of new ones of their kinds, as those of
+    /// a pod do: of <see cref="Container.OpenNamespaces"/> or <see cref="Namespace.CreateAsync"/>. With a user
+    /// namespace, which needs its cgroup namespace with it, <see cref="IdMap"/> says which ids it has, and maps none;
+    /// limits of processes count all that run in it. Without one only root joins. A program in somebody else's pid
+    /// namespace leaves its children there when it ends.
+    /// </summary>
+    public IReadOnlyList<Namespace> Join { get; init; } = [];
+
+    /// <summary>
+    /// How far the container's clocks are ahead of the host's; not at all unless said otherwise. They need
+    /// <see cref="NamespaceKinds.Time"/>.
+    /// </summary>
+    public TimeOffsets TimeOffsets { get; init; }
+
+    /// <summary>
+    /// Settings of the container's own namespaces, such as <c>net.ipv4.ip_unprivileged_port_start</c>: net.*,
+    /// kernel.msg*, kernel.sem*, kernel.shm*, fs.mqueue.* and kernel.domainname; sysctl(8). Those of the IPC namespace
+    /// need root before Linux 6.9.
+    /// </summary>
+    public IReadOnlyDictionary<string, string> Sysctls { get; init; } = new Dictionary<string, string>();
+
     /// <summary>The host name, at most 64 bytes; <c>container</c> unless said otherwise.</summary>
     public string HostName { get; init; } = "container";
 
@@ -128,4 +150,12 @@ public sealed record ContainerOptions
     /// The longest the program may take to end after being asked to; 10 seconds unless said otherwise.
     /// </summary>
     public TimeSpan StopTimeout { get; init; } = TimeSpan.FromSeconds(10);
+
+    /// <summary>The kinds of namespaces in which it is not with the host.</summary>
+    internal NamespaceKinds AllNamespaces =>
+        Join.Count == 0 ? Namespaces : Namespaces | JoinedNamespaces.KindsOf(Join);
+
+    /// <summary>The kinds that are made for it.</summary>
+    internal NamespaceKinds NewNamespaces =>
+        Join.Count == 0 ? Namespaces : Namespaces & ~JoinedNamespaces.KindsOf(Join);
 }

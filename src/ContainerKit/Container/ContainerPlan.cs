@@ -16,7 +16,7 @@ internal static class ContainerPlan
     public static LaunchPlan MakeJoined(ContainerOptions options, SafeFileHandle process) => LaunchPlan.Make(plan =>
     {
         var user = UserLookup.Find(options);
-        plan.BeginJoined(process, (CloneFlags)options.Namespaces);
+        plan.BeginJoined(process, (CloneFlags)options.AllNamespaces);
         plan.Because(options.IdMap);
         options.IdMap.Enter(plan, user.User, user.Group);
         plan.Because("the container's root");
@@ -51,11 +51,30 @@ internal static class ContainerPlan
             plan.Finish(null);
         });
 
+    /// <summary>All that the start of a program of the host in namespaces does.</summary>
+    public static LaunchPlan MakeInNamespaces(ContainerOptions options, IReadOnlyList<Namespace> namespaces) =>
+        LaunchPlan.Make(plan =>
+        {
+            JoinedNamespaces.Validate(namespaces);
+            var joined = new JoinedNamespaces(namespaces);
+            plan.BeginUncontained();
+            plan.Because("the namespaces to join");
+            joined.AddTo(plan);
+            if (joined.User is not null)
+            {
+                plan.Root.BecomeRoot();
+            }
+
+            plan.End();
+            plan.Because($"the command '{options.Command[0]}'");
+            plan.Execute(Candidates(options), options.Command, Environment(options, default));
+        });
+
     private static void BeginOutside(
         LaunchPlan plan, ContainerOptions options, SafeFileHandle process, SafeFileHandle mounts)
     {
         var user = UserLookup.Find(options);
-        plan.BeginOutside(process, (CloneFlags)options.Namespaces);
+        plan.BeginOutside(process, (CloneFlags)options.AllNamespaces);
         plan.Because(options.IdMap);
         options.IdMap.Enter(plan, user.User, user.Group);
         plan.Because("the container's mount namespace");
@@ -74,12 +93,12 @@ internal static class ContainerPlan
     {
         var user = UserLookup.Find(options);
 
-        // A process cannot be born into a time namespace; it makes one, and joins it.
-        plan.Namespaces = (CloneFlags)(options.Namespaces & ~NamespaceKinds.Time);
+        plan.Namespaces = (CloneFlags)(options.NewNamespaces & ~NamespaceKinds.Time);
         plan.Init = options.Init;
         plan.Begin();
-        AddNamespaces(plan, options, user);
-        var root = AddFiles(plan, options, user, out var pseudoterminals);
+        var joined = options.Join.Count == 0 ? null : new JoinedNamespaces(options.Join);
+        AddNamespaces(plan, options, user, joined);
+        var root = AddFiles(plan, options, user, joined, out var pseudoterminals);
         End(plan, options, user, root, pseudoterminals);
     }
 
@@ -103,38 +122,65 @@ internal static class ContainerPlan
         plan.Execute(Candidates(options), options.Command, Environment(options, user));
     }
 
-    private static void AddNamespaces(LaunchPlan plan, ContainerOptions options, ContainerUser user)
+    private static void AddNamespaces(
+        LaunchPlan plan, ContainerOptions options, ContainerUser user, JoinedNamespaces? joined)
     {
+        plan.Because("the namespaces to join");
+        joined?.AddTo(plan);
         plan.Because(options.IdMap);
-        options.IdMap.AddTo(plan, user.User, user.Group);
-        if (options.Namespaces.HasFlag(NamespaceKinds.Uts))
+        if (joined?.User is null)
+        {
+            options.IdMap.AddTo(plan, user.User, user.Group);
+        }
+        else
+        {
+            options.IdMap.AddIdentity(plan, user.User, user.Group);
+        }
+
+        var made = options.NewNamespaces;
+        if (made.HasFlag(NamespaceKinds.Uts))
         {
             plan.Because("the host name");
             plan.Inside.SetHostName(options.HostName);
         }
 
-        if (options.Namespaces.HasFlag(NamespaceKinds.Network))
+        if (made.HasFlag(NamespaceKinds.Network))
         {
             plan.Because("the loopback interface");
             plan.Early.LoopbackUp();
         }
 
-        if (options.Namespaces.HasFlag(NamespaceKinds.Time))
+        if (made.HasFlag(NamespaceKinds.Time))
         {
             plan.Because("the time namespace");
-            plan.Root.Unshare(CloneFlags.CLONE_NEWTIME);
-            plan.Root.Join(
-                plan.Root.Open(Descriptor.WorkingDirectory, "/proc/self/ns/time_for_children", OpenFlags.O_RDONLY),
-                CloneFlags.CLONE_NEWTIME);
+            AddTime(plan.Early, options.TimeOffsets);
         }
     }
 
+    /// <summary>A process cannot be born into a time namespace of its own; it makes one, and joins it.</summary>
+    private static void AddTime(LaunchStage stage, TimeOffsets offsets)
+    {
+        stage.Unshare(CloneFlags.CLONE_NEWTIME);
+        if (offsets != default)
+        {
+            stage.SetTimeOffsets($"{offsets}");
+        }
+
+        stage.Join(
+            stage.Open(Descriptor.WorkingDirectory, "/proc/self/ns/time_for_children", OpenFlags.O_RDONLY),
+            CloneFlags.CLONE_NEWTIME);
+    }
+
     private static Descriptor AddFiles(
-        LaunchPlan plan, ContainerOptions options, ContainerUser user, out Descriptor pseudoterminals)
+        LaunchPlan plan, ContainerOptions options, ContainerUser user, JoinedNamespaces? joined,
+        out Descriptor pseudoterminals)
     {
         const string system = "the private /proc, /sys, /dev, /tmp and /run";
         plan.Because(system);
-        var systemMounts = new SystemMounts(plan);
+        var systemMounts = new SystemMounts(
+            plan, (CloneFlags)(options.NewNamespaces | (joined?.Owned ?? default)),
+            (CloneFlags)(joined?.Kinds ?? default),
+            options.Sysctls.Select(sysctl => KeyValuePair.Create(Sysctls.PathOf(sysctl.Key), sysctl.Value)));
         pseudoterminals = systemMounts.Pseudoterminals;
 
         plan.Because(options.Root);

@@ -54,7 +54,7 @@ internal static class OptionsCheck
         foreach (var mount in options.Mounts)
         {
             mount.Validate();
-            Check(((CloneFlags)options.Namespaces).HasFlag(mount.Needs),
+            Check(((CloneFlags)options.AllNamespaces).HasFlag(mount.Needs),
                 $"{mount.GetType().Name} needs a namespace of the container's own: {(NamespaceKinds)mount.Needs}.");
         }
 
@@ -92,8 +92,20 @@ internal static class OptionsCheck
         Check(options.Namespaces.HasFlag(Needed),
             "A container needs user, mount and pid namespaces of its own: without the last, its end could leave "
                 + "processes behind.");
-        Check(options.Namespaces.HasFlag(NamespaceKinds.Uts) || options.HostName == "container",
-            "HostName needs a UTS namespace; without one the host's name stays.");
+        if (options.Join.Count > 0)
+        {
+            JoinedNamespaces.ValidateForContainer(options.Join);
+        }
+
+        Check(options.NewNamespaces.HasFlag(NamespaceKinds.Uts) || options.HostName == "container",
+            "HostName needs a UTS namespace that is made; without one the name there is stays.");
+        Check(options.TimeOffsets == default || options.NewNamespaces.HasFlag(NamespaceKinds.Time),
+            "TimeOffsets needs a time namespace that is made: add NamespaceKinds.Time.");
+        Check(
+            options.TimeOffsets == default || Syscall.EffectiveUser == 0
+                || options.NewNamespaces.HasFlag(NamespaceKinds.User),
+            "In a user namespace that was joined only root may set TimeOffsets: join a time namespace that has them.");
+        Sysctls.Validate(options.Sysctls, options.NewNamespaces);
     }
 
     private static void CheckLimits(ContainerOptions options)

@@ -68,8 +68,13 @@ internal static class LaunchFailure
         ("clone3", Errno.EAGAIN) =>
             "A limit of processes is reached: RLIMIT_NPROC, the pids controller, or kernel.pid_max.",
         ("setns", Errno.EPERM) =>
-            "The user namespace was made by another user, or before this process gave up privileges: keep ids anew "
-                + "with KeepIdsAsync.",
+            "This process has no privileges over that namespace: it is of a parent, was made by another user, or before "
+                + "this process gave up privileges. Make or keep one anew.",
+        ("keyctl", Errno.EDQUOT) =>
+            "This user's keys are used up, to which each container adds one: see /proc/key-users, and "
+                + "kernel.keys.maxkeys in sysctl.",
+        ("setresuid" or "setresgid", Errno.EINVAL) =>
+            "The user namespace that was joined has no such id: IdMap must say which ids it has.",
         ("prlimit64", Errno.EPERM) => "Only CAP_SYS_RESOURCE raises a limit above this process's own hard limit.",
         ("openat2" or "fchdir", _) when $"{step.Cause}".StartsWith("the working directory", StringComparison.Ordinal) =>
             "It must be a directory in the container that its user can enter, and no way into /proc/PID/fd and its "

@@ -57,6 +57,14 @@ internal sealed partial class LaunchPlan
         BeginChild();
     }
 
+    /// <summary>The same for a child that becomes a program of the host, in whatever the launcher joins.</summary>
+    public void BeginUncontained()
+    {
+        Because(Frame);
+        (_entersContainer, Init, Namespaces) = (true, false, default);
+        BeginChild();
+    }
+
     private void Enter(SafeHandle process, CloneFlags namespaces)
     {
         (_entersContainer, Init, Namespaces) = (true, false, default);

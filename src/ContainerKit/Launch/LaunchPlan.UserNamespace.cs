@@ -11,7 +11,8 @@ internal sealed partial class LaunchPlan
 {
     private Descriptor _userNamespace;
     private object? _joinCause;
-    private bool _joins;
+    private List<(Descriptor Namespace, CloneFlags Kind)>? _joinedLater;
+    private bool _joins, _livesThere;
 
     /// <summary>
     /// Where the launcher can do with the host's files what this process can: while the child waits, or in
@@ -28,6 +29,19 @@ internal sealed partial class LaunchPlan
         (_joins, _joinCause) = (true, Outside.Cause);
         _userNamespace = Inherit(userNamespace);
     }
+
+    /// <summary>
+    /// Has the launcher join a user namespace that becomes the child's own, in which others live: from in there the
+    /// launcher cannot be read. No ids are mapped.
+    /// </summary>
+    public void LiveInUserNamespace(SafeHandle userNamespace)
+    {
+        JoinUserNamespace(userNamespace);
+        _livesThere = true;
+    }
+
+    /// <summary>Has the launcher join a namespace once it has joined the user namespace.</summary>
+    public void JoinLater(Descriptor @namespace, CloneFlags kind) => (_joinedLater ??= []).Add((@namespace, kind));
 
     /// <summary>
     /// Gives the child what the last step of <see cref="WithHost"/> opened, too: as the launcher has it, and as the
@@ -71,24 +85,41 @@ internal sealed partial class LaunchPlan
         WithHost.Last.Tolerate(Errno.EPERM);
     }
 
-    /// <summary>A plan that makes the launcher a user namespace, says so, and waits for the channel's end.</summary>
-    public static LaunchPlan MakingUserNamespace(object cause) => Make(plan =>
+    /// <summary>A plan that makes the launcher something, says so, and waits for the channel's end.</summary>
+    public static LaunchPlan Making(object cause, Action<LaunchPlan> add) => Make(plan =>
     {
         plan.Init = false;
         plan.Because(cause);
-        plan.Outside.Unshare(CloneFlags.CLONE_NEWUSER);
-        plan.Outside.Write(Setup, plan._first.Add("\n"u8), 1);
-        plan.Outside.ReadByte(Setup); // fails at the end, and so ends the process
+        add(plan);
+        plan.SayAndWait(); // fails at the end, and so ends the process
     });
+
+    /// <summary>Has the launcher tell the host that it has come this far, and wait until it may go on.</summary>
+    public void SayAndWait()
+    {
+        Outside.Write(Setup, _first.Add("\n"u8), 1);
+        Outside.ReadByte(Setup);
+    }
 
     /// <summary>Adds the steps that join.</summary>
     private void AddJoin()
     {
-        if (_joins)
+        if (!_joins)
         {
-            Because(_joinCause!);
-            Outside.Join(_userNamespace, CloneFlags.CLONE_NEWUSER);
-            Outside.Close(_userNamespace);
+            return;
+        }
+
+        Because(_joinCause!);
+        if (_livesThere)
+        {
+            Outside.Prctl(PrctlOption.PR_SET_DUMPABLE, 0);
+        }
+
+        Outside.Join(_userNamespace, CloneFlags.CLONE_NEWUSER);
+        Outside.Close(_userNamespace);
+        foreach (var (later, kind) in _joinedLater ?? [])
+        {
+            Outside.Join(later, kind);
         }
     }
 }

@@ -153,7 +153,7 @@ internal sealed partial class LaunchPlan : IDisposable
         _second.Clear();
         (_handOver, _leases, MapsIds, _isEncoded) = (null, null, false, false);
         (_inherited, _passed, _startsElsewhere, KeepsOwner) = (null, null, false, false);
-        (_entersContainer, _joins, _joinCause) = (false, false, null);
+        (_entersContainer, _joins, _livesThere, _joinCause, _joinedLater) = (false, false, false, null, null);
         lock (Unused)
         {
             if (Unused.Count < most)

@@ -22,6 +22,16 @@ internal sealed partial class LaunchStage
         Add(Call.mount_setattr, tree, Data.Add(""), (long)flags, change, 32);
     }
 
+    /// <summary>
+    /// mount_setattr(2): mounts in this mount namespace are passed on to no other; those of its origin come.
+    /// </summary>
+    public void CutPropagation()
+    {
+        const long recursive = (long)SetAttributesFlags.AT_RECURSIVE;
+        var change = Data.Add(new MountAttributesChange(0, 0, (ulong)PropagationType.MS_SLAVE, 0));
+        Add(Call.mount_setattr, Descriptor.WorkingDirectory, Data.Add("/"), recursive, change, 32);
+    }
+
     /// <summary>mount_setattr(2): the ids of a tree's files are those of the child's user namespace.</summary>
     public void MapIds(Descriptor tree, Descriptor childDirectory, bool recursive)
     {

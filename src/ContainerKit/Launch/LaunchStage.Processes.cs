@@ -82,6 +82,18 @@ internal sealed partial class LaunchStage
     public void SetGroups(ReadOnlySpan<uint> groups) =>
         Add(Call.setgroups, groups.Length, groups.IsEmpty ? 0 : Data.Add(MemoryMarshal.AsBytes(groups)));
 
+    /// <summary>
+    /// The same without further groups, to root's ids, where the user namespace has them and lets groups go.
+    /// </summary>
+    public void BecomeRoot()
+    {
+        SetGroups([]);
+        Last.Tolerate(Errno.EPERM);
+        Last.Tolerate(Errno.EINVAL);
+        Add(Call.setresgid, 0, 0, 0).Tolerate(Errno.EINVAL);
+        Add(Call.setresuid, 0, 0, 0).Tolerate(Errno.EINVAL);
+    }
+
     /// <summary>setresgid(2), then setresuid(2).</summary>
     public void SetIds(uint user, uint group)
     {
@@ -142,6 +154,12 @@ internal sealed partial class LaunchStage
 
     /// <summary>unshare(2).</summary>
     public void Unshare(CloneFlags flags) => Add(Call.unshare, (long)flags);
+
+    /// <summary>
+    /// How far the clocks of the time namespace that was made for children are ahead; time_namespaces(7).
+    /// </summary>
+    public void SetTimeOffsets(string offsets) =>
+        WriteFile(Descriptor.WorkingDirectory, "/proc/self/timens_offsets", offsets);
 
     /// <summary>setns(2).</summary>
     public void Join(Descriptor @namespace, CloneFlags kind) => Add(Call.setns, @namespace, (long)kind);

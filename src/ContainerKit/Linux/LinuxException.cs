@@ -40,6 +40,11 @@ public class LinuxException : IOException
             ". It lies outside this process's own user or pid namespace, where nothing can be seen.",
         ("ioctl", Errno.EINVAL) =>
             ". Only user and pid namespaces have a parent, and only user namespaces an owner's id.",
+        ("mount" or "umount2", Errno.EPERM) =>
+            ". Mounting needs CAP_SYS_ADMIN over this process's mount namespace: hold the Namespace open instead.",
+        ("mount", Errno.EINVAL) =>
+            ". A mount namespace can be pinned neither within itself or one made later, nor where mounts are passed "
+            + "on to others: pin it below a private mount.",
         ("posix_spawn", Errno.EACCES) => ". Running a program from memory is forbidden here: see Launcher.File.",
         ("posix_spawn", Errno.EAGAIN) =>
             ". A limit of processes is reached: RLIMIT_NPROC, the pids controller, or kernel.pid_max.",

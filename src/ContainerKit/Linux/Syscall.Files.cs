@@ -38,6 +38,12 @@ internal static unsafe partial class Syscall
     /// <summary>Makes a directory of the host that must not be there yet; mkdir(2).</summary>
     public static void MakeDirectory(string path, uint mode) => Check(Mkdir(path, mode), "mkdir", path);
 
+    /// <summary>Removes a name of a file of the host; unlink(2).</summary>
+    public static void Unlink(string path) => Check(UnlinkPath(path), "unlink", path);
+
+    /// <summary>A path that leads to what a descriptor stands for, while it is open here; proc(5).</summary>
+    public static string PathOf(SafeHandle file) => $"/proc/self/fd/{file.DangerousGetHandle()}";
+
     /// <summary>
     /// Locks a whole file for this open file description and its copies, so that the lock ends with the last of them;
     /// false when another has it. fcntl(2).
@@ -185,6 +191,9 @@ internal static unsafe partial class Syscall
 
     [LibraryImport("libc", EntryPoint = "mkdir", SetLastError = true, StringMarshalling = StringMarshalling.Utf8)]
     private static partial int Mkdir(string path, uint mode);
+
+    [LibraryImport("libc", EntryPoint = "unlink", SetLastError = true, StringMarshalling = StringMarshalling.Utf8)]
+    private static partial int UnlinkPath(string path);
 
     [LibraryImport("libc", EntryPoint = "open", SetLastError = true, StringMarshalling = StringMarshalling.Utf8)]
     private static partial int Open(string path, int flags, uint mode);

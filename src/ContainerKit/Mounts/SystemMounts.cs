@@ -33,13 +33,20 @@ internal sealed class SystemMounts
     private readonly Descriptor _proc, _sys, _dev, _tmp, _run;
     private Descriptor _pseudoterminals;
 
-    /// <summary>Adds the steps that make them, attached where nobody looks.</summary>
-    public SystemMounts(LaunchPlan plan)
+    /// <summary>
+    /// Adds the steps that make them, attached where nobody looks. <paramref name="owned"/> are the namespaces over
+    /// which the container's root has privileges, <paramref name="joined"/> those the launcher joined; of
+    /// <paramref name="sysctls"/>, settings below /proc, the names are paths.
+    /// </summary>
+    public SystemMounts(
+        LaunchPlan plan, CloneFlags owned, CloneFlags joined, IEnumerable<KeyValuePair<string, string>> sysctls)
     {
+        const MountAttributes readOnly = Inert | MountAttributes.MOUNT_ATTR_RDONLY;
+
         // The kernel lets a container have the two only while it sees the host's, whole.
         _proc = plan.Early.MakeFileSystem("proc", Inert);
-        _sys = plan.Namespaces.HasFlag(CloneFlags.CLONE_NEWNET)
-            ? plan.Early.MakeFileSystem("sysfs", Inert | MountAttributes.MOUNT_ATTR_RDONLY)
+        _sys = owned.HasFlag(CloneFlags.CLONE_NEWNET) ? plan.Early.MakeFileSystem("sysfs", readOnly)
+            : joined.HasFlag(CloneFlags.CLONE_NEWNET) ? plan.Outside.MakeFileSystem("sysfs", readOnly)
             : DirectoryRoot.CloneReadOnly(plan.Early, "/sys");
 
         var stage = plan.Mapped;
@@ -50,7 +57,12 @@ internal sealed class SystemMounts
         stage.Attach(_dev, memory, "dev");
         stage.Attach(_proc, memory, "proc");
         stage.Attach(_sys, memory, "sys");
-        FillDev(plan, memory);
+        FillDev(plan, memory, owned.HasFlag(CloneFlags.CLONE_NEWIPC));
+        foreach (var (path, value) in sysctls)
+        {
+            stage.WriteFile(_proc, path, value);
+        }
+
         CoverHostsOwn(stage);
 
         // Nor does a copy of all the host's mounts show them.
@@ -89,7 +101,7 @@ internal sealed class SystemMounts
         return memory;
     }
 
-    private void FillDev(LaunchPlan plan, Descriptor memory)
+    private void FillDev(LaunchPlan plan, Descriptor memory, bool hasQueues)
     {
         var stage = plan.Mapped;
         foreach (var (name, major, minor) in Devices)
@@ -117,7 +129,7 @@ internal sealed class SystemMounts
         var shm = stage.CloneTree(memory, "shm");
         stage.SetMountAttributes(shm, Quiet);
         stage.Attach(shm, _dev, "shm");
-        if (plan.Namespaces.HasFlag(CloneFlags.CLONE_NEWIPC))
+        if (hasQueues)
         {
             stage.Attach(stage.MakeFileSystem("mqueue", Inert), _dev, "mqueue");
         }

@@ -28,6 +28,9 @@ internal sealed record AutomaticIdMap(uint Count) : IdMap
         In(block.User, block.Group).AddTo(plan, user, group);
     }
 
+    internal override void AddIdentity(LaunchPlan plan, uint user, uint group) =>
+        In(IdBlocks.DefaultFirst, IdBlocks.DefaultFirst).AddIdentity(plan, user, group);
+
     internal override void Enter(LaunchPlan plan, uint user, uint group) =>
         In(IdBlocks.DefaultFirst, IdBlocks.DefaultFirst).Enter(plan, user, group);
 }

@@ -108,7 +108,17 @@ public abstract record IdMap
     /// </summary>
     internal abstract void AddTo(LaunchPlan plan, uint user, uint group);
 
-    /// <summary>Takes on that identity where the maps are written already.</summary>
+    /// <summary>Takes on that identity where somebody else wrote such maps.</summary>
+    internal abstract void AddIdentity(LaunchPlan plan, uint user, uint group);
+
+    /// <summary>The map of a user namespace that no container is in.</summary>
+    /// <exception cref="ArgumentException">It is one that only a container can have.</exception>
+    /// <exception cref="LaunchException">This process may not map these ids.</exception>
+    internal virtual RangesIdMap ForNamespace() =>
+        throw new ArgumentException(
+            $"{this} is made for a container: a user namespace by itself takes IdMap.Ranges or, as root, SingleIdAs.");
+
+    /// <summary>Takes on the identity in a container that others set up.</summary>
     internal abstract void Enter(LaunchPlan plan, uint user, uint group);
 
     /// <summary>

@@ -27,7 +27,6 @@ internal sealed record IdentityIdMap : IdMap
     internal override void AddTo(LaunchPlan plan, uint user, uint group)
     {
         CheckMapsRoot();
-        plan.KeepsOwner = true;
         if (IsPrivileged)
         {
             WriteMap(plan, "uid_map", Line(0, 0, uint.MaxValue));
@@ -40,7 +39,23 @@ internal sealed record IdentityIdMap : IdMap
             WriteMap(plan, "gid_map", Line(Syscall.EffectiveGroup, Syscall.EffectiveGroup, 1));
         }
 
+        AddIdentity(plan, user, group);
+    }
+
+    internal override void AddIdentity(LaunchPlan plan, uint user, uint group)
+    {
+        plan.KeepsOwner = true;
         Enter(plan, user, group);
+    }
+
+    internal override RangesIdMap ForNamespace()
+    {
+        CheckMapsRoot();
+        return IsPrivileged
+            ? new(new("users", [new(0, 0, uint.MaxValue)]), new("groups", [new(0, 0, uint.MaxValue)]))
+            : new(
+                new("users", [new(Syscall.EffectiveUser, Syscall.EffectiveUser, 1)]),
+                new("groups", [new(Syscall.EffectiveGroup, Syscall.EffectiveGroup, 1)]));
     }
 
     internal override void Enter(LaunchPlan plan, uint user, uint group)

@@ -29,5 +29,7 @@ internal sealed record JoinedIdMap(RangesIdMap Ids, SafeFileHandle UserNamespace
         Reservation?.AddTo(plan);
     }
 
+    internal override void AddIdentity(LaunchPlan plan, uint user, uint group) => Ids.AddIdentity(plan, user, group);
+
     internal override void Enter(LaunchPlan plan, uint user, uint group) => Ids.Enter(plan, user, group);
 }

@@ -14,28 +14,39 @@ internal static class MappedNamespace
         map.CheckPermitted();
         map = new(map.Users.With(Syscall.EffectiveUser), map.Groups.With(Syscall.EffectiveGroup));
         map.CheckPermitted();
-        using var maker = NamespaceMaker.Start(launcher, map);
-        await maker.Made.WaitAsync(cancellationToken).ConfigureAwait(false);
-        if (RangesIdMap.WritesMaps)
+        using var maker = NamespaceMaker.Start(
+            launcher, LaunchPlan.Making(map, plan => plan.Outside.Unshare(CloneFlags.CLONE_NEWUSER)));
+        await maker.Said.WaitAsync(cancellationToken).ConfigureAwait(false);
+        await MapAsync(map, maker.ProcessId, cancellationToken).ConfigureAwait(false);
+        return maker.Open("user");
+    }
+
+    /// <summary>Maps the ids of the user namespace of a process that was made just now.</summary>
+    public static async Task MapAsync(RangesIdMap map, int processId, CancellationToken cancellationToken)
+    {
+        if (RangesIdMap.WritesMaps || map.IsOwnIds)
         {
-            Write(map, maker.ProcessId, "uid_map", map.Users);
-            Write(map, maker.ProcessId, "gid_map", map.Groups);
+            Write(map, processId, "uid_map", map.Users.Text);
+            if (!RangesIdMap.WritesMaps)
+            {
+                Write(map, processId, "setgroups", "deny"); // or the kernel refuses an ordinary user's gid_map
+            }
+
+            Write(map, processId, "gid_map", map.Groups.Text);
         }
         else
         {
-            await IdMappers.MapAsync(map, maker.ProcessId, map.Users, cancellationToken).ConfigureAwait(false);
-            await IdMappers.MapAsync(map, maker.ProcessId, map.Groups, cancellationToken).ConfigureAwait(false);
+            await IdMappers.MapAsync(map, processId, map.Users, cancellationToken).ConfigureAwait(false);
+            await IdMappers.MapAsync(map, processId, map.Groups, cancellationToken).ConfigureAwait(false);
         }
-
-        return maker.Open();
     }
 
-    private static void Write(RangesIdMap map, int processId, string file, IdRanges ranges)
+    private static void Write(RangesIdMap map, int processId, string file, string content)
     {
         try
         {
             using var open = Syscall.Open($"/proc/{processId}/{file}", OpenFlags.O_WRONLY);
-            Syscall.Write(open, System.Text.Encoding.ASCII.GetBytes(ranges.Text)); // all at once, or not at all
+            Syscall.Write(open, System.Text.Encoding.ASCII.GetBytes(content)); // all at once, or not at all
         }
         catch (LinuxException failure)
         {

@@ -107,6 +107,17 @@ public sealed partial class Namespace : IDisposable, IEquatable<Namespace>
         }
     }
 
+    /// <summary>Opens the namespaces of some kinds that a process is in.</summary>
+    internal static IReadOnlyList<Namespace> ListOfProcess(SafeFileHandle pidfd, NamespaceKinds kinds)
+    {
+        if (kinds is NamespaceKinds.None || (kinds & ~NamespaceKinds.All) != 0)
+        {
+            throw new ArgumentException($"There is no kind {kinds}.", nameof(kinds));
+        }
+
+        return OpenAll(kinds, kind => ProcessNumbers.OpenFile(pidfd, $"ns/{NameOf(kind)}"));
+    }
+
     /// <summary>
     /// Opens the user namespace that owns it: who has privileges there has them here. Of a user namespace, its parent.
     /// </summary>

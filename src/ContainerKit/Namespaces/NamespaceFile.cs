@@ -39,7 +39,7 @@ internal static class NamespaceFile
     {
         using var place = Syscall.Open(path, OpenFlags.O_PATH);
         return Is(place)
-            ? Syscall.Open($"/proc/self/fd/{place.DangerousGetHandle()}", OpenFlags.O_RDONLY)
+            ? Syscall.Open(Syscall.PathOf(place), OpenFlags.O_RDONLY)
             : throw new ArgumentException(
                 $"'{path}' is no namespace: neither a file of /proc/PID/ns, nor one that a namespace is pinned to.",
                 nameof(path));

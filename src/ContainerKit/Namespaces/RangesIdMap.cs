@@ -19,6 +19,11 @@ internal sealed record RangesIdMap(IdRanges Users, IdRanges Groups) : IdMap
 
     internal override bool NeedsHost => !WritesMaps;
 
+    /// <summary>Whether it is but this process's own user and group, which anybody may map.</summary>
+    internal bool IsOwnIds =>
+        Users.Outsides.SequenceEqual([new(Syscall.EffectiveUser, 1)])
+        && Groups.Outsides.SequenceEqual([new(Syscall.EffectiveGroup, 1)]);
+
     /// <summary>Whether this process may write maps of others' ids itself.</summary>
     internal static bool WritesMaps => Syscall.Has(Capability.CAP_SETUID) && Syscall.Has(Capability.CAP_SETGID);
 
@@ -77,8 +82,13 @@ internal sealed record RangesIdMap(IdRanges Users, IdRanges Groups) : IdMap
         }
     }
 
-    /// <summary>Takes on the identity of the container's root, who becomes the user in the end.</summary>
-    internal void AddIdentity(LaunchPlan plan, uint user, uint group)
+    internal override RangesIdMap ForNamespace()
+    {
+        CheckPermitted();
+        return this;
+    }
+
+    internal override void AddIdentity(LaunchPlan plan, uint user, uint group)
     {
         var isIdentity = Users.IsIdentity && Groups.IsIdentity;
         plan.KeepsOwner = WritesMaps

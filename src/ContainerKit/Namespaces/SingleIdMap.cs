@@ -60,6 +60,11 @@ internal sealed record SingleIdMap(uint? HostUser, uint? HostGroup) : IdMap
             WriteMap(plan, "gid_map", Line(group, HostGroup ?? Syscall.EffectiveGroup, 1));
         }
 
+        AddIdentity(plan, user, group);
+    }
+
+    internal override void AddIdentity(LaunchPlan plan, uint user, uint group)
+    {
         plan.KeepsOwner = (HostUser ?? (IsPrivileged ? null : Syscall.EffectiveUser)) == Syscall.EffectiveUser;
         if (IsPrivileged)
         {
@@ -69,6 +74,13 @@ internal sealed record SingleIdMap(uint? HostUser, uint? HostGroup) : IdMap
 
         Enter(plan, user, group);
     }
+
+    internal override RangesIdMap ForNamespace() =>
+        HostUser is null && IsPrivileged
+            ? base.ForNamespace()
+            : new RangesIdMap(
+                new("users", [new(0, HostUser ?? Syscall.EffectiveUser, 1)]),
+                new("groups", [new(0, HostGroup ?? Syscall.EffectiveGroup, 1)]));
 
     internal override void Enter(LaunchPlan plan, uint user, uint group)
     {

@@ -1,0 +1,216 @@
+using System.Globalization;
+
+namespace ContainerKit.KernelTests;
+
+/// <summary>Containers that live in namespaces of others, or in ones that were made for several.</summary>
+public class PodTests
+{
+    /// <summary>A pid namespace with what it takes to join it.</summary>
+    private const NamespaceKinds PidOf = NamespaceKinds.User | NamespaceKinds.Cgroup | NamespaceKinds.Pid;
+
+    /// <summary>What an ordinary user needs besides.</summary>
+    private static NamespaceKinds OfUser =>
+        Host.IsRoot ? NamespaceKinds.None : NamespaceKinds.User | NamespaceKinds.Cgroup;
+
+    private static CancellationToken Cancelled => TestContext.Current.CancellationToken;
+
+    [Fact]
+    public async Task Two_containers_share_a_network_ipc_and_a_host_name_and_nothing_else()
+    {
+        await using var first = await Container.StartAsync(
+            new() { Command = ["sleep", "1000"], HostName = "pod" }, Cancelled);
+        const NamespaceKinds shared = NamespaceKinds.User | NamespaceKinds.Cgroup | NamespaceKinds.Network
+            | NamespaceKinds.Ipc | NamespaceKinds.Uts;
+        var joining = Script.Shell("hostname; cd /proc; echo [0-9]*; exec sleep 1000") with
+        {
+            Join = first.OpenNamespaces(shared),
+            StandardOutput = StandardStream.Pipe,
+        };
+        await using var second = await Container.StartAsync(joining, Cancelled);
+        using var output = new StreamReader(second.StandardOutput!);
+
+        Assert.Equal("pod", await output.ReadLineAsync(Cancelled));
+        Assert.Equal("1 2", await output.ReadLineAsync(Cancelled));
+        foreach (var kind in NamespaceFile.Names.Keys)
+        {
+            using var one = first.OpenNamespaces(kind)[0];
+            using var other = second.OpenNamespaces(kind)[0];
+            Assert.Equal((shared | NamespaceKinds.Time).HasFlag(kind), one.Equals(other));
+        }
+    }
+
+    [Fact]
+    public async Task What_one_listens_on_another_connects_to()
+    {
+        var made = await Namespace.CreateAsync(
+            NamespaceKinds.Network | OfUser, null, Cancelled);
+        var options = new ContainerOptions { Command = ["sleep", "1000"], Join = made };
+        await using var server = await Container.StartAsync(options, Cancelled);
+        await using var client = await Container.StartAsync(options, Cancelled);
+        using var listener = await server.ListenAsync(new(System.Net.IPAddress.Loopback, 5432), Cancelled);
+        using var connected = await client.ConnectAsync(new(System.Net.IPAddress.Loopback, 5432), Cancelled);
+        using var accepted = await listener.AcceptAsync(Cancelled);
+        Assert.True(accepted.Connected);
+
+        // Its own view of the network, and not the host's.
+        await using var listing = await client.ExecAsync(
+            new() { Command = ["ls", "/sys/class/net"], StandardOutput = StandardStream.Capture(ByteSize.KiB(1)) },
+            Cancelled);
+        Assert.Equal("lo\n", (await listing.WaitForResultAsync(Cancelled)).StandardOutput);
+    }
+
+    [Fact]
+    public async Task Processes_of_a_shared_pid_namespace_see_each_other_and_end_with_its_first()
+    {
+        await using var first = await Container.StartAsync(new() { Command = ["sleep", "1111"] }, Cancelled);
+        await using var second = await Container.StartAsync(
+            Script.Shell("cat /proc/2/cmdline | tr '\\0' ' '; echo; exec sleep 1000") with
+            {
+                Join = first.OpenNamespaces(PidOf),
+                StandardOutput = StandardStream.Pipe,
+            },
+            Cancelled);
+        using var output = new StreamReader(second.StandardOutput!);
+        Assert.Equal("sleep 1111 ", await output.ReadLineAsync(Cancelled));
+
+        await first.DisposeAsync();
+        var status = await second.WaitAsync(Cancelled).WaitAsync(TimeFactor.Seconds(30), Cancelled);
+        Assert.Equal(Signal.SIGKILL, status.Signal);
+    }
+
+    [Fact]
+    public async Task The_floor_holds_in_them()
+    {
+        await using var first = await Container.StartAsync(new() { Command = ["sleep", "1000"] }, Cancelled);
+        var status = await Script.OutputAsync(
+            new ContainerOptions { Command = ["cat", "/proc/self/status"], Join = first.OpenNamespaces(PidOf) });
+
+        Assert.All(["CapInh", "CapPrm", "CapEff", "CapBnd", "CapAmb"], set =>
+            Assert.Contains($"{set}:\t0000000000000000\n", status, StringComparison.Ordinal));
+        Assert.Contains("NoNewPrivs:\t1\n", status, StringComparison.Ordinal);
+
+        // Neither the other's init nor the own one can be traced or read.
+        var refused = await Script.RunAsync(Script.Shell(
+            "for i in 1 $PPID; do ls -l /proc/$i/root /proc/$i/cwd /proc/$i/fd/0; done") with
+        { Join = first.OpenNamespaces(PidOf) });
+        Assert.DoesNotContain("->", refused.StandardOutput, StringComparison.Ordinal);
+        Assert.Equal(6, refused.StandardError.Split("ermission denied").Length - 1);
+    }
+
+    [Fact]
+    public async Task A_container_has_clocks_of_its_own()
+    {
+        var options = new ContainerOptions
+        {
+            Command = ["cat", "/proc/uptime"],
+            Namespaces = NamespaceKinds.All,
+            TimeOffsets = new(TimeSpan.FromDays(3), TimeSpan.FromDays(1000)),
+        };
+        Assert.InRange(Days(await Script.OutputAsync(options)), 1000, 1999);
+
+        await using var container = await Container.StartAsync(options with { Command = ["sleep", "1000"] }, Cancelled);
+        await using var executed = await container.ExecAsync(
+            new() { Command = ["cat", "/proc/uptime"], StandardOutput = StandardStream.Capture(ByteSize.KiB(1)) },
+            Cancelled);
+        var result = await executed.WaitForResultAsync(Cancelled);
+        Assert.InRange(Days(result.StandardOutput), 1000, 1999);
+    }
+
+    [Fact]
+    public async Task A_container_has_sysctls_of_its_own_which_its_program_cannot_change()
+    {
+        var host = await File.ReadAllTextAsync("/proc/sys/net/ipv4/ip_default_ttl", Cancelled);
+        var result = await Script.RunAsync(
+            Script.Shell("cat /proc/sys/net/ipv4/ip_default_ttl; echo 9 >/proc/sys/net/ipv4/ip_default_ttl") with
+            { Sysctls = new Dictionary<string, string> { ["net.ipv4.ip_default_ttl"] = "33" } });
+
+        Assert.Equal("33\n", result.StandardOutput);
+        Assert.False(result.ExitStatus.IsSuccess);
+        Assert.Equal(host, await File.ReadAllTextAsync("/proc/sys/net/ipv4/ip_default_ttl", Cancelled));
+    }
+
+    [RootFact]
+    public async Task Root_joins_namespaces_of_the_host_with_a_user_namespace_of_its_own()
+    {
+        var made = await Namespace.CreateAsync(
+            NamespaceKinds.Network | NamespaceKinds.Ipc | NamespaceKinds.Uts | NamespaceKinds.Time,
+            new()
+            {
+                HostName = "held",
+                TimeOffsets = new(default, TimeSpan.FromDays(5000)),
+                Sysctls = new Dictionary<string, string> { ["kernel.shm_rmid_forced"] = "1" },
+            },
+            Cancelled);
+        var options = Script.Shell(
+            "hostname; cat /proc/sys/kernel/shm_rmid_forced; ls /sys/class/net; cut -d. -f1 /proc/uptime") with
+        { Join = made };
+        var lines = (await Script.OutputAsync(options)).Split('\n');
+
+        Assert.Equal(["held", "1", "lo"], lines[..3]);
+        Assert.True(long.Parse(lines[3], CultureInfo.InvariantCulture) > 5000 * 86400L);
+    }
+
+    [Fact]
+    public async Task Ranges_of_ids_are_joined_with_their_user_namespace()
+    {
+        Assert.SkipUnless(TestIds.Exist, TestIds.Missing);
+        var user = (await Namespace.CreateAsync(
+            NamespaceKinds.User | NamespaceKinds.Cgroup, new() { IdMap = TestIds.Map }, Cancelled));
+        var options = new ContainerOptions { Command = ["id", "-u"], User = "7:8", IdMap = TestIds.Map, Join = user };
+        Assert.Equal("7", await Script.OutputAsync(options));
+
+        var missing = await Refusal.OfStartAsync(
+            options with { IdMap = IdMap.Ranges([new(0, 1, 70000)], [new(0, 1, 70000)]), User = "60000:0" });
+        Assert.Equal(("setresuid", Errno.EINVAL), (missing.Call, missing.Errno));
+    }
+
+    [Fact]
+    public async Task What_no_container_can_join_is_refused_before_anything_is_made()
+    {
+        using var ownUser = Namespace.OfThisProcess(NamespaceKinds.User);
+        using var ownPid = Namespace.OfThisProcess(NamespaceKinds.Pid);
+        using var ownMount = Namespace.OfThisProcess(NamespaceKinds.Mount);
+        using var ownNetwork = Namespace.OfThisProcess(NamespaceKinds.Network);
+        await RefusedAsync("own user namespace", ownUser);
+        using var another = (await Namespace.CreateAsync(
+            NamespaceKinds.User, new() { IdMap = Host.IsRoot ? IdMap.SingleIdAs(7, 7) : IdMap.SingleId },
+            Cancelled))[0];
+        await RefusedAsync("goes with it", another);
+        await RefusedAsync("the user namespace that owns it", ownPid);
+        await RefusedAsync("no mount namespace", ownMount);
+        await RefusedAsync("two namespaces of one kind", ownNetwork, ownNetwork);
+        await RefusedAsync("Null", (Namespace)null!);
+        using var uts = Namespace.OfThisProcess(NamespaceKinds.Uts);
+        var refusal = await Refusal.OfOptionsAsync(
+            new() { Command = ["true"], HostName = "mine", Join = [uts] });
+        Assert.Contains("UTS", refusal.Message, StringComparison.Ordinal);
+        refusal = await Refusal.OfOptionsAsync(
+            new() { Command = ["true"], TimeOffsets = new(TimeSpan.FromDays(1), default) });
+        Assert.Contains("NamespaceKinds.Time", refusal.Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task A_user_namespace_of_a_foreign_owner_is_refused_by_the_kernel_and_the_error_says_so()
+    {
+        if (Host.IsRoot)
+        {
+            return; // which owns all; as an ordinary user this is tried
+        }
+
+        // Below one's own, but with ids one does not have: PID 1's is everybody's parent, and nobody's to join.
+        using var init = Namespace.OfThisProcess(NamespaceKinds.User);
+        using var network = Namespace.OfThisProcess(NamespaceKinds.Network);
+        var failure = await Refusal.OfStartAsync(new() { Command = ["true"], Join = [network] });
+        Assert.Equal(("setns", Errno.EPERM), (failure.Call, failure.Errno));
+        Assert.NotNull(failure.Hint);
+    }
+
+    private static double Days(string uptime) =>
+        double.Parse(uptime.Split(' ')[0], CultureInfo.InvariantCulture) / 86400;
+
+    private static async Task RefusedAsync(string complaint, params Namespace[] join)
+    {
+        var refusal = await Refusal.OfOptionsAsync(new() { Command = ["true"], Join = join });
+        Assert.Contains(complaint, refusal.Message, StringComparison.Ordinal);
+    }
+}
