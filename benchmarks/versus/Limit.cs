@@ -15,7 +15,7 @@ internal static partial class Limit
             "sched_debug", "interrupts"),
         Define("MASKED_PROC_DIRECTORIES", "/proc/", "acpi", "asound", "scsi"),
         Define("MASKED_SYS_DIRECTORIES", "/sys/", "firmware", "devices/virtual/powercap"),
-        Define("READ_ONLY_PROC", "/proc/", "bus", "fs", "irq", "sys", "sysrq-trigger"),
+        Define("READ_ONLY_PROC", "/proc/", "bus", "fs", "irq", "pressure", "sys", "sysrq-trigger"),
         $"-DLAST_CAPABILITY={File.ReadAllText("/proc/sys/kernel/cap_last_cap").Trim()}",
     ];
 

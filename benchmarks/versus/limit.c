@@ -26,13 +26,17 @@ static const char *const masked_proc_directories[] = {MASKED_PROC_DIRECTORIES};
 static const char *const masked_sys_directories[] = {MASKED_SYS_DIRECTORIES};
 static const char *const read_only_proc[] = {READ_ONLY_PROC};
 static const char *const devices[] = {"/dev/null", "/dev/zero", "/dev/full", "/dev/random", "/dev/urandom", "/dev/tty"};
+static const char *const kinds[] = {
+    "/proc/self/ns/user", "/proc/self/ns/mnt", "/proc/self/ns/pid", "/proc/self/ns/net", "/proc/self/ns/ipc",
+    "/proc/self/ns/uts", "/proc/self/ns/cgroup",
+};
 static const char *const links[][2] = {
     {"/proc/self/fd", "fd"}, {"/proc/self/fd/0", "stdin"}, {"/proc/self/fd/1", "stdout"}, {"/proc/self/fd/2", "stderr"},
     {"pts/ptmx", "ptmx"},
 };
 
 static const char *root_path;
-static int use_init, pair[2], pidfd;
+static int use_init, pair[2], control[2], pidfd;
 static long root, proc, sys, dev, tmp, run_directory, nodes[COUNT(devices)];
 
 static void set(long context, const char *key, const char *value)
@@ -89,12 +93,39 @@ static void loopback_up(void)
     SYS(close, socket);
 }
 
+// A message with descriptors; struct msghdr, whose one byte lies wherever.
+static void exchange(long number, long socket, int *descriptors, uint64_t count)
+{
+    struct { uint64_t length; int level, type, descriptor[8]; } attached = {16 + 4 * count, 1, 1, {0}};
+    uint64_t none = 0;
+    struct { void *start; uint64_t length; } vector = {&none, 1};
+    struct {
+        uint64_t name[2]; void *vectors; uint64_t count; void *control; uint64_t control_length, flags;
+    } message = {
+        .vectors = &vector, .count = 1, .control = &attached, .control_length = 16 + 4 * count,
+    };
+    for (uint64_t i = 0; i < count; i++)
+        attached.descriptor[i] = descriptors[i];
+    check(call(number, socket, (long)&message, 0, 0, 0, 0), __LINE__);
+    for (uint64_t i = 0; i < count; i++)
+        descriptors[i] = attached.descriptor[i];
+}
+
+static void send_namespaces(void)
+{
+    int held[COUNT(kinds)];
+    for (size_t i = 0; i < COUNT(kinds); i++)
+        held[i] = (int)SYS(openat, AT_FDCWD, kinds[i], O_RDONLY | O_CLOEXEC, 0);
+    exchange(__NR_sendmsg, pair[1], held, COUNT(kinds));
+}
+
 static void early(void)
 {
     char byte;
     SYS(close, pair[0]);
     SYS(umask, 0);
     loopback_up();
+    send_namespaces();
     proc = made(SYS(fsopen, "proc", FSOPEN_CLOEXEC), INERT);
     sys = made(SYS(fsopen, "sysfs", FSOPEN_CLOEXEC), INERT | MOUNT_ATTR_RDONLY);
     for (size_t i = 0; i < COUNT(devices); i++)
@@ -132,11 +163,18 @@ static void fill_dev(void)
     restrict_tree(dev, MOUNT_ATTR_RDONLY | QUIET, 0, PRIVATE);
 }
 
+static void set_limit(const char *name, const char *most, long length)
+{
+    long file = SYS(openat, proc, name, O_WRONLY | O_CLOEXEC, 0);
+    SYS(write, file, most, length);
+    SYS(close, file);
+}
+
 static void mask(void)
 {
-    long file = SYS(openat, proc, "sys/user/max_cgroup_namespaces", O_WRONLY | O_CLOEXEC, 0);
-    SYS(write, file, "0", 1);
-    SYS(close, file);
+    set_limit("sys/user/max_user_namespaces", "0", 1);
+    set_limit("sys/user/max_inotify_instances", "32", 2);
+    set_limit("sys/user/max_fanotify_groups", "16", 2);
     for (size_t i = 0; i < COUNT(masked_proc_files); i++)
         attach(copy(dev, "null"), proc, masked_proc_files[i]);
     for (size_t i = 0; i < COUNT(masked_proc_directories); i++)
@@ -166,6 +204,7 @@ static void system_mounts(void)
     set(pts, "newinstance", NULL);
     set(pts, "ptmxmode", "0666");
     set(pts, "mode", "0620");
+    set(pts, "max", "64");
     attach(made(pts, QUIET), dev, "pts");
     long shm = copy(memory, "shm");
     restrict_tree(shm, QUIET, 0, PRIVATE);
@@ -197,9 +236,11 @@ static void confine(void)
 {
     struct __user_cap_header_struct version = {_LINUX_CAPABILITY_VERSION_3, 0};
     struct __user_cap_data_struct none[2] = {{0, 0, 0}, {0, 0, 0}};
-    struct rlimit64 no_core = {1, 1}, processes = {1024, 1024};
+    struct rlimit64 no_core = {1, 1}, processes = {1024, 1024}, signals = {4096, 4096}, queues = {262144, 262144};
     struct open_how how = {.flags = O_PATH | O_CLOEXEC, .resolve = RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS};
     char byte;
+    SYS(prlimit64, 0, RLIMIT_SIGPENDING, &signals, NULL);
+    SYS(prlimit64, 0, RLIMIT_MSGQUEUE, &queues, NULL);
     SYS(prlimit64, 0, RLIMIT_CORE, &no_core, NULL);
     SYS(prlimit64, 0, RLIMIT_NPROC, &processes, NULL);
     for (long capability = 0; capability <= LAST_CAPABILITY; capability++)
@@ -271,25 +312,24 @@ static void write_map(long directory, const char *name)
 // To its own end of the channel, which it does not read: here is no host to receive it.
 static void send_pidfd(void)
 {
-    struct { uint64_t length; int level, type, descriptor[2]; } attached = {20, 1, 1, {pidfd, 0}};
-    uint64_t none = 0;
-    struct { void *start; uint64_t length; } vector = {&none, sizeof none};
-    struct {
-        uint64_t name[2]; void *vectors; uint64_t count; void *control; uint64_t control_length, flags;
-    } message = {
-        .vectors = &vector, .count = 1, .control = &attached, .control_length = sizeof attached,
-    };
-    SYS(sendmsg, pair[1], &message, 0);
+    int sent[1] = {pidfd};
+    exchange(__NR_sendmsg, control[1], sent, 1);
 }
 
 static _Noreturn void supervise(void)
 {
-    int status = 0;
+    int status = 0, held[COUNT(kinds)] = {0};
     struct pollfd polled[2] = {{.fd = -1}, {.fd = 0, .events = POLLIN}};
+    SYS(close, pair[1]);
+    exchange(__NR_recvmsg, pair[0], held, COUNT(kinds));
     SYS(dup3, pidfd, 0, O_CLOEXEC);
     SYS(dup3, pair[0], 2, O_CLOEXEC);
     SYS(dup3, 0, 3, O_CLOEXEC); // where ours moves its channel to the host; that is standard output here
-    SYS(close_range, 4, ~0U, 0);
+    for (size_t i = 0; i < COUNT(kinds); i++)
+        SYS(dup3, held[i], (int)(100 + i), O_CLOEXEC);
+    SYS(close_range, 100 + COUNT(kinds), ~0U, 0);
+    SYS(close_range, 4, 99, 0);
+    SYS(close, 3);
     SYS(ppoll, polled, 2, NULL, NULL);
     SYS(wait4, -1, &status, 0, NULL);
     SYS(write, 1, &status, sizeof status);
@@ -317,6 +357,7 @@ __attribute__((used)) _Noreturn void begin(char **stack)
     SYS(setsid);
     SYS(rt_sigprocmask, SIG_SETMASK, &all, NULL, sizeof all);
     SYS(socketpair, 1, 1 | O_CLOEXEC, 0, pair);
+    SYS(socketpair, 1, 1 | O_CLOEXEC, 0, control); // which ours is given
     SYS(getpid);
     SYS(getpid);
     long process = SYS(clone3, &all_namespaces, sizeof all_namespaces);

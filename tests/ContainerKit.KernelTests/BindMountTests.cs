@@ -89,9 +89,9 @@ public class BindMountTests
     public async Task Mapped_files_of_the_hosts_caller_are_the_containers_users()
     {
         using var temp = new TempDirectory(); // 0700, of this user
-        temp.Write("file", "secret");
-        File.SetUnixFileMode(temp["file"], UnixFileMode.UserRead);
-        var mount = new BindMount(temp.Path, "/tmp/shown") { MapIds = true };
+        temp.Write("shown/file", "secret");
+        File.SetUnixFileMode(temp["shown/file"], UnixFileMode.UserRead);
+        var mount = new BindMount(temp["shown"], "/tmp/shown") { MapIds = true };
         var options = Script.Shell(
             "stat -c %u:%g /tmp/shown/file; cat /tmp/shown/file; (: >/tmp/shown/new) 2>/dev/null || echo refused");
 
@@ -99,7 +99,7 @@ public class BindMountTests
         Assert.Equal(
             "0:0\nsecret", await Script.OutputAsync(options with { Mounts = [mount with { ReadOnly = false }] }));
         // a file of this user's
-        Assert.Equal("0:0", Tools.Run("stat", "-c", Host.IsRoot ? "%u:%g" : "0:0", temp["new"]).Trim());
+        Assert.Equal("0:0", Tools.Run("stat", "-c", Host.IsRoot ? "%u:%g" : "0:0", temp["shown/new"]).Trim());
     }
 
     [RootFact]
@@ -127,7 +127,10 @@ public class BindMountTests
     public async Task What_is_mapped_and_written_must_be_closed_to_other_users()
     {
         using var temp = new TempDirectory();
-        foreach (var source in new[] { Shared().Path, temp.Write("file", "") })
+        using var shared = Shared();
+        Directory.CreateDirectory(shared["closed"]); // which its program could open up
+        File.SetUnixFileMode(shared["closed"], (UnixFileMode)0x1C0); // 0700
+        foreach (var source in new[] { shared.Path, shared["closed"], temp.Write("file", "") })
         {
             var mount = new BindMount(source, "/tmp/shown") { MapIds = true, ReadOnly = false };
             Assert.Contains(

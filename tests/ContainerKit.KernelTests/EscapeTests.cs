@@ -121,6 +121,7 @@ public class EscapeTests
         var result = await Script.RunAsync(options with
         {
             Command = ["/usr/bin/python3", "-I", "-c", attack],
+            MaxUserNamespaces = 1,
             Mounts = [.. options.Mounts, new BindMount(data.Path, "/tmp/data")],
         });
 
@@ -132,9 +133,13 @@ public class EscapeTests
     [Fact]
     public async Task A_root_without_capabilities_cannot_be_root_of_a_nested_namespace_either()
     {
-        var result = await Script.RunAsync("unshare --user --map-root-user true");
-
+        var options = Script.Shell("unshare --user --map-root-user true");
+        var result = await Script.RunAsync(options with { MaxUserNamespaces = 1 });
         Assert.Contains("uid_map: Operation not permitted", result.StandardError, StringComparison.Ordinal);
+
+        // And unless said otherwise there is no nested one.
+        result = await Script.RunAsync(options with { User = "1000" });
+        Assert.Contains("No space left on device", result.StandardError, StringComparison.Ordinal);
     }
 
     [Fact]
@@ -151,7 +156,7 @@ public class EscapeTests
                 mount --bind /proc /tmp/proc 2>/dev/null && echo bound
                 mount --rbind /proc /tmp/proc 2>/dev/null && stat -Lc %t:%T /tmp/proc/keys
                 true'
-            """) with { User = "1000" });
+            """) with { User = "1000", MaxUserNamespaces = 1 });
 
         Assert.Equal("1:3", output);
     }
@@ -174,7 +179,7 @@ public class EscapeTests
                 mount -t cgroup2 cgroup2 /tmp/v2 2>/dev/null && mkdir /tmp/v2/new 2>/dev/null && echo made in v2
                 find /tmp/v1 /tmp/v2 -mindepth 2 -writable 2>/dev/null | head -n 3
                 true'
-            """) with { User = "1000" });
+            """) with { User = "1000", MaxUserNamespaces = 5 });
 
         Assert.Equal("", output);
     }

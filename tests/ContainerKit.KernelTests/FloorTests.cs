@@ -246,4 +246,43 @@ public class FloorTests
         (await Script.OutputAsync(options)).Split('\n').Select(line => line.Split(":\t", 2))
             .Where(fields => fields.Length == 2)
             .ToDictionary(fields => fields[0], fields => fields[1].Trim());
+
+    [PythonTheory]
+    [InlineData("user 1000")]
+    [InlineData("root")]
+    public async Task What_the_kernel_counts_for_the_hosts_user_too_is_limited(string user)
+    {
+        var output = await Script.OutputAsync(Script.Python("""
+            import ctypes, os, resource
+            libc = ctypes.CDLL(None, use_errno=True)
+            def most(make):
+                got = []
+                while len(got) < 1000:
+                    try:
+                        one = make()
+                    except OSError:
+                        break
+                    if one is not None and one < 0:
+                        break
+                    got.append(one)
+                return len(got)
+            print(most(libc.inotify_init), most(lambda: os.open("/dev/ptmx", os.O_RDWR)),
+                most(lambda: libc.fanotify_init(0x200, 0)), libc.unshare(0x10000000),
+                resource.getrlimit(resource.RLIMIT_SIGPENDING) if hasattr(resource, "RLIMIT_SIGPENDING") else "",
+                resource.getrlimit(12))
+            """) with
+        { User = user == "root" ? "0" : "1000", ResourceLimits = [new(Resource.RLIMIT_NOFILE, 900, 900)] });
+
+        var numbers = output.Split(' ', 5);
+        Assert.Equal(("32", "64", "16", "-1"), (numbers[0], numbers[1], numbers[2], numbers[3]));
+        Assert.EndsWith("(262144, 262144)", output, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task Limits_of_signals_and_queues_are_the_callers_to_choose()
+    {
+        var output = await Script.OutputAsync(Script.Shell("grep -E 'signals|queue' /proc/self/limits") with
+        { ResourceLimits = [new(Resource.RLIMIT_SIGPENDING, 77, 77), new(Resource.RLIMIT_MSGQUEUE, 88, 88)] });
+        Assert.Matches(@"^Max pending signals +77 +77 .*\nMax msgqueue size +88 +88 ", output);
+    }
 }

@@ -118,16 +118,17 @@ public class IdRangesTests
         await using var kept =
             await ContainerHost.Default.KeepIdsAsync(TestIds.Map, TestContext.Current.CancellationToken);
         Assert.Equal("0:0\n5:6\n65534:65534", await Script.OutputAsync(options with { IdMap = kept.IdMap }));
-        Tools.Run("chown", "7", temp.Path);
-        File.SetUnixFileMode(temp.Path, (UnixFileMode)0x1C0); // 0700
+        Directory.CreateDirectory(temp["written"]);
+        Tools.Run("chown", "7", temp["written"]);
         Assert.Equal("7:8", await Script.OutputAsync(options with
         {
             IdMap = kept.IdMap,
             Command = ["sh", "-c", "umask 0; echo x > /tmp/data/made && stat -c %u:%g /tmp/data/made"],
             User = "7:8",
-            Mounts = [new BindMount(temp.Path, "/tmp/data") { MapIds = true, ReadOnly = false, Recursive = false }],
+            Mounts =
+                [new BindMount(temp["written"], "/tmp/data") { MapIds = true, ReadOnly = false, Recursive = false }],
         }));
-        Assert.Equal("7:8\n", Tools.Run("stat", "-c", "%u:%g", temp["made"]));
+        Assert.Equal("7:8\n", Tools.Run("stat", "-c", "%u:%g", temp["written/made"]));
     }
 
     [RootFact]

@@ -108,4 +108,27 @@ public class NeighbourTests
             return ValueTask.CompletedTask;
         }
     }
+
+    [PythonFact]
+    public async Task A_neighbour_that_renames_all_the_time_fails_no_look_up()
+    {
+        using var root = new RootDirectory();
+        Directory.CreateDirectory(root["etc/real"]);
+        await File.WriteAllTextAsync(root["etc/real/passwd"], "me:x:7:8::/:");
+        File.CreateSymbolicLink(root["etc/passwd"], "../etc/../etc/real/../real/passwd");
+        await using var neighbour = await Container.StartAsync(
+            Script.Python("""
+                import os
+                open("/tmp/a", "w")
+                while True:
+                    os.rename("/tmp/a", "/tmp/b"); os.rename("/tmp/b", "/tmp/a")
+                """),
+            TestContext.Current.CancellationToken);
+
+        for (var i = 0; i < TimeFactor.Times(100, soak: 2000); i++)
+        {
+            await Script.OutputAsync(root.Options with
+            { User = "me:8", WorkingDirectory = "/etc/../etc/../etc/../etc/../etc/real/.." });
+        }
+    }
 }

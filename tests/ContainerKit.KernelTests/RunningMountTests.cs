@@ -23,6 +23,45 @@ public class RunningMountTests
         Assert.Equal("", await OutputAsync(container, "ls -A /tmp/new/place"));
     }
 
+    [PythonTheory]
+    [InlineData(true)]
+    [InlineData(false)]
+    public async Task A_program_that_moved_to_namespaces_of_its_own_gains_nothing_by_mounts_and_exec(bool init)
+    {
+        using var temp = new TempDirectory();
+        File.SetUnixFileMode(temp.Path, (UnixFileMode)0x1FF); // 0777
+        temp.Write("file", "of the host");
+        File.SetUnixFileMode(temp["file"], (UnixFileMode)0x1B6); // 0666
+        await using var container = await StartAsync(Script.Python("""
+            import ctypes, os, sys
+            libc = ctypes.CDLL(None, use_errno=True)
+            if libc.unshare(0x10000000 | 0x20000) == 0: # CLONE_NEWUSER | CLONE_NEWNS
+                open("/proc/self/uid_map", "w").write("1000 1000 1")
+            print("up", flush=True)
+            sys.stdin.readline()
+            print("seen" if os.path.exists("/tmp/data/file") else "nothing", flush=True)
+            libc.mount(None, b"/tmp/data", None, 32 | 4096, None) # MS_REMOUNT | MS_BIND
+            open("/tmp/data/file", "w").write("of the program")
+            """) with
+        {
+            Init = init,
+            User = "1000:1000",
+            MaxUserNamespaces = 1,
+            StandardInput = StandardStream.Pipe,
+            StandardOutput = StandardStream.Pipe,
+        });
+        using var output = new StreamReader(container.StandardOutput!);
+        Assert.Equal("up", await output.ReadLineAsync(Token));
+        await container.MountAsync(new BindMount(temp.Path, "/tmp/data"), Token);
+
+        // It is where the container was born, and not where the program went, who sees none of it.
+        Assert.Equal("of the host", await OutputAsync(container, "cat /tmp/data/file"));
+        container.StandardInput!.Dispose();
+        Assert.Equal("nothing", await output.ReadLineAsync(Token));
+        Assert.True((await container.WaitAsync(Token)).IsSuccess);
+        Assert.Equal("of the host", await ReadInHostAsync(temp["file"]));
+    }
+
     [Fact]
     public async Task Every_kind_of_mount_comes_and_goes()
     {

@@ -139,8 +139,9 @@ public sealed class SparesTests : IAsyncDisposable
         using var directory = new TempDirectory();
         await using var host =
             HostProcess.StartThrough(["unshare", "--mount", "--propagation", "private"], "mounter", directory.Path);
-        await Eventually.Holds(() => Below(host).Count > 0, "There should be a spare.");
-        var spare = Below(host)[0];
+        var below = new List<ProcessEntry>();
+        await Eventually.Holds(() => (below = Below(host)).Count > 0, "There should be a spare.");
+        var spare = below[0];
 
         await host.WriteLineAsync("mount");
         Assert.Equal("mounted", await host.ReadLineAsync());

@@ -119,7 +119,7 @@ public class StubbornProgramTests
                 pass
             print(len(children))
             """;
-        var count = int.Parse(await Script.OutputAsync(Script.Python(script) with { MaxProcesses = 20 }),
+        var count = int.Parse(await Script.OutputAsync(Script.Python(script) with { MaxProcesses = 20, MaxUserNamespaces = 1 }),
             System.Globalization.CultureInfo.InvariantCulture);
 
         Assert.InRange(count, 1, 19);

@@ -70,14 +70,21 @@ public sealed partial class Container
         return new(handle);
     }
 
-    private Task<SafeFileHandle> OpenAsync(
+    private async Task<SafeFileHandle> OpenAsync(
         string cause, Func<LaunchStage, Descriptor> open, CancellationToken cancellationToken)
     {
         cancellationToken.ThrowIfCancellationRequested();
         var user = UserLookup.Find(_options);
         var resident = Inside();
-        var part = LaunchPlan.Opening(cause, plan => _options.IdMap.Enter(plan, user.User, user.Group), open);
-        return resident.OpenAsync(part, cancellationToken);
+        try
+        {
+            var part = LaunchPlan.Opening(cause, plan => _options.IdMap.Enter(plan, user.User, user.Group), open);
+            return await resident.OpenAsync(part, cancellationToken).ConfigureAwait(false);
+        }
+        catch (LaunchException failure)
+        {
+            throw await SaidOfEndAsync(failure).ConfigureAwait(false);
+        }
     }
 
     /// <summary>
@@ -92,10 +99,25 @@ public sealed partial class Container
                 return _resident;
             }
 
-            using var joined = _launched.OpenJoinable() ?? throw LaunchFailure.ContainerGone();
-            return _resident = Resident.Start(
-                _host.Launcher,
-                LaunchPlan.Residing("the container's namespaces", joined, (CloneFlags)_options.AllNamespaces));
+            // In its pid namespace it is no more than the host: nothing in there sees it.
+            return _resident = WithNamespaces(
+                _options.AllNamespaces & ~NamespaceKinds.Pid,
+                namespaces => Resident.Start(
+                    _host.Launcher, LaunchPlan.Residing("the container's namespaces", namespaces)));
+        }
+    }
+
+    /// <summary>Starts something in the container's namespaces.</summary>
+    private T WithNamespaces<T>(NamespaceKinds kinds, Func<List<JoinedNamespace>, T> start)
+    {
+        var namespaces = _launched.OpenNamespaces((CloneFlags)kinds) ?? throw LaunchFailure.ContainerGone();
+        try
+        {
+            return start(namespaces);
+        }
+        finally
+        {
+            namespaces.ForEach(opened => opened.Dispose());
         }
     }
 

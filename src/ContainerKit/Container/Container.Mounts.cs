@@ -7,6 +7,7 @@ public sealed partial class Container
 {
     private readonly SemaphoreSlim _mounting = new(1);
     private readonly Dictionary<string, Stack<SafeFileHandle>> _mounted = [];
+    private LaunchedProcess? _changing;
 
     /// <summary>
     /// Adds a mount to the container, which its programs see from then on. What is missing of its target is made where
@@ -18,19 +19,12 @@ public sealed partial class Container
     public async Task MountAsync(Mount mount, CancellationToken cancellationToken = default)
     {
         ArgumentNullException.ThrowIfNull(mount);
-        if (mount is HostMount { MapIds: true })
-        {
-            throw new ArgumentException(
-                "MapIds is for mounts of a container's options: inside it nobody may map the host's ids.",
-                nameof(mount));
-        }
-
-        OptionsCheck.Validate(_options with { Mounts = [mount] });
+        OptionsCheck.ValidateMount(_options, mount);
         await _mounting.WaitAsync(cancellationToken).ConfigureAwait(false);
         try
         {
             var tree = await ChangeMountsAsync(
-                (process, mounts) => ContainerPlan.MakeMount(_options, process, mounts, mount)).ConfigureAwait(false);
+                namespaces => ContainerPlan.MakeMount(_options, namespaces, mount)).ConfigureAwait(false);
             Keep(mount.Target, tree!);
         }
         finally
@@ -55,8 +49,7 @@ public sealed partial class Container
                 ?? throw new ArgumentException(
                     $"MountAsync has mounted nothing at '{target}' that is still there.", nameof(target));
             await ChangeMountsAsync(
-                (process, mounts) => ContainerPlan.MakeUnmount(_options, process, mounts, target, mount))
-                    .ConfigureAwait(false);
+                namespaces => ContainerPlan.MakeUnmount(_options, namespaces, target, mount)).ConfigureAwait(false);
             Forget(target);
         }
         finally
@@ -66,11 +59,23 @@ public sealed partial class Container
     }
 
     /// <summary>
-    /// Runs a plan to its end, and gives what it opened. To kill it halfway would leave a mount that nobody knows.
+    /// Runs a plan to its end, and gives what it opened. To kill it halfway would leave a mount that nobody knows, but
+    /// for at the container's end.
     /// </summary>
-    private async Task<SafeFileHandle?> ChangeMountsAsync(Func<SafeFileHandle, SafeFileHandle, LaunchPlan> make)
+    private async Task<SafeFileHandle?> ChangeMountsAsync(Func<List<JoinedNamespace>, LaunchPlan> make)
     {
-        var launched = LaunchAmongMounts(make);
+        var launched = WithNamespaces(
+            _options.AllNamespaces, namespaces => _host.Launch(make(namespaces), StandardStreams.None));
+        lock (_mounted)
+        {
+            _changing = launched;
+        }
+
+        if (!IsRunning)
+        {
+            launched.Send(Signal.SIGKILL);
+        }
+
         await ((Task)launched.Ended).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
         var opened = launched.TakeOpened();
         if (launched.Ended is { IsCompletedSuccessfully: true, Result.Value: 0 })
@@ -79,22 +84,16 @@ public sealed partial class Container
         }
 
         opened?.Dispose();
-        await launched.Ended.ConfigureAwait(false);
-        throw LaunchFailure.SupervisorGone();
-    }
-
-    private LaunchedProcess LaunchAmongMounts(Func<SafeFileHandle, SafeFileHandle, LaunchPlan> make)
-    {
-        if (_launched.OpenMounts() is not var (process, mounts))
+        try
         {
-            throw LaunchFailure.ContainerGone();
+            await launched.Ended.ConfigureAwait(false);
+        }
+        catch (LaunchException failure)
+        {
+            throw await SaidOfEndAsync(failure).ConfigureAwait(false);
         }
 
-        using (process)
-        using (mounts)
-        {
-            return _host.Launch(make(process, mounts), StandardStreams.None);
-        }
+        throw IsRunning ? LaunchFailure.SupervisorGone() : LaunchFailure.ContainerGone();
     }
 
     private SafeFileHandle? Mounted(string target)
@@ -143,6 +142,7 @@ public sealed partial class Container
     {
         lock (_mounted)
         {
+            _changing?.Send(Signal.SIGKILL);
             foreach (var mount in _mounted.Values.SelectMany(mounts => mounts))
             {
                 mount.Dispose();

@@ -1,5 +1,6 @@
 using System.Diagnostics;
 using ContainerKit.Launch;
+using ContainerKit.Linux;
 
 namespace ContainerKit;
 
@@ -43,6 +44,7 @@ public sealed partial class Container : ContainerProcess
     public static string Explain(ContainerOptions options)
     {
         ArgumentNullException.ThrowIfNull(options);
+        options = OptionsSnapshot.Of(options);
         OptionsCheck.Validate(options);
         using var plan = ContainerPlan.Make(options);
         return plan.ToString();
@@ -52,12 +54,18 @@ public sealed partial class Container : ContainerProcess
     /// Opens its namespaces of these kinds, for others to join or to ask; they outlive the container, but for the pid
     /// namespace, which takes no new process then.
     /// </summary>
-    /// <exception cref="ArgumentException">A kind is unknown.</exception>
+    /// <exception cref="ArgumentException">It shares one of these with the host.</exception>
     /// <exception cref="LaunchException">The container has ended.</exception>
     public IReadOnlyList<Namespace> OpenNamespaces(NamespaceKinds kinds)
     {
-        using var process = _launched.OpenJoinable() ?? throw LaunchFailure.ContainerGone();
-        return Namespace.ListOfProcess(process, kinds);
+        if (kinds is NamespaceKinds.None || !_options.AllNamespaces.HasFlag(kinds))
+        {
+            throw new ArgumentException(
+                $"The container has no {kinds} namespace other than the host's.", nameof(kinds));
+        }
+
+        var opened = _launched.OpenNamespaces((CloneFlags)kinds) ?? throw LaunchFailure.ContainerGone();
+        return Namespace.Take(opened.ConvertAll(joined => joined.File));
     }
 
     /// <summary>
@@ -80,18 +88,10 @@ public sealed partial class Container : ContainerProcess
             process.OpenTerminal();
             return process;
         }
-        catch (LaunchException failure) when (!IsRunning || failure.Errno is Errno.ESRCH or Errno.ENOMEM)
+        catch (LaunchException failure)
         {
-            // As the kernel and the launcher say when the namespaces end, which may be known here a little later.
             await process.DisposeAsync().ConfigureAwait(false);
-            await ((Task)Ended.WaitAsync(TimeSpan.FromSeconds(1), CancellationToken.None))
-                .ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
-            if (!IsRunning)
-            {
-                throw LaunchFailure.ContainerGone();
-            }
-
-            throw;
+            throw await SaidOfEndAsync(failure).ConfigureAwait(false);
         }
         catch
         {
@@ -147,15 +147,33 @@ public sealed partial class Container : ContainerProcess
         }
     }
 
+    /// <summary>
+    /// What is to be said of a failure, which may be the container's end: the kernel and the launcher tell of the end
+    /// of the namespaces by errnos, and it may be known here a little later.
+    /// </summary>
+    private async Task<Exception> SaidOfEndAsync(LaunchException failure)
+    {
+        if (IsRunning && failure.Errno is not (Errno.ESRCH or Errno.ENOMEM))
+        {
+            return failure;
+        }
+
+        await ((Task)Ended.WaitAsync(TimeSpan.FromSeconds(1), CancellationToken.None))
+            .ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+        return IsRunning ? failure : LaunchFailure.ContainerGone();
+    }
+
     private ExecutedProcess Execute(ContainerOptions options)
     {
-        OptionsCheck.Validate(options);
-        using var joined = _launched.OpenJoinable() ?? throw LaunchFailure.ContainerGone();
+        options = OptionsSnapshot.Of(options);
+        OptionsCheck.ValidateExec(options);
         var streams = new StandardStreams(options, StandardStream.Null);
         try
         {
-            var plan = ContainerPlan.MakeJoined(options, joined);
-            var process = new ExecutedProcess(this, options, _host.Launch(plan, streams.OfProgram), streams);
+            var launched = WithNamespaces(
+                options.AllNamespaces,
+                namespaces => _host.Launch(ContainerPlan.MakeJoined(options, namespaces), streams.OfProgram));
+            var process = new ExecutedProcess(this, options, launched, streams);
             lock (_executed)
             {
                 process.Follow();

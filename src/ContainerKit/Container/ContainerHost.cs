@@ -139,6 +139,7 @@ public sealed class ContainerHost : IAsyncDisposable
     {
         ObjectDisposedException.ThrowIf(_disposed, this);
         cancellationToken.ThrowIfCancellationRequested();
+        options = OptionsSnapshot.Of(options);
         OptionsCheck.Validate(options);
         if (options.IdMap.NeedsHost && options.NewNamespaces.HasFlag(NamespaceKinds.User))
         {

@@ -89,9 +89,16 @@ public sealed record ContainerOptions
     public bool Init { get; init; } = true;
 
     /// <summary>
-    /// How many processes and threads there may be, with the init; 1024 unless said otherwise, null for no limit.
+    /// How many processes and threads there may be, with the init; 1024 unless said otherwise, null for no limit. Those
+    /// that are started by <see cref="Container.ExecAsync"/> count, and are not refused.
     /// </summary>
     public int? MaxProcesses { get; init; } = 1024;
+
+    /// <summary>
+    /// How many user namespaces the program may make at a time, in which it has privileges over what it makes there; 0
+    /// unless said otherwise. Sandboxes of browsers and containers within the container need some.
+    /// </summary>
+    public int MaxUserNamespaces { get; init; }
 
     /// <summary>Limits of each process; setrlimit(2).</summary>
     public IReadOnlyList<ResourceLimit> ResourceLimits { get; init; } = [];
@@ -125,7 +132,8 @@ public sealed record ContainerOptions
     /// <summary>
     /// Open files of this process that are 3, 4, … of the program, in order, beside its standard streams: at most 100
     /// of <see cref="Microsoft.Win32.SafeHandles.SafeFileHandle"/>, SafeSocketHandle and SafePipeHandle. They stay the
-    /// caller's, and are copied when the container starts. A program leaves its root by a directory among them.
+    /// caller's, and are copied when the container starts. A program leaves its root by a directory among them, and
+    /// opens a file anew for writing where that one's permissions let it.
     /// </summary>
     public IReadOnlyList<SafeHandle> Descriptors { get; init; } = [];
 

@@ -12,24 +12,25 @@ internal static class ContainerPlan
     /// <summary>All that a start does.</summary>
     public static LaunchPlan Make(ContainerOptions options) => LaunchPlan.Make(plan => AddTo(plan, options));
 
-    /// <summary>All that the start of another process in a container does, which a pidfd stands for.</summary>
-    public static LaunchPlan MakeJoined(ContainerOptions options, SafeFileHandle process) => LaunchPlan.Make(plan =>
-    {
-        var user = UserLookup.Find(options);
-        plan.BeginJoined(process, (CloneFlags)options.AllNamespaces);
-        plan.Because(options.IdMap);
-        options.IdMap.Enter(plan, user.User, user.Group);
-        plan.Because("the container's root");
-        var root = plan.Root.OpenDirectory(plan.Root.Data.Add("/"));
-        End(plan, options, user, root, FindPseudoterminals(plan, options, root));
-    });
+    /// <summary>All that the start of another process in a container does, which has these namespaces.</summary>
+    public static LaunchPlan MakeJoined(ContainerOptions options, IReadOnlyList<JoinedNamespace> namespaces) =>
+        LaunchPlan.Make(plan =>
+        {
+            var user = UserLookup.Find(options);
+            plan.BeginJoined(namespaces);
+            plan.Because(options.IdMap);
+            options.IdMap.Enter(plan, user.User, user.Group);
+            plan.Because("the container's root");
+            var root = plan.Root.OpenDirectory(plan.Root.Data.Add("/"));
+            End(plan, options, user, root, FindPseudoterminals(plan, options, root));
+        });
 
     /// <summary>All that adds a mount to a container that runs.</summary>
     public static LaunchPlan MakeMount(
-        ContainerOptions options, SafeFileHandle process, SafeFileHandle mounts, Mount mount) =>
+        ContainerOptions options, IReadOnlyList<JoinedNamespace> namespaces, Mount mount) =>
         LaunchPlan.Make(plan =>
         {
-            BeginOutside(plan, options, process, mounts);
+            BeginOutside(plan, options, namespaces);
             plan.Because("the container's root");
             var root = plan.Pivoted.OpenDirectory(plan.Pivoted.Data.Add("/"));
             plan.Because(mount);
@@ -40,10 +41,10 @@ internal static class ContainerPlan
 
     /// <summary>All that takes one away again.</summary>
     public static LaunchPlan MakeUnmount(
-        ContainerOptions options, SafeFileHandle process, SafeFileHandle mounts, string target, SafeFileHandle mount) =>
+        ContainerOptions options, IReadOnlyList<JoinedNamespace> namespaces, string target, SafeFileHandle mount) =>
         LaunchPlan.Make(plan =>
         {
-            BeginOutside(plan, options, process, mounts);
+            BeginOutside(plan, options, namespaces);
             plan.Because($"the mount at '{target}'");
             var descriptors = plan.Inside.Open(Descriptor.WorkingDirectory, "/proc/self/fd", OpenFlags.O_PATH);
             plan.Pivoted.Unmount(descriptors, plan.Inherit(mount)); // whatever its path leads to by now
@@ -71,14 +72,16 @@ internal static class ContainerPlan
         });
 
     private static void BeginOutside(
-        LaunchPlan plan, ContainerOptions options, SafeFileHandle process, SafeFileHandle mounts)
+        LaunchPlan plan, ContainerOptions options, IReadOnlyList<JoinedNamespace> namespaces)
     {
+        const CloneFlags later = CloneFlags.CLONE_NEWNS | CloneFlags.CLONE_NEWPID | CloneFlags.CLONE_NEWTIME;
         var user = UserLookup.Find(options);
-        plan.BeginOutside(process, (CloneFlags)options.AllNamespaces);
+        plan.BeginOutside([.. namespaces.Where(joined => !later.HasFlag(joined.Kind))]);
         plan.Because(options.IdMap);
         options.IdMap.Enter(plan, user.User, user.Group);
         plan.Because("the container's mount namespace");
-        plan.Pivoted.Join(plan.Inherit(mounts), CloneFlags.CLONE_NEWNS);
+        var mounts = namespaces.Single(joined => joined.Kind is CloneFlags.CLONE_NEWNS);
+        plan.Pivoted.Join(plan.Inherit(mounts.File), CloneFlags.CLONE_NEWNS);
     }
 
     private static Descriptor FindPseudoterminals(LaunchPlan plan, ContainerOptions options, Descriptor root)
@@ -118,8 +121,22 @@ internal static class ContainerPlan
             PassedDescriptors.AddTo(plan, options);
         }
 
-        plan.Because($"the command '{options.Command[0]}'");
-        plan.Execute(Candidates(options), options.Command, Environment(options, user));
+        var command = $"the command '{options.Command[0]}'";
+        plan.Because(command);
+        plan.Announce();
+        if (options.ResourceLimits.Count > 0)
+        {
+            // The last, so that they bind nothing but the program: neither what starts it, nor an init.
+            plan.Because("the resource limits");
+            foreach (var limit in options.ResourceLimits)
+            {
+                plan.Program.SetLimit(limit.Resource, limit.Soft, limit.Hard);
+            }
+
+            plan.Because(command);
+        }
+
+        plan.Program.Execute(Candidates(options), options.Command, Environment(options, user));
     }
 
     private static void AddNamespaces(
@@ -155,6 +172,10 @@ internal static class ContainerPlan
             plan.Because("the time namespace");
             AddTime(plan.Early, options.TimeOffsets);
         }
+
+        plan.Because("the container's namespaces");
+        var foreign = joined is null ? default : joined.Kinds & ~(joined.Owned | NamespaceKinds.User);
+        plan.HoldNamespaces((CloneFlags)foreign, (CloneFlags)(options.AllNamespaces & ~foreign));
     }
 
     /// <summary>A process cannot be born into a time namespace of its own; it makes one, and joins it.</summary>
@@ -180,7 +201,8 @@ internal static class ContainerPlan
         var systemMounts = new SystemMounts(
             plan, (CloneFlags)(options.NewNamespaces | (joined?.Owned ?? default)),
             (CloneFlags)(joined?.Kinds ?? default),
-            options.Sysctls.Select(sysctl => KeyValuePair.Create(Sysctls.PathOf(sysctl.Key), sysctl.Value)));
+            options.Sysctls.Select(sysctl => KeyValuePair.Create(Sysctls.PathOf(sysctl.Key), sysctl.Value)),
+            SecurityFloor.LimitsOfUser(options.MaxUserNamespaces));
         pseudoterminals = systemMounts.Pseudoterminals;
 
         plan.Because(options.Root);
@@ -224,14 +246,8 @@ internal static class ContainerPlan
     {
         var confined = plan.Confined;
         plan.Because("the security floor");
-        SecurityFloor.Limit(confined, options.MaxProcesses);
-        plan.Because("the resource limits");
-        foreach (var limit in options.ResourceLimits)
-        {
-            confined.SetLimit(limit.Resource, limit.Soft, limit.Hard);
-        }
-
-        plan.Because("the security floor");
+        SecurityFloor.Limit(
+            confined, options.MaxProcesses, [.. options.ResourceLimits.Select(limit => limit.Resource)]);
         SecurityFloor.DropBoundingSet(confined);
         if (options.IdMap.HasOtherIds)
         {

@@ -60,13 +60,14 @@ public abstract class ContainerProcess : IAsyncDisposable
     /// Sends the program a signal; harmless when it has ended. Without an init the program is PID 1, which gets only
     /// signals it handles, and SIGKILL.
     /// </summary>
-    /// <exception cref="ArgumentException">SIGSTOP, which would stop the init and not the program.</exception>
+    /// <exception cref="ArgumentException">SIGSTOP, which would stop the init and not the program, or SIGCHLD, which
+    /// the init keeps.</exception>
     public void SendSignal(Signal signal)
     {
-        if (signal is Signal.SIGSTOP || !Enum.IsDefined(signal))
+        if (signal is Signal.SIGSTOP or Signal.SIGCHLD || !Enum.IsDefined(signal))
         {
             throw new ArgumentException(
-                $"{signal} cannot be passed on to a program; SIGTSTP asks it to stop.", nameof(signal));
+                $"{signal} cannot be passed on to a program. SIGTSTP asks it to stop.", nameof(signal));
         }
 
         _launched.Send(signal);

@@ -67,6 +67,7 @@ public sealed record ExecOptions
 
         return container with
         {
+            Mounts = [],
             Command = Command,
             Environment = Environment ?? container.Environment,
             WorkingDirectory = WorkingDirectory ?? container.WorkingDirectory,

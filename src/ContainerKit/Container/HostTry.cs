@@ -39,7 +39,7 @@ internal sealed class HostTry(Launcher launcher, CancellationToken cancellationT
         LaunchedProcess launched;
         try
         {
-            launched = LaunchedProcess.Start(launcher, make(), []);
+            launched = LaunchedProcess.Start(launcher, make(), StandardStreams.None);
         }
         catch (LinuxException failure)
         {

@@ -28,7 +28,8 @@ public static class NamespaceExtensions
         ArgumentNullException.ThrowIfNull(command);
         cancellationToken.ThrowIfCancellationRequested();
         var options = new ContainerOptions { Command = command, Environment = Environment() };
-        OptionsCheck.Validate(options);
+        options = OptionsSnapshot.Of(options);
+        OptionsCheck.ValidateExec(options);
         var process = Launch(namespaces, options);
         await using var disposed = process.ConfigureAwait(false);
         process.Follow();

@@ -18,6 +18,39 @@ internal static class OptionsCheck
                 "Containers are made by the Linux kernel; on other systems ContainerKit can only be built.");
         }
 
+        CheckNamespaces(options);
+        CheckProgram(options);
+        options.Root.Validate();
+        foreach (var mount in options.Mounts)
+        {
+            CheckMount(options, mount);
+        }
+
+        CheckPaths(options);
+    }
+
+    /// <summary>The same for another program in a container that runs.</summary>
+    public static void ValidateExec(ContainerOptions options) => CheckProgram(options);
+
+    /// <summary>The same for a mount in a container that runs.</summary>
+    public static void ValidateMount(ContainerOptions options, Mount mount)
+    {
+        Check(mount is not HostMount { MapIds: true },
+            "MapIds is for mounts of a container's options: inside it nobody may map the host's ids.");
+        Check(mount is not DescriptorMount,
+            "A DescriptorMount is for a container's options: a container that runs cannot take open files.");
+        CheckMount(options, mount);
+    }
+
+    private static void CheckMount(ContainerOptions options, Mount mount)
+    {
+        mount.Validate();
+        Check(((CloneFlags)options.AllNamespaces).HasFlag(mount.Needs),
+            $"{mount.GetType().Name} needs a namespace of the container's own: {(NamespaceKinds)mount.Needs}.");
+    }
+
+    private static void CheckProgram(ContainerOptions options)
+    {
         Check(options.Command is [{ Length: > 0 }, ..], "Command must name a program.");
         foreach (var argument in options.Command)
         {
@@ -35,30 +68,16 @@ internal static class OptionsCheck
 
         Check(options.WorkingDirectory.StartsWith('/') && !HasNul(options.WorkingDirectory),
             $"WorkingDirectory must be an absolute path in the container, not '{Shown(options.WorkingDirectory)}'.");
-        Check(options.HostName is { Length: > 0 and <= 64 } && IsHostName(options.HostName),
-            "HostName has 1 to 64 letters, digits, dots, hyphens and underscores, unlike "
-                + $"'{Shown(options.HostName)}'.");
         Check(options.Umask is >= 0 and <= 0x1FF, "Umask is a number up to 777 in octal.");
         Check(options.Timeout == Timeout.InfiniteTimeSpan
             || (options.Timeout > TimeSpan.Zero && options.Timeout.TotalDays <= 40),
             "Timeout must be positive and at most 40 days, or Timeout.InfiniteTimeSpan.");
-        CheckNamespaces(options);
         CheckLimits(options);
         CheckStreams(options);
         if (options.Descriptors.Count > 0 || options.SocketActivation || options.DescriptorNames.Count > 0)
         {
             PassedDescriptors.Validate(options);
         }
-
-        options.Root.Validate();
-        foreach (var mount in options.Mounts)
-        {
-            mount.Validate();
-            Check(((CloneFlags)options.AllNamespaces).HasFlag(mount.Needs),
-                $"{mount.GetType().Name} needs a namespace of the container's own: {(NamespaceKinds)mount.Needs}.");
-        }
-
-        CheckPaths(options);
     }
 
     /// <summary>Complains besides about what only a container that was started can have.</summary>
@@ -87,6 +106,9 @@ internal static class OptionsCheck
 
     private static void CheckNamespaces(ContainerOptions options)
     {
+        Check(options.HostName is { Length: > 0 and <= 64 } && IsHostName(options.HostName),
+            "HostName has 1 to 64 letters, digits, dots, hyphens and underscores, unlike "
+                + $"'{Shown(options.HostName)}'.");
         Check((options.Namespaces & ~NamespaceKinds.All) == 0,
             $"Namespaces holds an unknown kind: {options.Namespaces}.");
         Check(options.Namespaces.HasFlag(Needed),
@@ -112,6 +134,7 @@ internal static class OptionsCheck
     {
         Check(options.MaxProcesses is null or >= 2,
             "MaxProcesses must be at least 2, for the init and the program, or null for no limit.");
+        Check(options.MaxUserNamespaces >= 0, "MaxUserNamespaces must not be negative.");
         foreach (var limit in options.ResourceLimits)
         {
             Check(Enum.IsDefined(limit.Resource), $"ResourceLimits holds an unknown resource: {limit.Resource}.");

@@ -58,7 +58,7 @@ internal static class StateDirectory
             $"{complaint}: set ContainerHostOptions.StateDirectory to a directory of this user's alone.");
 
     /// <summary>
-    /// One place for all processes of a user, whatever its environment says, or they would not find each other.
+    /// One place for all processes of a user's session, or they would not find each other.
     /// </summary>
     private static string Default
     {

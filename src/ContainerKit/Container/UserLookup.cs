@@ -90,7 +90,7 @@ internal static class UserLookup
 
     private static string[] Read(RootFilesystem root, string path)
     {
-        using var directory = root.OpenForLookup();
+        using var directory = OpenForLookup(root);
         if (directory is null)
         {
             return path == "etc/passwd"
@@ -119,6 +119,20 @@ internal static class UserLookup
         {
             throw new ArgumentException(
                 $"/{path} of {root} cannot be read ({closed.Errno}); give users and groups as numbers.", closed);
+        }
+    }
+
+    private static SafeFileHandle? OpenForLookup(RootFilesystem root)
+    {
+        try
+        {
+            return root.OpenForLookup();
+        }
+        catch (LinuxException failure) when (failure.Path is not null)
+        {
+            throw new LaunchException(
+                $"{failure.Call}(\"{failure.Path}\")", $"{root}", failure.Call, failure.Errno,
+                "The root must be a directory of the host that this process can enter.");
         }
     }
 

@@ -27,6 +27,12 @@ internal static class LaunchFailure
         new("supervise", "the launcher", "supervise", Errno.ESRCH,
             "The container's supervisor was killed from outside, and its container with it.");
 
+    /// <summary>The exception for a process that was killed before its program was executed.</summary>
+    public static LaunchException EndedBefore() =>
+        new("execve", "the launch", "execve", Errno.ESRCH,
+            "It was killed before its program was executed: by its Timeout, with its container or host, for want of "
+            + "memory, or by somebody who may.");
+
     /// <summary>The exception for a container whose end came before what was asked of it.</summary>
     public static LaunchException ContainerGone() =>
         new("setns", "the container", "setns", Errno.ESRCH, "The container has ended, or is ending; start another.");
@@ -45,7 +51,7 @@ internal static class LaunchFailure
             + "or leave MapIds out.",
         ("execve", Errno.ENOENT) =>
             "The container has no such program, or the program's interpreter (its #! line, or its ELF loader) is "
-                + "missing there.",
+                + "missing there. Each directory of PATH was tried; what may not be executed there was passed over.",
         ("execve", Errno.EACCES) =>
             "The file is not executable, or lies in a directory that the container's user cannot enter.",
         ("execve", Errno.ENOEXEC) =>
@@ -64,12 +70,13 @@ internal static class LaunchFailure
             "A seccomp filter around this process hides clone3, as old container engines' do: in Docker, "
                 + "--security-opt seccomp=unconfined.",
         ("clone3" or "unshare", Errno.ENOSPC) =>
-            "The limit of namespaces is reached: see user.max_*_namespaces in sysctl, here and in every parent.",
+            "The limit of namespaces is reached: see user.max_*_namespaces in sysctl, here and in every parent. In a "
+                + "user namespace that is joined there may be no new cgroup namespace: join the one that goes with it.",
         ("clone3", Errno.EAGAIN) =>
             "A limit of processes is reached: RLIMIT_NPROC, the pids controller, or kernel.pid_max.",
         ("setns", Errno.EPERM) =>
-            "This process has no privileges over that namespace: it is of a parent, was made by another user, or before "
-                + "this process gave up privileges. Make or keep one anew.",
+            "This process has no privileges over that namespace: it is of a parent, was made by another user, or "
+                + "before this process gave up privileges. Make or keep one anew.",
         ("keyctl", Errno.EDQUOT) =>
             "This user's keys are used up, to which each container adds one: see /proc/key-users, and "
                 + "kernel.keys.maxkeys in sysctl.",
@@ -79,9 +86,13 @@ internal static class LaunchFailure
         ("openat2" or "fchdir", _) when $"{step.Cause}".StartsWith("the working directory", StringComparison.Ordinal) =>
             "It must be a directory in the container that its user can enter, and no way into /proc/PID/fd and its "
                 + "like.",
-        (_, Errno.EACCES or Errno.ENOENT or Errno.ENOTDIR) when ReferenceEquals(step.Call, Call.openInside) =>
-            "The container's root sees no such file there, or may not read it.",
+        (_, Errno.EACCES or Errno.ENOENT or Errno.ENOTDIR or Errno.ELOOP)
+            when ReferenceEquals(step.Call, Call.openInside) =>
+            "The container's root sees no such file there, or may not read it, or its links lead in a circle.",
+        (_, Errno.EAGAIN) when ReferenceEquals(step.Call, Call.openInside) =>
+            "A program has a lease on the file, which it was asked to give up: try again.",
         ("connect", Errno.ECONNREFUSED) => "No program of the container listens there, or not yet.",
+        ("connect", Errno.EINPROGRESS) => "What listens there accepted nothing in 10 seconds.",
         ("connect", Errno.ENETUNREACH) =>
             "The container's network has no way there: only its loopback's addresses are.",
         ("bind", Errno.EADDRNOTAVAIL) =>
@@ -101,7 +112,8 @@ internal static class LaunchFailure
             "An ordinary user cannot map the ids of the host's files: leave MapIds out, or map its own id to the "
                 + "container's user.",
         ("open_tree", Errno.EINVAL) =>
-            "Something else is mounted below this directory, which an ordinary user cannot leave out: take another.",
+            "Something else is mounted below this directory, which cannot be left out from within a user namespace, or "
+                + "the file lies on no mount of this process's: take another.",
         ("open_tree" or "openat2" or "openat" or "fchdir" or "move_mount" or "mkdirat" or "mknodat", Errno.EACCES) =>
             "The container's user may not enter or change it: on the host it is another user than this process's, see "
                 + "IdMap.",

@@ -5,13 +5,15 @@ namespace ContainerKit.Launch;
 
 internal sealed partial class LaunchPlan
 {
-    private const int FirstInherited = 6, FirstPassed = 3;
+    private const int FirstInherited = 6, FirstPassed = 3, FirstHeld = 5;
 
     private static readonly Descriptor Setup = Descriptor.Number(4);
 
     private List<SafeHandle>? _inherited;
     private List<Descriptor>? _passed;
     private List<SafeHandle>? _leases;
+    private List<Descriptor>? _held;
+    private HandOver? _namespaces;
     private bool _startsElsewhere;
 
     /// <summary>What the launcher inherits beside its channels, in order.</summary>
@@ -35,6 +37,8 @@ internal sealed partial class LaunchPlan
 
     private int PassedCount => _passed?.Count ?? 0;
 
+    private int LeaseCount => _leases?.Count ?? 0;
+
     /// <summary>Has the supervisor hold a descriptor of this process while it lives, such as a lock.</summary>
     public void Hold(SafeHandle lease) => (_leases ??= []).Add(lease);
 
@@ -56,18 +60,58 @@ internal sealed partial class LaunchPlan
     }
 
     /// <summary>
-    /// Adds the steps that number what is held, from 3 on, and gives how many there are. Each is inherited under a
-    /// higher number than it gets.
+    /// Has the supervisor hold the child's namespaces open, which the child sends it: nobody else may look into a child
+    /// that others must not look into.
     /// </summary>
-    private int AddLeases()
+    public void HoldNamespaces(CloneFlags foreign, CloneFlags others)
     {
-        var count = _leases?.Count ?? 0;
-        for (var i = 0; i < count; i++)
+        Held = new(foreign, others, First: 0); // which is known at the end
+        _held = [];
+        _namespaces = new(_first);
+        foreach (var (_, name) in Held.InOrder)
         {
-            Sync.Duplicate(Inherit(_leases![i]), 3 + i);
+            var (place, received) = _namespaces.Add();
+            Early.Open(Descriptor.WorkingDirectory, $"/proc/self/ns/{name}", OpenFlags.O_RDONLY);
+            Early.KeepResultAt(place);
+            _held.Add(received);
         }
 
-        return count;
+        _namespaces.Send(Early, _sync.Second, (byte)0);
+    }
+
+    /// <summary>The child's namespaces that the supervisor holds.</summary>
+    public HeldNamespaces Held { get; private set; }
+
+    /// <summary>
+    /// Adds the steps that number what the supervisor holds, and close all else; the setup channel last, which says
+    /// whether they fail. Each has a higher number than it gets, and none is overwritten before it was copied.
+    /// </summary>
+    private void AddHeld(Descriptor pidfd)
+    {
+        if (_isHidden && !Syscall.Has(Capability.CAP_SYS_PTRACE))
+        {
+            Sync.Prctl(PrctlOption.PR_SET_DUMPABLE, 1); // or its host could open nothing of what it holds
+        }
+
+        if (_held is not null)
+        {
+            Sync.Close(_sync.Second); // or a child that failed would be waited for
+            _namespaces!.Receive(Sync, _sync.First);
+        }
+
+        Sync.Duplicate(pidfd, 0);
+        Sync.Duplicate(Control, 1);
+        Sync.Duplicate(_sync.First, 2); // closed with the supervisor: whoever asks for the signal too late sees that
+        List<Descriptor> held = [.. (_leases ?? []).Select(Inherit), .. _held ?? []];
+        Held = Held with { First = FirstHeld + LeaseCount };
+        for (var i = 0; i < held.Count; i++)
+        {
+            Sync.Duplicate(held[i], FirstHeld + i);
+        }
+
+        Sync.CloseFrom(FirstHeld + held.Count);
+        Sync.Close(Descriptor.Number(3));
+        Sync.Close(Setup);
     }
 
     /// <summary>

@@ -1,4 +1,3 @@
-using System.Runtime.InteropServices;
 using ContainerKit.Linux;
 
 namespace ContainerKit.Launch;
@@ -34,13 +33,13 @@ internal sealed partial class LaunchPlan
     }
 
     /// <summary>
-    /// The same for a child in the namespaces of a process that is there already, and that a pidfd stands for. From in
-    /// there the launcher cannot be read, whatever the joining makes of its ids: it is not dumpable.
+    /// The same for a child in namespaces that are there already. From in there the launcher cannot be read, whatever
+    /// the joining makes of its ids: it is not dumpable.
     /// </summary>
-    public void BeginJoined(SafeHandle process, CloneFlags namespaces)
+    public void BeginJoined(IReadOnlyList<JoinedNamespace> namespaces)
     {
         Because(Frame);
-        Enter(process, namespaces);
+        Enter(namespaces);
         BeginChild();
     }
 
@@ -48,11 +47,10 @@ internal sealed partial class LaunchPlan
     /// The same for a child that sees the host's files until it joins the container's mount namespace; with a copy of
     /// the host's mounts of its own.
     /// </summary>
-    public void BeginOutside(SafeHandle process, CloneFlags namespaces)
+    public void BeginOutside(IReadOnlyList<JoinedNamespace> namespaces)
     {
-        const CloneFlags later = CloneFlags.CLONE_NEWNS | CloneFlags.CLONE_NEWPID | CloneFlags.CLONE_NEWTIME;
         Because(Frame);
-        Enter(process, namespaces & ~later);
+        Enter(namespaces);
         Outside.Unshare(CloneFlags.CLONE_NEWNS);
         BeginChild();
     }
@@ -65,15 +63,19 @@ internal sealed partial class LaunchPlan
         BeginChild();
     }
 
-    private void Enter(SafeHandle process, CloneFlags namespaces)
+    private void Enter(IReadOnlyList<JoinedNamespace> namespaces)
     {
         (_entersContainer, Init, Namespaces) = (true, false, default);
         Outside.Prctl(PrctlOption.PR_SET_DUMPABLE, 0);
-        Outside.Join(Inherit(process), namespaces);
+        foreach (var joined in namespaces)
+        {
+            Outside.Join(Inherit(joined.File), joined.Kind);
+        }
     }
 
     private void BeginChild()
     {
+        Outside.BlockSignals(); // those, too, that the C library does not let posix_spawn(3) block
         _pidOne = new(_first);
         (_pidfd, _) = _pidOne.Add();
         _sync = Outside.SocketPair();
@@ -107,10 +109,7 @@ internal sealed partial class LaunchPlan
         Mapped.Prctl(PrctlOption.PR_SET_PDEATHSIG, (long)Signal.SIGKILL); // of a spare; a change of ids clears it
         Mapped.Continue();
 
-        Sync.Duplicate(pidfd, 0);
-        Sync.Duplicate(Control, 1);
-        Sync.Duplicate(_sync.First, 2); // closed with the supervisor: whoever asks for the signal too late sees that
-        Sync.CloseFrom(3 + AddLeases());
+        AddHeld(pidfd);
         Sync.Supervise(Descriptor.Number(1), Descriptor.Number(0));
 
         Confined.Prctl(PrctlOption.PR_SET_PDEATHSIG, (long)Signal.SIGKILL);
@@ -127,14 +126,22 @@ internal sealed partial class LaunchPlan
         Program.NewSession();
     }
 
-    /// <summary>Adds the last steps: what the program starts with, and its start.</summary>
-    public void Execute(
-        IReadOnlyList<string> paths, IReadOnlyCollection<string> arguments, IReadOnlyCollection<string> environment)
+    /// <summary>
+    /// Adds what comes before the program is executed: the host is told, and the program has what it starts with.
+    /// </summary>
+    public void Announce()
     {
         Program.UnblockSignals();
         Program.Write(Control, _second.Add(new Message(MessageKind.Started, 0)), sizeof(long));
         AddPassed();
         Program.CloseFrom(3 + PassedCount, CloseRangeFlags.CLOSE_RANGE_CLOEXEC);
+    }
+
+    /// <summary>Adds that, and the program's start.</summary>
+    public void Execute(
+        IReadOnlyList<string> paths, IReadOnlyCollection<string> arguments, IReadOnlyCollection<string> environment)
+    {
+        Announce();
         Program.Execute(paths, arguments, environment);
     }
 

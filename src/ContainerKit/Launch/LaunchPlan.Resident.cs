@@ -1,4 +1,3 @@
-using System.Runtime.InteropServices;
 using ContainerKit.Linux;
 
 namespace ContainerKit.Launch;
@@ -8,14 +7,11 @@ namespace ContainerKit.Launch;
 /// </summary>
 internal sealed partial class LaunchPlan
 {
-    /// <summary>
-    /// A plan whose launcher stays in namespaces of the process that a pidfd stands for. It is in its pid namespace no
-    /// more than the host: nothing in there sees it.
-    /// </summary>
-    public static LaunchPlan Residing(object cause, SafeHandle process, CloneFlags namespaces) => Make(plan =>
+    /// <summary>A plan whose launcher stays in these namespaces.</summary>
+    public static LaunchPlan Residing(object cause, IReadOnlyList<JoinedNamespace> namespaces) => Make(plan =>
     {
         plan.Because(cause);
-        plan.Enter(process, namespaces & ~CloneFlags.CLONE_NEWPID);
+        plan.Enter(namespaces);
         plan.Outside.Reside();
         plan.Outside.Continue();
     });

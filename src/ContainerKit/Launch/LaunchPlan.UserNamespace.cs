@@ -12,7 +12,7 @@ internal sealed partial class LaunchPlan
     private Descriptor _userNamespace;
     private object? _joinCause;
     private List<(Descriptor Namespace, CloneFlags Kind)>? _joinedLater;
-    private bool _joins, _livesThere;
+    private bool _joins, _isHidden;
 
     /// <summary>
     /// Where the launcher can do with the host's files what this process can: while the child waits, or in
@@ -37,7 +37,7 @@ internal sealed partial class LaunchPlan
     public void LiveInUserNamespace(SafeHandle userNamespace)
     {
         JoinUserNamespace(userNamespace);
-        _livesThere = true;
+        _isHidden = true;
     }
 
     /// <summary>Has the launcher join a namespace once it has joined the user namespace.</summary>
@@ -110,7 +110,7 @@ internal sealed partial class LaunchPlan
         }
 
         Because(_joinCause!);
-        if (_livesThere)
+        if (_isHidden)
         {
             Outside.Prctl(PrctlOption.PR_SET_DUMPABLE, 0);
         }

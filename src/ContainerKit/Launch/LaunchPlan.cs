@@ -152,8 +152,9 @@ internal sealed partial class LaunchPlan : IDisposable
         _first.Clear();
         _second.Clear();
         (_handOver, _leases, MapsIds, _isEncoded) = (null, null, false, false);
+        (_held, _namespaces, Held) = (null, null, default);
         (_inherited, _passed, _startsElsewhere, KeepsOwner) = (null, null, false, false);
-        (_entersContainer, _joins, _livesThere, _joinCause, _joinedLater) = (false, false, false, null, null);
+        (_entersContainer, _joins, _isHidden, _joinCause, _joinedLater) = (false, false, false, null, null);
         lock (Unused)
         {
             if (Unused.Count < most)

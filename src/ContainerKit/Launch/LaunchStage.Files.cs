@@ -45,6 +45,15 @@ internal sealed partial class LaunchStage
     public void WriteFile(Descriptor directory, string path, string text) =>
         WriteFile(directory, path, Data.Add(text), Encoding.UTF8.GetByteCount(text));
 
+    /// <summary>The same, unless there is no such file.</summary>
+    public void WriteFileIfThere(Descriptor directory, string path, string text)
+    {
+        var file = Open(directory, path, OpenFlags.O_WRONLY);
+        Last.Tolerate(Errno.ENOENT);
+        Write(file, Data.Add(text), Encoding.UTF8.GetByteCount(text));
+        Close(file);
+    }
+
     /// <summary>Opens a file for writing, writes the bytes at an address and closes it.</summary>
     public void WriteFile(Descriptor directory, string path, long address, int length)
     {

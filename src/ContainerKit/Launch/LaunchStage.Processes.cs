@@ -148,6 +148,10 @@ internal sealed partial class LaunchStage
         Close(socket);
     }
 
+    /// <summary>rt_sigprocmask(2): every signal is blocked.</summary>
+    public void BlockSignals() =>
+        Add(Call.rt_sigprocmask, (long)SignalMaskHow.SIG_SETMASK, Data.Add(ulong.MaxValue), 0, sizeof(ulong));
+
     /// <summary>rt_sigprocmask(2): no signal is blocked.</summary>
     public void UnblockSignals() =>
         Add(Call.rt_sigprocmask, (long)SignalMaskHow.SIG_SETMASK, Data.Add(0UL), 0, sizeof(ulong));

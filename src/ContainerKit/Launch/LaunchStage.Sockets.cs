@@ -22,9 +22,21 @@ internal sealed partial class LaunchStage
     public Descriptor Connect(IPEndPoint endPoint)
     {
         var socket = Socket(endPoint);
+        SetSendTimeout(socket, seconds: 10);
         Add(Call.connect, socket, Address(endPoint, out var length), length);
+        SetSendTimeout(socket, seconds: 0);
         return socket;
     }
+
+    /// <summary>How long connect(2) waits for who does not accept; socket(7).</summary>
+    private void SetSendTimeout(Descriptor socket, long seconds)
+    {
+        const int SOL_SOCKET = 1, SO_SNDTIMEO = 21;
+        Add(Call.setsockopt, socket, SOL_SOCKET, SO_SNDTIMEO, Data.Add(new Timeval(seconds, 0)), 2 * sizeof(long));
+    }
+
+    /// <summary>struct timeval.</summary>
+    internal readonly record struct Timeval(long Seconds, long Microseconds);
 
     private Descriptor Socket(IPEndPoint endPoint)
     {

@@ -5,46 +5,50 @@ namespace ContainerKit.Launch;
 
 internal sealed partial class LaunchedProcess
 {
+    private HeldNamespaces _held;
+
     /// <summary>
-    /// A descriptor of a process whose namespaces are the container's, for others to join; null when it is gone. An
-    /// ordinary user may not look into an init, which is not dumpable, and takes the program.
+    /// Opens namespaces of the container for others to join, in the order in which they can be; null when it is gone.
     /// </summary>
-    public SafeFileHandle? OpenJoinable()
+    public List<JoinedNamespace>? OpenNamespaces(CloneFlags kinds)
     {
         lock (_started)
         {
-            if (_control.IsClosed || _pidOne is null)
+            if (_control.IsClosed)
             {
                 return null;
             }
 
-            return Syscall.Has(Capability.CAP_SYS_PTRACE) || ProcessNumbers.Of(_pidOne) == ProgramId
-                ? Syscall.Duplicate(_pidOne, 0)
-                : ProcessNumbers.OpenChild(ProgramId, ProcessNumbers.Of(_pidOne));
+            try
+            {
+                return _held.Open(kinds, OpenOfSupervisor);
+            }
+            catch (LinuxException gone) when (gone.Errno is Errno.ENOENT or Errno.ESRCH || IsEnding())
+            {
+                return null;
+            }
         }
     }
 
-    /// <summary>The same, with its mount namespace; null when it is gone.</summary>
-    public (SafeFileHandle Process, SafeFileHandle Mounts)? OpenMounts()
+    /// <summary>Whether the supervisor may not be looked into because it is about to be gone.</summary>
+    private bool IsEnding() =>
+        _launcher is not null && Syscall.IsReady(_launcher, EpollEvents.EPOLLIN, TimeSpan.FromMilliseconds(100));
+
+    private SafeFileHandle OpenOfSupervisor(int number)
     {
-        if (OpenJoinable() is not { } process)
+        if (_launcher is not null)
         {
-            return null;
+            return ProcessNumbers.OpenFile(_launcher, $"fd/{number}");
         }
 
-        try
+        // .NET reaps it at once, but the number is still its while the channel to it is open.
+        var opened = Syscall.Open($"/proc/{SupervisorId}/fd/{number}", OpenFlags.O_RDONLY);
+        if (!Syscall.IsHungUp(_control))
         {
-            return (process, ProcessNumbers.OpenFile(process, "ns/mnt"));
+            return opened;
         }
-        catch (LinuxException gone) when (gone.Errno is Errno.ENOENT or Errno.ESRCH)
-        {
-            process.Dispose();
-            return null;
-        }
-        catch
-        {
-            process.Dispose();
-            throw;
-        }
+
+        opened.Dispose();
+        throw new LinuxException("open", Errno.ESRCH);
     }
 }

@@ -73,7 +73,7 @@ internal sealed partial class LaunchedProcess
             try
             {
                 _setupWatch = onlyEnd ? default : EventLoop.Add(_setup, OnSetup);
-                (_plan, _onlyEnd) = (plan, onlyEnd);
+                (_plan, _onlyEnd, _held) = (plan, onlyEnd, plan.Held);
                 ReadControl(); // of a spare, PID 1 has long been told: no need to be woken up for it
                 if (!_control.IsClosed)
                 {
@@ -288,7 +288,7 @@ internal sealed partial class LaunchedProcess
         {
             _started.TrySetResult();
         }
-        else if (_started.TrySetException(failure ?? LaunchFailure.SupervisorGone()))
+        else if (_started.TrySetException(failure ?? LaunchFailure.EndedBefore()))
         {
             _ = _started.Task.Exception; // nobody need wait for the start alone
         }

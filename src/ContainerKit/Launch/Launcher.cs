@@ -18,7 +18,9 @@ public sealed class Launcher
 
     /// <summary>
     /// From a file, for hosts where memory must not be executed. It must equal the embedded program (see
-    /// <see cref="Save"/>), belong to root or to this user, and be writable by nobody else.
+    /// <see cref="Save"/>), belong to root or to this user, and be writable by nobody else. One that belongs to an
+    /// ordinary user can have its permissions taken by this user's containers, which ends further starts: let it be
+    /// root's.
     /// </summary>
     public static Launcher File(string path) => new(Path.GetFullPath(path));
 
@@ -27,7 +29,15 @@ public sealed class Launcher
     {
         const uint readAndExecute = 0x16D; // 0555
         using var file = Syscall.Create(path, readAndExecute);
-        Syscall.WriteWhole(file, Here.Value);
+        try
+        {
+            Syscall.WriteWhole(file, Here.Value);
+        }
+        catch
+        {
+            Syscall.Unlink(path);
+            throw;
+        }
     }
 
     /// <inheritdoc/>

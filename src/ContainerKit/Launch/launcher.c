@@ -20,6 +20,7 @@ typedef unsigned long u64;
 #define MOVED_SETUP (*(const int *)(PLAN_ADDRESS - sizeof(int))) /* the last result: SETUP's new number, once set */
 #define MOST_RECEIVED 4
 #define LAST_ERRNO 4095
+#define EAGAIN 11
 #define NO_STEP (~0U)
 
 enum { PLAN = 3, SETUP = 4 };                                       /* inherited descriptors */
@@ -41,10 +42,7 @@ struct step {
 
 struct part { u64 first_step; }; /* its offset */
 
-struct failure {
-    u32 part, step;
-    long result; /* an errno, negated; or too small */
-};
+struct failure { u32 part, step; long result; }; /* an errno, negated; or too small */
 
 /* What comes with the second part, at the start of the results: its file, then what the part calls by number. */
 struct received {
@@ -52,14 +50,11 @@ struct received {
     int level, type, descriptor[MOST_RECEIVED];
 };
 
-struct message {
-    u32 kind;
-    int status; /* as wait4 gives it */
-};
+struct message { u32 kind; int status; }; /* as wait4 gives it */
 
 struct pollfd { int fd; short events, revents; };
 
-enum { SYS_pidfd_send_signal = 424 }; /* everywhere */
+enum { SYS_pidfd_send_signal = 424, SYS_openat2 = 437 }; /* everywhere */
 
 #if defined(__x86_64__)
 
@@ -278,6 +273,8 @@ __attribute__((noreturn)) static void run(int is_whole)
                 continue;
             }
             result = step->call == ROLE_RESIDENT ? reside() : call6(step->call, a[0], a[1], a[2], a[3], a[4], a[5]);
+            if (result == -EAGAIN && step->call == SYS_openat2)
+                continue; /* something was renamed or mounted somewhere while it went up */
             int failed = result < 0 && result >= -LAST_ERRNO;
             if (failed ? !tolerated(step, result) : result < step->least)
                 fail(MOVED_SETUP ? MOVED_SETUP : SETUP, part, (u32)(step - steps), result);

@@ -31,7 +31,6 @@ internal enum ResolveFlags
 [Flags]
 internal enum FileType
 {
-    S_IFIFO = 0x1000,
     S_IFCHR = 0x2000,
     S_IFDIR = 0x4000,
     S_IFBLK = 0x6000,

@@ -43,9 +43,10 @@ public class LinuxException : IOException
         ("mount" or "umount2", Errno.EPERM) =>
             ". Mounting needs CAP_SYS_ADMIN over this process's mount namespace: hold the Namespace open instead.",
         ("mount", Errno.EINVAL) =>
-            ". A mount namespace can be pinned neither within itself or one made later, nor where mounts are passed "
-            + "on to others: pin it below a private mount.",
-        ("posix_spawn", Errno.EACCES) => ". Running a program from memory is forbidden here: see Launcher.File.",
+            ". A mount namespace cannot be pinned within itself or an older one, nor where mounts are passed on to "
+            + "others: pin it below a private mount.",
+        ("posix_spawn", Errno.EACCES) =>
+            ". The launcher may not be executed here: from memory, see Launcher.File; a file's mount may be noexec.",
         ("posix_spawn", Errno.EAGAIN) =>
             ". A limit of processes is reached: RLIMIT_NPROC, the pids controller, or kernel.pid_max.",
         _ => null,

@@ -31,7 +31,6 @@ internal enum PrctlOption
     PR_SET_PDEATHSIG = 1,
     PR_SET_DUMPABLE = 4,
     PR_CAPBSET_DROP = 24,
-    PR_SET_SECUREBITS = 28,
     PR_SET_NO_NEW_PRIVS = 38,
     PR_CAP_AMBIENT = 47,
 }
@@ -40,14 +39,6 @@ internal enum PrctlOption
 internal enum AmbientCommand
 {
     PR_CAP_AMBIENT_CLEAR_ALL = 4,
-}
-
-/// <summary>What exec and setuid leave of capabilities; capabilities(7).</summary>
-[Flags]
-internal enum SecureBits
-{
-    None = 0,
-    SECBIT_NO_SETUID_FIXUP = 4,
 }
 
 /// <summary>Operations of keyctl(2).</summary>
@@ -71,7 +62,6 @@ internal enum SocketKind
     SOCK_STREAM = 1,
     SOCK_DGRAM = 2,
     SOCK_SEQPACKET = 5,
-    SOCK_NONBLOCK = 0x800,
     SOCK_CLOEXEC = 0x80000,
 }
 
@@ -96,7 +86,5 @@ internal enum MessageFlags
 /// <summary>How a signal mask is changed; sigprocmask(2).</summary>
 internal enum SignalMaskHow
 {
-    SIG_BLOCK = 0,
-    SIG_UNBLOCK = 1,
     SIG_SETMASK = 2,
 }

@@ -36,34 +36,6 @@ internal static class ProcessNumbers
     private static int RunningOf(SafeFileHandle pidfd, string name) =>
         Of(pidfd) is > 0 and var number ? number : throw new LinuxException("open", Errno.ESRCH, $"/proc/PID/{name}");
 
-    /// <summary>
-    /// A descriptor that stands for a process; null when it has ended, or the number is another's than that parent's
-    /// child.
-    /// </summary>
-    public static SafeFileHandle? OpenChild(int processId, int parent)
-    {
-        var pidfd = Syscall.PidfdOpen(processId);
-        if (pidfd is not null && ParentOf(processId) != parent)
-        {
-            pidfd.Dispose();
-            return null;
-        }
-
-        return pidfd;
-    }
-
-    private static int? ParentOf(int processId)
-    {
-        try
-        {
-            return Field($"/proc/{processId}/status", "PPid:");
-        }
-        catch (LinuxException ended) when (ended.Errno is Errno.ENOENT or Errno.ESRCH)
-        {
-            return null;
-        }
-    }
-
     private static int? Field(string path, string name)
     {
         foreach (var line in Syscall.ReadText(path).Split('\n'))

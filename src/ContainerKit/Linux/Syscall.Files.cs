@@ -68,7 +68,14 @@ internal static unsafe partial class Syscall
     {
         var how = new OpenHow((ulong)(flags | OpenFlags.O_CLOEXEC), 0,
             (ulong)(ResolveFlags.RESOLVE_IN_ROOT | ResolveFlags.RESOLVE_NO_MAGICLINKS));
-        return Handle(OpenAt2(SyscallNumber.openat2.Here, root, path, &how, sizeof(OpenHow)), "openat2", path);
+        nint opened;
+        do
+        {
+            // A rename or mount somewhere on the machine while it goes up by ".." makes the kernel give up.
+            opened = OpenAt2(SyscallNumber.openat2.Here, root, path, &how, sizeof(OpenHow));
+        }
+        while (opened < 0 && LastError is Errno.EAGAIN);
+        return Handle(opened, "openat2", path);
     }
 
     /// <summary>Makes a pipe, close-on-exec; pipe2(2).</summary>

@@ -21,6 +21,8 @@ public sealed record BindMount : HostMount
 
     private protected override FileStatus Status() => HostPath.Status(Source);
 
+    private protected override FileStatus ParentStatus() => HostPath.Status($"{Source}/..");
+
     private protected override Descriptor CloneInside(LaunchPlan plan, OpenTreeFlags flags) =>
         plan.Inside.CloneTree(Descriptor.WorkingDirectory, Source, flags);
 

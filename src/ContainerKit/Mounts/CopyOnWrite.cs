@@ -19,7 +19,11 @@ public sealed record CopyOnWrite
     /// directory <c>upper</c>. It serves one container at a time, of whichever process: its file <c>lock</c> sees to
     /// that.
     /// </summary>
-    public static CopyOnWrite In(string directory) => new(directory);
+    public static CopyOnWrite In(string directory)
+    {
+        ArgumentNullException.ThrowIfNull(directory);
+        return new(directory);
+    }
 
     /// <summary>The directory of the host that keeps the changes; null when they are in memory.</summary>
     public string? KeptIn { get; private init; }

@@ -55,6 +55,8 @@ public sealed record DescriptorMount : HostMount
 
     private protected override FileStatus Status() => Syscall.Status(Source);
 
+    private protected override FileStatus ParentStatus() => HostPath.Status($"{Syscall.PathOf(Source)}/..");
+
     private protected override Descriptor CloneInside(LaunchPlan plan, OpenTreeFlags flags)
     {
         // Open files of the host's mount namespace cannot be copied in another; the working directory is taken along.

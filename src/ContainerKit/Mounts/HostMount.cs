@@ -12,7 +12,9 @@ public abstract record HostMount : Mount
     }
 
     /// <summary>
-    /// Whether the container may only read it, and what is mounted below it; true unless said otherwise.
+    /// Whether the container may only read it, and what is mounted below it at its start; true unless said otherwise.
+    /// What it writes is of a user of the host, an ordinary user's own: who of the host reaches the directory can run
+    /// set-user-ID programs that it leaves there.
     /// </summary>
     public bool ReadOnly { get; init; } = true;
 
@@ -34,7 +36,8 @@ public abstract record HostMount : Mount
     /// Whether files that belong to a user or group on the host's disk belong to the one with the same number in the
     /// container, and those of others to nobody: so what is root's is the container's root's, who is another user to
     /// the host. False unless said otherwise. For an ordinary user, whose own files are the container's user's anyway,
-    /// it changes nothing. Where the kernel, the file system or this process cannot, the start fails.
+    /// it changes nothing. Where the kernel, the file system or this process cannot, the start fails. With it only a
+    /// directory that lies in one closed to others (0700) can be written.
     /// </summary>
     public bool MapIds { get; init; }
 
@@ -56,6 +59,9 @@ public abstract record HostMount : Mount
 
     /// <summary>What it is, with links followed; nothing when it is not there, which the start will say.</summary>
     private protected abstract FileStatus Status();
+
+    /// <summary>What the directory is in which a directory lies, with links followed.</summary>
+    private protected abstract FileStatus ParentStatus();
 
     /// <summary>Adds the step that copies it in the child's mount namespace.</summary>
     private protected abstract Descriptor CloneInside(LaunchPlan plan, OpenTreeFlags flags);
@@ -99,14 +105,15 @@ public abstract record HostMount : Mount
         stage.SetMountAttributes(tree, attributes, Recursive, propagation);
     }
 
+    /// <summary>A program in there can open up the directory itself to others, but not the one it lies in.</summary>
     private void CheckClosed()
     {
-        var status = Status();
-        if (!ReadOnly && status.Mode != 0 && !(status.IsDirectory && status.IsClosedToOthers))
+        var (status, parent) = (Status(), ParentStatus());
+        if (!ReadOnly && status.Mode != 0 && !(status.IsDirectory && parent.IsDirectory && parent.IsClosedToOthers))
         {
             throw new ArgumentException(
-                $"What is written to {this} with MapIds is the host's root's: it must be a directory closed to other "
-                + "users (chmod 0700), or read-only.");
+                $"What is written to {this} with MapIds is the host's root's, set-user-ID programs, too: it must be a "
+                + "directory in one that is closed to other users (chmod 0700), or read-only.");
         }
     }
 

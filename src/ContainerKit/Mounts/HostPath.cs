@@ -11,7 +11,7 @@ internal static class HostPath
         if (!Path.IsPathRooted(path) || path.Contains('\0', StringComparison.Ordinal))
         {
             throw new ArgumentException(
-                $"The {role} '{path.Replace('\0', '␀')}' of a mount must be an absolute path without NUL.");
+                $"The {role} '{path?.Replace('\0', '␀')}' of a mount must be an absolute path without NUL.");
         }
     }
 

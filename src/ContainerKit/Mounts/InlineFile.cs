@@ -13,7 +13,7 @@ public sealed record InlineFile : Mount
 
     /// <summary>Shows a text, in UTF-8, as a file at <paramref name="target"/>.</summary>
     public InlineFile(string target, string content)
-        : this(target, Encoding.UTF8.GetBytes(content))
+        : this(target, Encoding.UTF8.GetBytes(content ?? throw new ArgumentNullException(nameof(content))))
     {
     }
 

@@ -28,7 +28,7 @@ internal sealed class SystemMounts
         "/proc/acpi", "/proc/asound", "/proc/scsi", "/sys/firmware", "/sys/devices/virtual/powercap");
 
     private static readonly string[] ReadOnlyPaths = Existing(
-        "/proc/bus", "/proc/fs", "/proc/irq", "/proc/sys", "/proc/sysrq-trigger");
+        "/proc/bus", "/proc/fs", "/proc/irq", "/proc/pressure", "/proc/sys", "/proc/sysrq-trigger");
 
     private readonly Descriptor _proc, _sys, _dev, _tmp, _run;
     private Descriptor _pseudoterminals;
@@ -36,10 +36,12 @@ internal sealed class SystemMounts
     /// <summary>
     /// Adds the steps that make them, attached where nobody looks. <paramref name="owned"/> are the namespaces over
     /// which the container's root has privileges, <paramref name="joined"/> those the launcher joined; of
-    /// <paramref name="sysctls"/>, settings below /proc, the names are paths.
+    /// <paramref name="sysctls"/>, settings below /proc, the names are paths, and of <paramref name="limits"/> those of
+    /// /proc/sys/user.
     /// </summary>
     public SystemMounts(
-        LaunchPlan plan, CloneFlags owned, CloneFlags joined, IEnumerable<KeyValuePair<string, string>> sysctls)
+        LaunchPlan plan, CloneFlags owned, CloneFlags joined, IEnumerable<KeyValuePair<string, string>> sysctls,
+        IEnumerable<(string Name, string Most)> limits)
     {
         const MountAttributes readOnly = Inert | MountAttributes.MOUNT_ATTR_RDONLY;
 
@@ -63,7 +65,7 @@ internal sealed class SystemMounts
             stage.WriteFile(_proc, path, value);
         }
 
-        CoverHostsOwn(stage);
+        CoverHostsOwn(stage, limits);
 
         // Nor does a copy of all the host's mounts show them.
         stage.SetMountAttributes(memory, default, propagation: PropagationType.MS_UNBINDABLE);
@@ -124,7 +126,7 @@ internal sealed class SystemMounts
         }
 
         stage.SetMountAttributes(_dev, Quiet | MountAttributes.MOUNT_ATTR_RDONLY);
-        _pseudoterminals = stage.MakeFileSystem("devpts", Quiet, "newinstance,ptmxmode=0666,mode=0620");
+        _pseudoterminals = stage.MakeFileSystem("devpts", Quiet, "newinstance,ptmxmode=0666,mode=0620,max=64");
         stage.Attach(_pseudoterminals, _dev, "pts");
         var shm = stage.CloneTree(memory, "shm");
         stage.SetMountAttributes(shm, Quiet);
@@ -135,11 +137,13 @@ internal sealed class SystemMounts
         }
     }
 
-    private void CoverHostsOwn(LaunchStage stage)
+    private void CoverHostsOwn(LaunchStage stage, IEnumerable<(string Name, string Most)> limits)
     {
-        // With a cgroup namespace of its own, a nested user namespace could mount the cgroup that the container is in,
-        // which for an ordinary user's container is that user's.
-        stage.WriteFile(_proc, "sys/user/max_cgroup_namespaces", "0");
+        foreach (var (name, most) in limits)
+        {
+            stage.WriteFileIfThere(_proc, $"sys/user/{name}", most);
+        }
+
         foreach (var path in MaskedFiles)
         {
             stage.AttachIfThere(stage.CloneTree(_dev, "null"), In(path), Below(path));

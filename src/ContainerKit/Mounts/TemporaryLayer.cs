@@ -87,7 +87,8 @@ internal sealed class TemporaryLayer : IDisposable
     private static void Sweep(string parent)
     {
         using var directory = Syscall.Open(parent, OpenFlags.O_PATH);
-        foreach (var path in Directory.EnumerateFiles(parent, $"{Prefix}*{Lock}"))
+        var all = new EnumerationOptions { AttributesToSkip = default, IgnoreInaccessible = true };
+        foreach (var path in Directory.EnumerateFiles(parent, $"{Prefix}*{Lock}", all))
         {
             try
             {

@@ -21,23 +21,18 @@ public sealed partial class Namespace
         var made = new NewNamespaces(kinds, options ?? new());
         using var maker = NamespaceMaker.Start(made.Launcher, made.Plan());
         await made.FinishAsync(maker, cancellationToken).ConfigureAwait(false);
-        return OpenAll(
-            kinds, kind => maker.Open(kind is NamespaceKinds.Time ? "time_for_children" : NamespaceFile.Names[kind]));
-    }
-
-    private static List<Namespace> OpenAll(NamespaceKinds kinds, Func<NamespaceKinds, SafeFileHandle> open)
-    {
-        var list = new List<Namespace>();
+        var files = new List<SafeFileHandle>();
         try
         {
-            list.AddRange(NamespaceFile.Names.Keys.Where(kind => kinds.HasFlag(kind)).Order()
-                .Select(kind => new Namespace(open(kind))));
-            return list;
+            files.AddRange(NamespaceFile.Names.Keys.Where(kind => kinds.HasFlag(kind)).Order().Select(
+                kind => maker.Open(kind is NamespaceKinds.Time ? "time_for_children" : NamespaceFile.Names[kind])));
         }
         catch
         {
-            list.ForEach(opened => opened.Dispose());
+            files.ForEach(file => file.Dispose());
             throw;
         }
+
+        return Take(files);
     }
 }

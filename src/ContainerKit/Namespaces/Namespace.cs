@@ -107,15 +107,25 @@ public sealed partial class Namespace : IDisposable, IEquatable<Namespace>
         }
     }
 
-    /// <summary>Opens the namespaces of some kinds that a process is in.</summary>
-    internal static IReadOnlyList<Namespace> ListOfProcess(SafeFileHandle pidfd, NamespaceKinds kinds)
+    /// <summary>Namespaces over open files, which are theirs from now on, in the order of their kinds.</summary>
+    internal static IReadOnlyList<Namespace> Take(IReadOnlyList<SafeFileHandle> files)
     {
-        if (kinds is NamespaceKinds.None || (kinds & ~NamespaceKinds.All) != 0)
+        var list = new List<Namespace>();
+        try
         {
-            throw new ArgumentException($"There is no kind {kinds}.", nameof(kinds));
+            list.AddRange(files.Select(file => new Namespace(file)));
+            return list;
         }
+        catch
+        {
+            list.ForEach(opened => opened.Dispose());
+            foreach (var file in files)
+            {
+                file.Dispose();
+            }
 
-        return OpenAll(kinds, kind => ProcessNumbers.OpenFile(pidfd, $"ns/{NameOf(kind)}"));
+            throw;
+        }
     }
 
     /// <summary>

@@ -7,17 +7,8 @@ namespace ContainerKit;
 internal static class NamespaceFile
 {
     /// <summary>The eight kinds, and their names below /proc/PID/ns.</summary>
-    public static readonly IReadOnlyDictionary<NamespaceKinds, string> Names = new Dictionary<NamespaceKinds, string>
-    {
-        [NamespaceKinds.Cgroup] = "cgroup",
-        [NamespaceKinds.Ipc] = "ipc",
-        [NamespaceKinds.Mount] = "mnt",
-        [NamespaceKinds.Network] = "net",
-        [NamespaceKinds.Pid] = "pid",
-        [NamespaceKinds.Time] = "time",
-        [NamespaceKinds.User] = "user",
-        [NamespaceKinds.Uts] = "uts",
-    };
+    public static readonly IReadOnlyDictionary<NamespaceKinds, string> Names =
+        NamespaceNames.All.ToDictionary(known => (NamespaceKinds)known.Kind, known => known.Name);
 
     /// <summary>The device that all files of namespaces have, and no other file.</summary>
     private static readonly ulong Device = DeviceOf(Syscall.Status("/proc/self/ns/user"));

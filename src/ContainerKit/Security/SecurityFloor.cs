@@ -15,9 +15,33 @@ internal static class SecurityFloor
         ? _lastCapability
         : _lastCapability = int.Parse(Syscall.ReadText("/proc/sys/kernel/cap_last_cap"), CultureInfo.InvariantCulture);
 
-    /// <summary>Adds the steps that limit what a program can use up of the host.</summary>
-    public static void Limit(LaunchStage confined, int? maxProcesses)
+    /// <summary>
+    /// What a program may have at the most of what the kernel also counts for the host's user who made its user
+    /// namespace: settings of /proc/sys/user, namespaces(7). With a user namespace within, it would have privileges
+    /// there, and with a cgroup namespace, too, the cgroup that it is in, which for an ordinary user is that user's.
+    /// </summary>
+    public static IEnumerable<(string Name, string Most)> LimitsOfUser(int userNamespaces)
     {
+        yield return ("max_user_namespaces", userNamespaces.ToString(CultureInfo.InvariantCulture));
+        if (userNamespaces > 0)
+        {
+            yield return ("max_cgroup_namespaces", "0");
+        }
+
+        yield return ("max_inotify_instances", "32");
+        yield return ("max_fanotify_groups", "16");
+    }
+
+    /// <summary>
+    /// Adds the steps that limit what a program can use up of the host; those that were <paramref name="chosen"/> are
+    /// set later.
+    /// </summary>
+    public static void Limit(LaunchStage confined, int? maxProcesses, IReadOnlyList<Resource> chosen)
+    {
+        // What is counted for the host's user, too; both are a fraction of what that has.
+        SetUnlessChosen(Resource.RLIMIT_SIGPENDING, 4096);
+        SetUnlessChosen(Resource.RLIMIT_MSGQUEUE, 256 * 1024);
+
         // The kernel pipes a core to a program of the host whatever the limit is, except for this one; core(5). A
         // program can lower it, and so give up the protection.
         confined.SetLimit(Resource.RLIMIT_CORE, 1, 1);
@@ -27,6 +51,15 @@ internal static class SecurityFloor
             // which only CAP_SYS_RESOURCE raises
             var limit = Math.Min((ulong)most, Syscall.GetLimit(Resource.RLIMIT_NPROC).Hard);
             confined.SetLimit(Resource.RLIMIT_NPROC, limit, limit);
+        }
+
+        void SetUnlessChosen(Resource resource, ulong most)
+        {
+            if (!chosen.Contains(resource))
+            {
+                var limit = Math.Min(most, Syscall.GetLimit(resource).Hard);
+                confined.SetLimit(resource, limit, limit);
+            }
         }
     }
 

@@ -17,9 +17,13 @@ public class SupervisorTests
         await using var container = await LiveContainer.StartAsync("echo up; exec sleep 1000", init);
 
         var held = container.Supervisor.Descriptors().Values;
-        Assert.Equal(3, held.Count);
+        string[] kinds = ["user", "mnt", "pid", "net", "ipc", "uts", "cgroup"];
+        Assert.Equal(3 + kinds.Length, held.Count);
         Assert.Single(held, "anon_inode:[pidfd]");
         Assert.Equal(2, held.Count(target => target.StartsWith("socket:", StringComparison.Ordinal)));
+
+        // What others join, as they were before the program could leave them.
+        Assert.All(kinds, kind => Assert.Single(held, container.Program.Namespace(kind)));
     }
 
     [Fact]

@@ -43,6 +43,7 @@ public class StructureTests
         [typeof(Credentials)] = ("struct ucred", [("ProcessId", "pid"), ("UserId", "uid"), ("GroupId", "gid")]),
         [typeof(WindowSize)] = ("struct winsize",
             [("Rows", "ws_row"), ("Columns", "ws_col"), ("Width", "ws_xpixel"), ("Height", "ws_ypixel")]),
+        [typeof(LaunchStage.Timeval)] = ("struct timeval", [("Seconds", "tv_sec"), ("Microseconds", "tv_usec")]),
         [typeof(LaunchStage.Limit)] = ("struct rlimit64", [("Soft", "rlim_cur"), ("Hard", "rlim_max")]),
         [typeof(LaunchStage.MountAttributesChange)] = ("struct mount_attr",
             [("Set", "attr_set"), ("Clear", "attr_clr"), ("Propagation", "propagation"),
@@ -71,7 +72,7 @@ public class StructureTests
     [
         typeof(EventLoop.Watch), typeof(SpawnedLauncher), typeof(SyscallNumber), typeof(Argument), typeof(Descriptor),
         typeof(WaitStatus), typeof(Step),
-        typeof(StepArguments), typeof(EncodedArguments),
+        typeof(StepArguments), typeof(EncodedArguments), typeof(HeldNamespaces), typeof(JoinedNamespace),
     ];
 
     [Fact]

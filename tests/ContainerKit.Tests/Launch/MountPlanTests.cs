@@ -49,13 +49,14 @@ public class MountPlanTests
         plan.End();
 
         Assert.Equal("""
+            rt_sigprocmask(SIG_SETMASK, ~[])
             socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, [$8, $9])
             $11 = open_tree(AT_FDCWD, "/", OPEN_TREE_CLONE | AT_RECURSIVE | OPEN_TREE_CLOEXEC)
             mount_setattr($11, "", AT_EMPTY_PATH | AT_RECURSIVE, MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV, MS_PRIVATE)
             mount_setattr($11, "", AT_EMPTY_PATH | AT_RECURSIVE, MOUNT_ATTR_IDMAP)
             setns(6, CLONE_NEWUSER)
             close(6)
-            digits = clone3(CLONE_PIDFD | CLONE_NEWNS | CLONE_NEWUSER, pidfd=[+24])
+            digits = clone3(CLONE_PIDFD | CLONE_NEWNS | CLONE_NEWUSER, pidfd=[+32])
             """, plan.Outside.ToString());
     }
 

@@ -1,0 +1,66 @@
+using System.Runtime.CompilerServices;
+
+namespace ContainerKit;
+
+/// <summary>Copies of what a caller can still change, taken before anything is made of it.</summary>
+internal static class OptionsSnapshot
+{
+    /// <summary>The same options, with lists of their own.</summary>
+    /// <exception cref="ArgumentException">An option is null that must not be, and the message says which.</exception>
+    public static ContainerOptions Of(ContainerOptions options)
+    {
+        NotNull(options.Root);
+        NotNull(options.WorkingDirectory);
+        NotNull(options.User);
+        NotNull(options.IdMap);
+        NotNull(options.HostName);
+        return options with
+        {
+            Command = Copy(options.Command),
+            Mounts = Copy(options.Mounts),
+            MaskedPaths = Copy(options.MaskedPaths),
+            ReadOnlyPaths = Copy(options.ReadOnlyPaths),
+            Groups = Copy(options.Groups),
+            ResourceLimits = Copy(options.ResourceLimits),
+            Descriptors = Copy(options.Descriptors),
+            DescriptorNames = Copy(options.DescriptorNames),
+            Join = Copy(options.Join),
+            Environment = Copy(options.Environment),
+            Sysctls = Copy(options.Sysctls),
+        };
+    }
+
+    private static void NotNull(object? option, [CallerArgumentExpression(nameof(option))] string? name = null)
+    {
+        if (option is null)
+        {
+            throw new ArgumentException($"{name![(name!.IndexOf('.', StringComparison.Ordinal) + 1)..]} must not be null.");
+        }
+    }
+
+    private static IReadOnlyList<T> Copy<T>(
+        IReadOnlyList<T> list, [CallerArgumentExpression(nameof(list))] string? name = null)
+    {
+        NotNull(list, name);
+        if (list.Count == 0)
+        {
+            return list is T[] ? list : [];
+        }
+
+        var copy = new T[list.Count];
+        for (var i = 0; i < copy.Length; i++)
+        {
+            copy[i] = list[i];
+            NotNull(copy[i], $"{name}[{i}]");
+        }
+
+        return copy;
+    }
+
+    private static Dictionary<string, string> Copy(
+        IReadOnlyDictionary<string, string> values, [CallerArgumentExpression(nameof(values))] string? name = null)
+    {
+        NotNull(values, name);
+        return new(values);
+    }
+}
