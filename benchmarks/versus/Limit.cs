@@ -56,21 +56,26 @@ internal static partial class Limit
     }
 
     /// <summary>
-    /// What the limit does until the program runs, without its own start and without waiting for the end.
+    /// What the limit does until the program runs, and its supervisor until it waits, without its own start.
     /// </summary>
     private static Dictionary<string, int> Traced(IEnumerable<string> lines)
     {
-        var counts =
-            Count(lines.TakeWhile(line => !line.Contains("execve(\"/true\"", StringComparison.Ordinal)), TracedCall());
-        foreach (var role in (string[])["ppoll", "wait4", "rt_sigtimedwait"])
+        var (supervisor, executed) = (lines.First().Split(' ')[0], false);
+        var counts = Count(
+            lines.Where(line => !(executed |= line.Contains("execve(\"/true\"", StringComparison.Ordinal))
+                || line.StartsWith($"{supervisor} ", StringComparison.Ordinal)),
+            TracedCall());
+        foreach (var role in (string[])["ppoll", "wait4", "rt_sigtimedwait", "exit_group"])
         {
             counts.Remove(role);
         }
 
         // The spawn does these for ours; the program's execve is where the trace was cut, and the first is the limit's
-        // own.
+        // own. A channel to the host ours is given, and the supervisor's last word belongs to its role.
         counts["setsid"]--;
         counts["rt_sigprocmask"]--;
+        counts["socketpair"]--;
+        counts["write"]--;
         return counts;
     }
 

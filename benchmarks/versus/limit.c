@@ -324,12 +324,12 @@ static _Noreturn void supervise(void)
     exchange(__NR_recvmsg, pair[0], held, COUNT(kinds));
     SYS(dup3, pidfd, 0, O_CLOEXEC);
     SYS(dup3, pair[0], 2, O_CLOEXEC);
-    SYS(dup3, 0, 3, O_CLOEXEC); // where ours moves its channel to the host; that is standard output here
+    SYS(dup3, 1, 1 + 2, O_CLOEXEC); // where ours moves its channel to the host; that is standard output here
     for (size_t i = 0; i < COUNT(kinds); i++)
-        SYS(dup3, held[i], (int)(100 + i), O_CLOEXEC);
-    SYS(close_range, 100 + COUNT(kinds), ~0U, 0);
-    SYS(close_range, 4, 99, 0);
+        SYS(dup3, held[i], 5 + i, O_CLOEXEC);
+    SYS(close_range, 5 + COUNT(kinds), ~0U, 0);
     SYS(close, 3);
+    SYS(close, 4);
     SYS(ppoll, polled, 2, NULL, NULL);
     SYS(wait4, -1, &status, 0, NULL);
     SYS(write, 1, &status, sizeof status);
@@ -355,6 +355,7 @@ __attribute__((used)) _Noreturn void begin(char **stack)
     root_path = stack[2];
     use_init = (long)stack[0] > 2;
     SYS(setsid);
+    SYS(rt_sigprocmask, SIG_SETMASK, &all, NULL, sizeof all);
     SYS(rt_sigprocmask, SIG_SETMASK, &all, NULL, sizeof all);
     SYS(socketpair, 1, 1 | O_CLOEXEC, 0, pair);
     SYS(socketpair, 1, 1 | O_CLOEXEC, 0, control); // which ours is given

@@ -200,9 +200,7 @@ internal static class ContainerPlan
         plan.Because(system);
         var systemMounts = new SystemMounts(
             plan, (CloneFlags)(options.NewNamespaces | (joined?.Owned ?? default)),
-            (CloneFlags)(joined?.Kinds ?? default),
-            options.Sysctls.Select(sysctl => KeyValuePair.Create(Sysctls.PathOf(sysctl.Key), sysctl.Value)),
-            SecurityFloor.LimitsOfUser(options.MaxUserNamespaces));
+            (CloneFlags)(joined?.Kinds ?? default), Settings(options));
         pseudoterminals = systemMounts.Pseudoterminals;
 
         plan.Because(options.Root);
@@ -227,6 +225,17 @@ internal static class ContainerPlan
         return root;
     }
 
+    private static List<KernelSetting> Settings(ContainerOptions options)
+    {
+        var settings = SecurityFloor.LimitsOfUser(options.MaxUserNamespaces);
+        foreach (var (name, value) in options.Sysctls)
+        {
+            settings.Add(new(Sysctls.PathOf(name), value));
+        }
+
+        return settings;
+    }
+
     private static void AddPathMasks(LaunchPlan plan, ContainerOptions options, Descriptor root)
     {
         foreach (var path in options.ReadOnlyPaths)
@@ -247,7 +256,9 @@ internal static class ContainerPlan
         var confined = plan.Confined;
         plan.Because("the security floor");
         SecurityFloor.Limit(
-            confined, options.MaxProcesses, [.. options.ResourceLimits.Select(limit => limit.Resource)]);
+            confined, options.MaxProcesses,
+            resource => options.ResourceLimits.Count > 0
+                && options.ResourceLimits.Any(limit => limit.Resource == resource));
         SecurityFloor.DropBoundingSet(confined);
         if (options.IdMap.HasOtherIds)
         {

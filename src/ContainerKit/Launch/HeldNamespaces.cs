@@ -13,14 +13,21 @@ namespace ContainerKit.Launch;
 internal readonly record struct HeldNamespaces(CloneFlags Foreign, CloneFlags Others, int First)
 {
     /// <summary>In the order in which they are joined: foreign ones before the user namespace.</summary>
-    public IEnumerable<(CloneFlags Kind, string Name)> InOrder
+    public List<NamespaceName> InOrder()
     {
-        get
+        var list = new List<NamespaceName>();
+        foreach (var kinds in (ReadOnlySpan<CloneFlags>)[Foreign, Others])
         {
-            var (foreign, others) = (Foreign, Others);
-            return NamespaceNames.All.Where(known => foreign.HasFlag(known.Kind))
-                .Concat(NamespaceNames.All.Where(known => others.HasFlag(known.Kind)));
+            foreach (var known in NamespaceName.All)
+            {
+                if (kinds.HasFlag(known.Kind))
+                {
+                    list.Add(known);
+                }
+            }
         }
+
+        return list;
     }
 
     /// <summary>Opens those of these kinds, by a directory of the supervisor's descriptors.</summary>
@@ -30,11 +37,11 @@ internal readonly record struct HeldNamespaces(CloneFlags Foreign, CloneFlags Ot
         try
         {
             var number = First;
-            foreach (var (kind, _) in InOrder)
+            foreach (var held in InOrder())
             {
-                if (kinds.HasFlag(kind))
+                if (kinds.HasFlag(held.Kind))
                 {
-                    list.Add(new(openDescriptor(number), kind));
+                    list.Add(new(openDescriptor(number), held.Kind));
                 }
 
                 number++;

@@ -12,7 +12,7 @@ internal sealed partial class LaunchPlan
     private List<SafeHandle>? _inherited;
     private List<Descriptor>? _passed;
     private List<SafeHandle>? _leases;
-    private List<Descriptor>? _held;
+    private Descriptor[]? _held;
     private HandOver? _namespaces;
     private bool _startsElsewhere;
 
@@ -36,8 +36,6 @@ internal sealed partial class LaunchPlan
     }
 
     private int PassedCount => _passed?.Count ?? 0;
-
-    private int LeaseCount => _leases?.Count ?? 0;
 
     /// <summary>Has the supervisor hold a descriptor of this process while it lives, such as a lock.</summary>
     public void Hold(SafeHandle lease) => (_leases ??= []).Add(lease);
@@ -66,14 +64,14 @@ internal sealed partial class LaunchPlan
     public void HoldNamespaces(CloneFlags foreign, CloneFlags others)
     {
         Held = new(foreign, others, First: 0); // which is known at the end
-        _held = [];
+        var names = Held.InOrder();
+        _held = new Descriptor[names.Count];
         _namespaces = new(_first);
-        foreach (var (_, name) in Held.InOrder)
+        for (var i = 0; i < names.Count; i++)
         {
-            var (place, received) = _namespaces.Add();
-            Early.Open(Descriptor.WorkingDirectory, $"/proc/self/ns/{name}", OpenFlags.O_RDONLY);
+            Early.Open(Descriptor.WorkingDirectory, $"/proc/self/ns/{names[i].Name}", OpenFlags.O_RDONLY);
+            (var place, _held[i]) = _namespaces.Add();
             Early.KeepResultAt(place);
-            _held.Add(received);
         }
 
         _namespaces.Send(Early, _sync.Second, (byte)0);
@@ -102,14 +100,19 @@ internal sealed partial class LaunchPlan
         Sync.Duplicate(pidfd, 0);
         Sync.Duplicate(Control, 1);
         Sync.Duplicate(_sync.First, 2); // closed with the supervisor: whoever asks for the signal too late sees that
-        List<Descriptor> held = [.. (_leases ?? []).Select(Inherit), .. _held ?? []];
-        Held = Held with { First = FirstHeld + LeaseCount };
-        for (var i = 0; i < held.Count; i++)
+        var next = FirstHeld;
+        for (var i = 0; i < _leases?.Count; i++)
         {
-            Sync.Duplicate(held[i], FirstHeld + i);
+            Sync.Duplicate(Inherit(_leases[i]), next++);
         }
 
-        Sync.CloseFrom(FirstHeld + held.Count);
+        Held = Held with { First = next };
+        for (var i = 0; i < _held?.Length; i++)
+        {
+            Sync.Duplicate(_held[i], next++);
+        }
+
+        Sync.CloseFrom(next);
         Sync.Close(Descriptor.Number(3));
         Sync.Close(Setup);
     }

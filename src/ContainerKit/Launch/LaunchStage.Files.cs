@@ -45,12 +45,16 @@ internal sealed partial class LaunchStage
     public void WriteFile(Descriptor directory, string path, string text) =>
         WriteFile(directory, path, Data.Add(text), Encoding.UTF8.GetByteCount(text));
 
-    /// <summary>The same, unless there is no such file.</summary>
-    public void WriteFileIfThere(Descriptor directory, string path, string text)
+    /// <summary>The same in a /proc.</summary>
+    public void WriteFile(Descriptor proc, KernelSetting setting)
     {
-        var file = Open(directory, path, OpenFlags.O_WRONLY);
-        Last.Tolerate(Errno.ENOENT);
-        Write(file, Data.Add(text), Encoding.UTF8.GetByteCount(text));
+        var file = Open(proc, setting.Path, OpenFlags.O_WRONLY);
+        if (setting.MayBeMissing)
+        {
+            Last.Tolerate(Errno.ENOENT); // nothing is written then
+        }
+
+        Write(file, Data.Add(setting.Value), Encoding.UTF8.GetByteCount(setting.Value));
         Close(file);
     }
 

@@ -35,13 +35,10 @@ internal sealed class SystemMounts
 
     /// <summary>
     /// Adds the steps that make them, attached where nobody looks. <paramref name="owned"/> are the namespaces over
-    /// which the container's root has privileges, <paramref name="joined"/> those the launcher joined; of
-    /// <paramref name="sysctls"/>, settings below /proc, the names are paths, and of <paramref name="limits"/> those of
-    /// /proc/sys/user.
+    /// which the container's root has privileges, <paramref name="joined"/> those the launcher joined.
     /// </summary>
     public SystemMounts(
-        LaunchPlan plan, CloneFlags owned, CloneFlags joined, IEnumerable<KeyValuePair<string, string>> sysctls,
-        IEnumerable<(string Name, string Most)> limits)
+        LaunchPlan plan, CloneFlags owned, CloneFlags joined, IReadOnlyList<KernelSetting> settings)
     {
         const MountAttributes readOnly = Inert | MountAttributes.MOUNT_ATTR_RDONLY;
 
@@ -60,12 +57,12 @@ internal sealed class SystemMounts
         stage.Attach(_proc, memory, "proc");
         stage.Attach(_sys, memory, "sys");
         FillDev(plan, memory, owned.HasFlag(CloneFlags.CLONE_NEWIPC));
-        foreach (var (path, value) in sysctls)
+        foreach (var setting in settings)
         {
-            stage.WriteFile(_proc, path, value);
+            stage.WriteFile(_proc, setting);
         }
 
-        CoverHostsOwn(stage, limits);
+        CoverHostsOwn(stage);
 
         // Nor does a copy of all the host's mounts show them.
         stage.SetMountAttributes(memory, default, propagation: PropagationType.MS_UNBINDABLE);
@@ -137,13 +134,8 @@ internal sealed class SystemMounts
         }
     }
 
-    private void CoverHostsOwn(LaunchStage stage, IEnumerable<(string Name, string Most)> limits)
+    private void CoverHostsOwn(LaunchStage stage)
     {
-        foreach (var (name, most) in limits)
-        {
-            stage.WriteFileIfThere(_proc, $"sys/user/{name}", most);
-        }
-
         foreach (var path in MaskedFiles)
         {
             stage.AttachIfThere(stage.CloneTree(_dev, "null"), In(path), Below(path));

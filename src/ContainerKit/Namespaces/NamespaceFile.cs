@@ -8,7 +8,7 @@ internal static class NamespaceFile
 {
     /// <summary>The eight kinds, and their names below /proc/PID/ns.</summary>
     public static readonly IReadOnlyDictionary<NamespaceKinds, string> Names =
-        NamespaceNames.All.ToDictionary(known => (NamespaceKinds)known.Kind, known => known.Name);
+        NamespaceName.All.ToDictionary(known => (NamespaceKinds)known.Kind, known => known.Name);
 
     /// <summary>The device that all files of namespaces have, and no other file.</summary>
     private static readonly ulong Device = DeviceOf(Syscall.Status("/proc/self/ns/user"));

@@ -20,23 +20,26 @@ internal static class SecurityFloor
     /// namespace: settings of /proc/sys/user, namespaces(7). With a user namespace within, it would have privileges
     /// there, and with a cgroup namespace, too, the cgroup that it is in, which for an ordinary user is that user's.
     /// </summary>
-    public static IEnumerable<(string Name, string Most)> LimitsOfUser(int userNamespaces)
+    public static List<KernelSetting> LimitsOfUser(int userNamespaces)
     {
-        yield return ("max_user_namespaces", userNamespaces.ToString(CultureInfo.InvariantCulture));
+        List<KernelSetting> limits =
+        [
+            new("sys/user/max_user_namespaces", userNamespaces.ToString(CultureInfo.InvariantCulture)),
+            new("sys/user/max_inotify_instances", "32") { MayBeMissing = true },
+            new("sys/user/max_fanotify_groups", "16") { MayBeMissing = true },
+        ];
         if (userNamespaces > 0)
         {
-            yield return ("max_cgroup_namespaces", "0");
+            limits.Add(new("sys/user/max_cgroup_namespaces", "0"));
         }
 
-        yield return ("max_inotify_instances", "32");
-        yield return ("max_fanotify_groups", "16");
+        return limits;
     }
 
     /// <summary>
-    /// Adds the steps that limit what a program can use up of the host; those that were <paramref name="chosen"/> are
-    /// set later.
+    /// Adds the steps that limit what a program can use up of the host, unless that was <paramref name="chosen"/>.
     /// </summary>
-    public static void Limit(LaunchStage confined, int? maxProcesses, IReadOnlyList<Resource> chosen)
+    public static void Limit(LaunchStage confined, int? maxProcesses, Func<Resource, bool> chosen)
     {
         // What is counted for the host's user, too; both are a fraction of what that has.
         SetUnlessChosen(Resource.RLIMIT_SIGPENDING, 4096);
@@ -55,7 +58,7 @@ internal static class SecurityFloor
 
         void SetUnlessChosen(Resource resource, ulong most)
         {
-            if (!chosen.Contains(resource))
+            if (!chosen(resource))
             {
                 var limit = Math.Min(most, Syscall.GetLimit(resource).Hard);
                 confined.SetLimit(resource, limit, limit);
