@@ -6,11 +6,11 @@ namespace ContainerKit.KernelTests;
 public class PodTests
 {
     /// <summary>A pid namespace with what it takes to join it.</summary>
-    private const NamespaceKinds PidOf = NamespaceKinds.User | NamespaceKinds.Cgroup | NamespaceKinds.Pid;
+    private const NamespaceKinds PidOf = NamespaceKinds.User | NamespaceKinds.Pid;
 
     /// <summary>What an ordinary user needs besides.</summary>
     private static NamespaceKinds OfUser =>
-        Host.IsRoot ? NamespaceKinds.None : NamespaceKinds.User | NamespaceKinds.Cgroup;
+        Host.IsRoot ? NamespaceKinds.None : NamespaceKinds.User;
 
     private static CancellationToken Cancelled => TestContext.Current.CancellationToken;
 
@@ -19,7 +19,7 @@ public class PodTests
     {
         await using var first = await Container.StartAsync(
             new() { Command = ["sleep", "1000"], HostName = "pod" }, Cancelled);
-        const NamespaceKinds shared = NamespaceKinds.User | NamespaceKinds.Cgroup | NamespaceKinds.Network
+        const NamespaceKinds shared = NamespaceKinds.User | NamespaceKinds.Network
             | NamespaceKinds.Ipc | NamespaceKinds.Uts;
         var joining = Script.Shell("hostname; cd /proc; echo [0-9]*; exec sleep 1000") with
         {
@@ -155,7 +155,7 @@ public class PodTests
     {
         Assert.SkipUnless(TestIds.Exist, TestIds.Missing);
         var user = (await Namespace.CreateAsync(
-            NamespaceKinds.User | NamespaceKinds.Cgroup, new() { IdMap = TestIds.Map }, Cancelled));
+            NamespaceKinds.User, new() { IdMap = TestIds.Map }, Cancelled));
         var options = new ContainerOptions { Command = ["id", "-u"], User = "7:8", IdMap = TestIds.Map, Join = user };
         Assert.Equal("7", await Script.OutputAsync(options));
 
@@ -172,10 +172,6 @@ public class PodTests
         using var ownMount = Namespace.OfThisProcess(NamespaceKinds.Mount);
         using var ownNetwork = Namespace.OfThisProcess(NamespaceKinds.Network);
         await RefusedAsync("own user namespace", ownUser);
-        using var another = (await Namespace.CreateAsync(
-            NamespaceKinds.User, new() { IdMap = Host.IsRoot ? IdMap.SingleIdAs(7, 7) : IdMap.SingleId },
-            Cancelled))[0];
-        await RefusedAsync("goes with it", another);
         await RefusedAsync("the user namespace that owns it", ownPid);
         await RefusedAsync("no mount namespace", ownMount);
         await RefusedAsync("two namespaces of one kind", ownNetwork, ownNetwork);

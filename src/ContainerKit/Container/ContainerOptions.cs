@@ -60,7 +60,7 @@ public sealed record ContainerOptions
     /// <summary>
     /// Namespaces that are there already, in which the container lives instead of new ones of their kinds, as those of
     /// a pod do: of <see cref="Container.OpenNamespaces"/> or <see cref="Namespace.CreateAsync"/>. With a user
-    /// namespace, which needs its cgroup namespace with it, <see cref="IdMap"/> says which ids it has, and maps none;
+    /// namespace, <see cref="IdMap"/> says which ids it has, and maps none;
     /// limits of processes count all that run in it. Without one only root joins. A program in somebody else's pid
     /// namespace leaves its children there when it ends.
     /// </summary>

@@ -65,13 +65,6 @@ internal sealed class JoinedNamespaces
                 throw new ArgumentException("A container does not live in this process's own user namespace.");
             }
 
-            if (joined.Kind is NamespaceKinds.User && list.All(other => other.Kind is not NamespaceKinds.Cgroup))
-            {
-                throw new ArgumentException(
-                    "In the user namespace of a container there can be no new cgroup namespace: join the one that goes "
-                    + "with it, too.");
-            }
-
             if (joined.Kind is NamespaceKinds.Pid && list.All(other => other.Kind is not NamespaceKinds.User))
             {
                 throw new ArgumentException(
