@@ -8,6 +8,7 @@ namespace ContainerKit;
 
 public sealed partial class Container
 {
+    private readonly Lock _opening = new();
     private Resident? _resident;
 
     /// <summary>
@@ -83,7 +84,7 @@ public sealed partial class Container
         }
         catch (LaunchException failure)
         {
-            throw await SaidOfEndAsync(failure).ConfigureAwait(false);
+            throw await _entrance.SaidOfEndAsync(failure).ConfigureAwait(false);
         }
     }
 
@@ -92,7 +93,7 @@ public sealed partial class Container
     /// </summary>
     private Resident Inside()
     {
-        lock (_executed)
+        lock (_opening)
         {
             if (_resident is { IsThere: true })
             {
@@ -100,30 +101,16 @@ public sealed partial class Container
             }
 
             // In its pid namespace it is no more than the host: nothing in there sees it.
-            return _resident = WithNamespaces(
+            return _resident = _entrance.WithNamespaces(
                 _options.AllNamespaces & ~NamespaceKinds.Pid,
                 namespaces => Resident.Start(
                     _host.Launcher, LaunchPlan.Residing("the container's namespaces", namespaces)));
         }
     }
 
-    /// <summary>Starts something in the container's namespaces.</summary>
-    private T WithNamespaces<T>(NamespaceKinds kinds, Func<List<JoinedNamespace>, T> start)
-    {
-        var namespaces = _launched.OpenNamespaces((CloneFlags)kinds) ?? throw LaunchFailure.ContainerGone();
-        try
-        {
-            return start(namespaces);
-        }
-        finally
-        {
-            namespaces.ForEach(opened => opened.Dispose());
-        }
-    }
-
     private void LeaveInside()
     {
-        lock (_executed)
+        lock (_opening)
         {
             _resident?.Dispose();
         }

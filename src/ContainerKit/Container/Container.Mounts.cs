@@ -64,7 +64,7 @@ public sealed partial class Container
     /// </summary>
     private async Task<SafeFileHandle?> ChangeMountsAsync(Func<List<JoinedNamespace>, LaunchPlan> make)
     {
-        var launched = WithNamespaces(
+        var launched = _entrance.WithNamespaces(
             _options.AllNamespaces, namespaces => _host.Launch(make(namespaces), StandardStreams.None));
         lock (_mounted)
         {
@@ -90,7 +90,7 @@ public sealed partial class Container
         }
         catch (LaunchException failure)
         {
-            throw await SaidOfEndAsync(failure).ConfigureAwait(false);
+            throw await _entrance.SaidOfEndAsync(failure).ConfigureAwait(false);
         }
 
         throw IsRunning ? LaunchFailure.SupervisorGone() : LaunchFailure.ContainerGone();

@@ -1,6 +1,5 @@
 using System.Diagnostics;
 using ContainerKit.Launch;
-using ContainerKit.Linux;
 
 namespace ContainerKit;
 
@@ -17,7 +16,8 @@ public sealed partial class Container : ContainerProcess
     private readonly IDisposable? _held;
     private readonly ObservedStart? _observed;
     private readonly long _launchedAt = Stopwatch.GetTimestamp();
-    private readonly HashSet<ExecutedProcess> _executed = [];
+    private readonly ContainerEntrance _entrance;
+    private bool _isToldOf;
 
     internal Container(
         ContainerHost host, ContainerOptions options, LaunchedProcess launched, StandardStreams streams,
@@ -26,6 +26,7 @@ public sealed partial class Container : ContainerProcess
         : base(options, launched, streams)
     {
         (_host, _options, _launched, _held, _observed) = (host, options, launched, held, observed);
+        _entrance = new(host, options, launched.OpenNamespaces, launched.Ended);
         Telemetry.Launched();
     }
 
@@ -56,17 +57,7 @@ public sealed partial class Container : ContainerProcess
     /// </summary>
     /// <exception cref="ArgumentException">It shares one of these with the host.</exception>
     /// <exception cref="LaunchException">The container has ended.</exception>
-    public IReadOnlyList<Namespace> OpenNamespaces(NamespaceKinds kinds)
-    {
-        if (kinds is NamespaceKinds.None || !_options.AllNamespaces.HasFlag(kinds))
-        {
-            throw new ArgumentException(
-                $"The container has no {kinds} namespace other than the host's.", nameof(kinds));
-        }
-
-        var opened = _launched.OpenNamespaces((CloneFlags)kinds) ?? throw LaunchFailure.ContainerGone();
-        return Namespace.Take(opened.ConvertAll(joined => joined.File));
-    }
+    public IReadOnlyList<Namespace> OpenNamespaces(NamespaceKinds kinds) => _entrance.OpenNamespaces(kinds);
 
     /// <summary>
     /// Starts another program in the container, with its files, namespaces and limits, and returns once it was
@@ -76,39 +67,18 @@ public sealed partial class Container : ContainerProcess
     /// <exception cref="LaunchException">A step of the start failed, or the container has ended; all was
     /// unmade.</exception>
     /// <exception cref="LinuxException">A system call of this process failed; everything was unmade.</exception>
-    public async Task<ContainerProcess> ExecAsync(ExecOptions options, CancellationToken cancellationToken = default)
-    {
-        ArgumentNullException.ThrowIfNull(options);
-        cancellationToken.ThrowIfCancellationRequested();
-        var process = Execute(options.In(_options));
-        try
-        {
-            process.Begin();
-            await process.StartedAsync(cancellationToken).ConfigureAwait(false);
-            process.OpenTerminal();
-            return process;
-        }
-        catch (LaunchException failure)
-        {
-            await process.DisposeAsync().ConfigureAwait(false);
-            throw await SaidOfEndAsync(failure).ConfigureAwait(false);
-        }
-        catch
-        {
-            await process.DisposeAsync().ConfigureAwait(false);
-            throw;
-        }
-    }
+    public Task<ContainerProcess> ExecAsync(ExecOptions options, CancellationToken cancellationToken = default) =>
+        _entrance.ExecAsync(options, cancellationToken);
 
     /// <inheritdoc/>
     public override async ValueTask DisposeAsync()
     {
         await base.DisposeAsync().ConfigureAwait(false);
-        await ExecutedEndedAsync().ConfigureAwait(false);
+        await _entrance.EndExecutedAsync().ConfigureAwait(false);
     }
 
     /// <summary>Completes when nothing of the container is left.</summary>
-    internal Task GoneAsync() => Task.WhenAll(Ended, ExecutedEndedAsync());
+    internal Task GoneAsync() => Task.WhenAll(Ended, _entrance.EndExecutedAsync());
 
     /// <inheritdoc/>
     internal override Task StartedAsync(CancellationToken cancellationToken)
@@ -117,12 +87,16 @@ public sealed partial class Container : ContainerProcess
         return started.WaitAsync(cancellationToken);
     }
 
-    /// <summary>Knows a process no more that has ended.</summary>
-    internal void Forget(ExecutedProcess process)
+    /// <summary>Tells who watches the host that the program was executed, once.</summary>
+    internal void TellStarted()
     {
-        lock (_executed)
+        lock (_opening)
         {
-            _executed.Remove(process);
+            if (!_isToldOf)
+            {
+                _isToldOf = true;
+                _host.Events.Tell(ContainerEventKind.Started, Pid);
+            }
         }
     }
 
@@ -139,71 +113,13 @@ public sealed partial class Container : ContainerProcess
         {
             _observed?.End(Pid, failure: null);
             Telemetry.Ended(status, _launchedAt);
+            TellStarted();
+            _host.Events.Tell(ContainerEventKind.Exited, Pid, id: null, status);
         }
         else
         {
             _observed?.End(Pid,
                 failure ?? (status is { TimedOut: true } ? new TimeoutException() : new OperationCanceledException()));
-        }
-    }
-
-    /// <summary>
-    /// What is to be said of a failure, which may be the container's end: the kernel and the launcher tell of the end
-    /// of the namespaces by errnos, and it may be known here a little later.
-    /// </summary>
-    private async Task<Exception> SaidOfEndAsync(LaunchException failure)
-    {
-        if (IsRunning && failure.Errno is not (Errno.ESRCH or Errno.ENOMEM))
-        {
-            return failure;
-        }
-
-        await ((Task)Ended.WaitAsync(TimeSpan.FromSeconds(1), CancellationToken.None))
-            .ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
-        return IsRunning ? failure : LaunchFailure.ContainerGone();
-    }
-
-    private ExecutedProcess Execute(ContainerOptions options)
-    {
-        options = OptionsSnapshot.Of(options);
-        OptionsCheck.ValidateExec(options);
-        var streams = new StandardStreams(options, StandardStream.Null);
-        try
-        {
-            var launched = WithNamespaces(
-                options.AllNamespaces,
-                namespaces => _host.Launch(ContainerPlan.MakeJoined(options, namespaces), streams.OfProgram));
-            var process = new ExecutedProcess(this, options, launched, streams);
-            lock (_executed)
-            {
-                process.Follow();
-                if (process.IsRunning) // or it was forgotten already
-                {
-                    _executed.Add(process);
-                }
-            }
-
-            return process;
-        }
-        catch
-        {
-            streams.Dispose();
-            throw;
-        }
-    }
-
-    private async Task ExecutedEndedAsync()
-    {
-        ExecutedProcess[] executed;
-        lock (_executed)
-        {
-            executed = [.. _executed];
-        }
-
-        foreach (var process in executed)
-        {
-            process.Kill();
-            await process.Ended.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
         }
     }
 }

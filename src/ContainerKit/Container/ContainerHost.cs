@@ -4,7 +4,7 @@ using Microsoft.Win32.SafeHandles;
 namespace ContainerKit;
 
 /// <summary>Starts containers, and ends those that still run when it is disposed. Thread-safe.</summary>
-public sealed class ContainerHost : IAsyncDisposable
+public sealed partial class ContainerHost : IAsyncDisposable
 {
     private static readonly StandardStream CapturedOutput = StandardStream.Capture(ByteSize.MiB(1));
 
@@ -21,6 +21,7 @@ public sealed class ContainerHost : IAsyncDisposable
         Launcher = options.Launcher;
         _spares = new(Launcher, options.Spares);
         _ids = new(options);
+        Detached = new(options.StateDirectory);
     }
 
     /// <summary>The host behind the static methods of <see cref="Container"/>.</summary>
@@ -90,6 +91,14 @@ public sealed class ContainerHost : IAsyncDisposable
     }
 
     /// <summary>
+    /// What happens to the containers that this host starts, or is attached to, from the call on, in order: enumerate it
+    /// until it is cancelled, or the host is disposed. The exit of a detached container is told for each
+    /// <see cref="DetachedContainer"/> that stands for it.
+    /// </summary>
+    public IAsyncEnumerable<ContainerEvent> WatchAsync(CancellationToken cancellationToken = default) =>
+        Events.Watch(cancellationToken);
+
+    /// <summary>
     /// Kills what runs, and waits until it is gone. <see cref="Default"/> starts containers even after that.
     /// </summary>
     public async ValueTask DisposeAsync()
@@ -114,9 +123,13 @@ public sealed class ContainerHost : IAsyncDisposable
         await _spares.DisposeAsync().ConfigureAwait(false);
         if (this != Default)
         {
+            Events.End();
             _ids.Dispose();
         }
     }
+
+    /// <summary>Who watches what happens.</summary>
+    internal ContainerEvents Events { get; } = new();
 
     /// <summary>Where launchers are run from.</summary>
     internal Launcher Launcher { get; }
@@ -194,10 +207,17 @@ public sealed class ContainerHost : IAsyncDisposable
             held = HeldTogether.With(held, options.IdMap.Held);
             streams = new(options, output);
             var plan = ContainerPlan.Make(options with { Root = root });
-            var launched = _spares.Start(plan, streams.OfProgram, onlyEnd && observed is null);
+            var launched = _spares.Start(plan, streams.OfProgram, onlyEnd && observed is null && !Events.AreWatched);
             observed?.Follow(launched);
             var container = new Container(this, options, launched, streams, held, observed);
             container.Follow();
+            if (Events.AreWatched)
+            {
+                launched.Started.ContinueWith(
+                    _ => container.TellStarted(), CancellationToken.None, TaskContinuationOptions.OnlyOnRanToCompletion,
+                    TaskScheduler.Default);
+            }
+
             return container;
         }
         catch (Exception failure)

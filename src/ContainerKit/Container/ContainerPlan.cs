@@ -12,6 +12,11 @@ internal static class ContainerPlan
     /// <summary>All that a start does.</summary>
     public static LaunchPlan Make(ContainerOptions options) => LaunchPlan.Make(plan => AddTo(plan, options));
 
+    /// <summary>The same for a container that outlives its host, and is asked and told by files.</summary>
+    public static LaunchPlan MakeDetached(
+        ContainerOptions options, SafeFileHandle asked, SafeFileHandle told, SafeFileHandle locked) =>
+        LaunchPlan.Make(plan => AddTo(plan, options, () => plan.Detach(asked, told, locked)));
+
     /// <summary>All that the start of another process in a container does, which has these namespaces.</summary>
     public static LaunchPlan MakeJoined(ContainerOptions options, IReadOnlyList<JoinedNamespace> namespaces) =>
         LaunchPlan.Make(plan =>
@@ -92,13 +97,14 @@ internal static class ContainerPlan
             : default;
     }
 
-    private static void AddTo(LaunchPlan plan, ContainerOptions options)
+    private static void AddTo(LaunchPlan plan, ContainerOptions options, Action? begun = null)
     {
         var user = UserLookup.Find(options);
 
         plan.Namespaces = (CloneFlags)(options.NewNamespaces & ~NamespaceKinds.Time);
         plan.Init = options.Init;
         plan.Begin();
+        begun?.Invoke();
         var joined = options.Join.Count == 0 ? null : new JoinedNamespaces(options.Join);
         AddNamespaces(plan, options, user, joined);
         var root = AddFiles(plan, options, user, joined, out var pseudoterminals);

@@ -64,12 +64,7 @@ public abstract class ContainerProcess : IAsyncDisposable
     /// the init keeps.</exception>
     public void SendSignal(Signal signal)
     {
-        if (signal is Signal.SIGSTOP or Signal.SIGCHLD || !Enum.IsDefined(signal))
-        {
-            throw new ArgumentException(
-                $"{signal} cannot be passed on to a program. SIGTSTP asks it to stop.", nameof(signal));
-        }
-
+        CheckCanBeSent(signal);
         _launched.Send(signal);
     }
 
@@ -97,6 +92,16 @@ public abstract class ContainerProcess : IAsyncDisposable
         Terminal?.Dispose();
         _launched.TakeOpened()?.Dispose();
         GC.SuppressFinalize(this);
+    }
+
+    /// <summary>Complains about a signal that a supervisor or an init does not pass on.</summary>
+    internal static void CheckCanBeSent(Signal signal)
+    {
+        if (signal is Signal.SIGSTOP or Signal.SIGCHLD || !Enum.IsDefined(signal))
+        {
+            throw new ArgumentException(
+                $"{signal} cannot be passed on to a program. SIGTSTP asks it to stop.", nameof(signal));
+        }
     }
 
     /// <summary>Completes when it is gone, or fails with the start.</summary>

@@ -29,6 +29,23 @@ internal static class OptionsCheck
         CheckPaths(options);
     }
 
+    /// <summary>The same for a container that outlives this process.</summary>
+    public static void ValidateDetached(ContainerOptions options)
+    {
+        Check(options.StandardInput is StandardStream.NullStream,
+            "StandardInput of a detached container is Null: nobody is there to write it.");
+        Check(IsLeft(options.StandardOutput) && IsLeft(options.StandardError),
+            "StandardOutput and StandardError of a detached container are Null or Log: nobody is there to read them.");
+        Check(options.Timeout == Timeout.InfiniteTimeSpan,
+            "A detached container has no Timeout: the process that would see to it may end before it.");
+        Check(options.Root is not DirectoryRoot { Changes.KeptIn: null } || !TemporaryLayer.IsNeeded,
+            "Before Linux 6.6 a host removes a temporary layer: a detached container needs CopyOnWrite.In.");
+        Validate(options with { StandardOutput = null, StandardError = null });
+
+        static bool IsLeft(StandardStream? stream) =>
+            stream is null or StandardStream.NullStream or StandardStream.LogStream;
+    }
+
     /// <summary>The same for another program in a container that runs.</summary>
     public static void ValidateExec(ContainerOptions options) => CheckProgram(options);
 
@@ -149,8 +166,11 @@ internal static class OptionsCheck
 
     private static void CheckStreams(ContainerOptions options)
     {
+        Check(options is not { StandardOutput: StandardStream.LogStream }
+            and not { StandardError: StandardStream.LogStream },
+            "A Log is for StartDetachedAsync: use Capture or To here.");
         Check(options.StandardInput is not StandardStream.CapturedStream and not StandardStream.ForwardedStream
-            and not null,
+            and not StandardStream.LogStream and not null,
             "StandardInput can be Null, Inherit, Pipe or Terminal; to capture or forward is for output.");
         var isTerminal = options.StandardInput is StandardStream.TerminalStream;
         Check(isTerminal == options.StandardOutput is StandardStream.TerminalStream

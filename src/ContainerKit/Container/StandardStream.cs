@@ -53,6 +53,18 @@ public abstract record StandardStream
                 "Output can only be forwarded to a stream that can be written.", nameof(destination));
     }
 
+    /// <summary>
+    /// Output of a detached container is written to a file that other processes can read, up to a size (4 KiB to 1
+    /// TiB); then that is kept under a second name, in the place of an older one, and another is begun. What a full
+    /// disk does not take is dropped.
+    /// </summary>
+    public static StandardStream Log(ByteSize size) =>
+        size.Bytes >= 4096 && size.Bytes <= 1L << 40
+            ? new LogStream(size)
+            : throw new ArgumentOutOfRangeException(nameof(size), size, "A log holds 4 KiB to 1 TiB.");
+
+    internal sealed record LogStream(ByteSize Size) : StandardStream;
+
     internal sealed record NullStream : StandardStream
     {
         /// <inheritdoc/>

@@ -48,6 +48,7 @@ internal static class StateDirectory
         Failed(path ?? Default, failure.Call, failure.Errno, failure.Errno switch
         {
             Errno.ELOOP => "It, or a file in it, is a link, which is not followed",
+            Errno.ENOSPC or Errno.EDQUOT => "Its file system is full",
             Errno.EROFS => "It lies on a read-only file system",
             Errno.ENOENT => "The directory it is to be made in is not there",
             _ => "This user cannot make it, or files in it",

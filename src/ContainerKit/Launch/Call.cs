@@ -32,6 +32,8 @@ internal sealed record Call(string Name, SyscallNumber Number, params ArgumentPr
         sendmsg = new("sendmsg", SyscallNumber.sendmsg, Descriptor, Hidden, ArgumentPrinters.Flags<MessageFlags>()),
         recvmsg = new("recvmsg", SyscallNumber.recvmsg, Descriptor, Hidden, ArgumentPrinters.Flags<MessageFlags>()),
         fchdir = new("fchdir", SyscallNumber.fchdir, Descriptor),
+        splice = new("splice", SyscallNumber.splice, Descriptor, Hidden, Descriptor, Hidden, Number1, Hidden),
+        renameat = new("renameat", SyscallNumber.renameat, Descriptor, Text, Descriptor, Text),
         umask = new("umask", SyscallNumber.umask, Octal),
         setsid = new("setsid", SyscallNumber.setsid),
         setgroups = new("setgroups", SyscallNumber.setgroups, Number1, ArgumentPrinters.Ids),
@@ -80,7 +82,7 @@ internal sealed record Call(string Name, SyscallNumber Number, params ArgumentPr
 
     /// <summary>The launcher's roles, which stand where a system call would.</summary>
     public static readonly Call
-        supervise = new("supervise", new SyscallNumber(0xfff0, 0xfff0), Descriptor, Descriptor),
+        supervise = new("supervise", new SyscallNumber(0xfff0, 0xfff0), Descriptor, Descriptor, Descriptor),
         init = new("init", new SyscallNumber(0xfff1, 0xfff1), Descriptor, Descriptor),
         @continue = new("continue", new SyscallNumber(0xfff2, 0xfff2)),
         reside = new("reside", new SyscallNumber(0xfff3, 0xfff3));

@@ -82,9 +82,10 @@ internal sealed partial class LaunchPlan
 
     /// <summary>
     /// Adds the steps that number what the supervisor holds, and close all else; the setup channel last, which says
-    /// whether they fail. Each has a higher number than it gets, and none is overwritten before it was copied.
+    /// whether they fail. Each has a higher number than it gets, and none is overwritten before it was copied. Gives
+    /// where the end is told.
     /// </summary>
-    private void AddHeld(Descriptor pidfd)
+    private Descriptor AddHeld(Descriptor pidfd)
     {
         if (_isHidden && !Syscall.Has(Capability.CAP_SYS_PTRACE))
         {
@@ -98,7 +99,7 @@ internal sealed partial class LaunchPlan
         }
 
         Sync.Duplicate(pidfd, 0);
-        Sync.Duplicate(Control, 1);
+        Sync.Duplicate(_detached?.Asked ?? Control, 1);
         Sync.Duplicate(_sync.First, 2); // closed with the supervisor: whoever asks for the signal too late sees that
         var next = FirstHeld;
         for (var i = 0; i < _leases?.Count; i++)
@@ -115,6 +116,7 @@ internal sealed partial class LaunchPlan
         Sync.CloseFrom(next);
         Sync.Close(Descriptor.Number(3));
         Sync.Close(Setup);
+        return Descriptor.Number(_detached is null ? 1 : FirstHeld);
     }
 
     /// <summary>

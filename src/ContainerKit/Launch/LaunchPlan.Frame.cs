@@ -109,8 +109,8 @@ internal sealed partial class LaunchPlan
         Mapped.Prctl(PrctlOption.PR_SET_PDEATHSIG, (long)Signal.SIGKILL); // of a spare; a change of ids clears it
         Mapped.Continue();
 
-        AddHeld(pidfd);
-        Sync.Supervise(Descriptor.Number(1), Descriptor.Number(0));
+        var told = AddHeld(pidfd);
+        Sync.Supervise(Descriptor.Number(1), Descriptor.Number(0), told);
 
         Confined.Prctl(PrctlOption.PR_SET_PDEATHSIG, (long)Signal.SIGKILL);
         Confined.CheckPeerLives(_sync.Second);
@@ -118,7 +118,7 @@ internal sealed partial class LaunchPlan
         {
             Confined.Fork(default);
             var program = Confined.KeepResult();
-            _init.Duplicate(Control, 0);
+            _init.Duplicate(_detached?.Told ?? Control, 0);
             _init.CloseFrom(1);
             _init.Init(Descriptor.Number(0), program);
         }
@@ -132,7 +132,13 @@ internal sealed partial class LaunchPlan
     public void Announce()
     {
         Program.UnblockSignals();
-        Program.Write(Control, _second.Add(new Message(MessageKind.Started, 0)), sizeof(long));
+        var started = _second.Add(new Message(MessageKind.Started, 0));
+        Program.Write(Control, started, sizeof(long));
+        if (_detached is { Told: var told })
+        {
+            Program.Write(told, started, sizeof(long));
+        }
+
         AddPassed();
         Program.CloseFrom(3 + PassedCount, CloseRangeFlags.CLOSE_RANGE_CLOEXEC);
     }

@@ -152,7 +152,7 @@ internal sealed partial class LaunchPlan : IDisposable
         _first.Clear();
         _second.Clear();
         (_handOver, _leases, MapsIds, _isEncoded) = (null, null, false, false);
-        (_held, _namespaces, Held) = (null, null, default);
+        (_held, _namespaces, Held, _detached) = (null, null, default, null);
         (_inherited, _passed, _startsElsewhere, KeepsOwner) = (null, null, false, false);
         (_entersContainer, _joins, _isHidden, _joinCause, _joinedLater) = (false, false, false, null, null);
         lock (Unused)

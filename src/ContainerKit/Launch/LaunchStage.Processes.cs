@@ -198,7 +198,8 @@ internal sealed partial class LaunchStage
     public void Exit() => Add(Call.exit_group, 0);
 
     /// <summary>The role of the launcher that stays outside.</summary>
-    public void Supervise(Descriptor control, Descriptor pidfd) => Add(Call.supervise, control, pidfd);
+    public void Supervise(Descriptor control, Descriptor pidfd, Descriptor told) =>
+        Add(Call.supervise, control, pidfd, told);
 
     /// <summary>The role of PID 1 beside the program.</summary>
     public void Init(Descriptor control, Descriptor program) => Add(Call.init, control, program);

@@ -115,7 +115,7 @@ static void report(int control, u32 kind, int status)
 
 /* Waits for its child, passes signals on to it, and kills it when the host is gone. A tracer in the container can hold
    a dead child back from its parent: that is looked at again each 10 ms, and once it was to be killed not awaited. */
-__attribute__((noreturn)) static void supervise(int control, int pidfd)
+__attribute__((noreturn)) static void supervise(int control, int pidfd, int told)
 {
     enum { POLLIN = 1, WNOHANG = 1, SIGKILL = 9 };
     static const long interval[2] = {0, 10000000}; /* struct timespec, read-only: the call would write what is left */
@@ -128,7 +128,7 @@ __attribute__((noreturn)) static void supervise(int control, int pidfd)
             int status = SIGKILL;
             is_held = CALL(wait4, -1, &status, WNOHANG, 0, 0, 0) == 0;
             if (!is_held || is_killed) {
-                report(control, MESSAGE_INIT_EXITED, status);
+                report(told, MESSAGE_INIT_EXITED, status);
                 leave(0);
             }
         }
@@ -262,7 +262,7 @@ __attribute__((noreturn)) static void run(int is_whole)
         long a[6], result = 0;
         if (load(step, a)) {
             if (step->call == ROLE_SUPERVISE)
-                supervise((int)a[0], (int)a[1]);
+                supervise((int)a[0], (int)a[1], (int)a[2]);
             if (step->call == ROLE_INIT)
                 init((int)a[0], (int)a[1]);
             if (step->call == ROLE_CONTINUE) {

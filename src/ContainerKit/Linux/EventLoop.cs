@@ -43,6 +43,21 @@ internal sealed class EventLoop
         return new(loop, file, key);
     }
 
+    /// <summary>Completes when there is something to read, or the end.</summary>
+    public static async Task ReadyAsync(SafeFileHandle file, CancellationToken cancellationToken)
+    {
+        var ready = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+        var watch = Add(file, () => ready.TrySetResult());
+        try
+        {
+            await ready.Task.WaitAsync(cancellationToken).ConfigureAwait(false);
+        }
+        finally
+        {
+            watch.Dispose();
+        }
+    }
+
     /// <summary>
     /// The loop of this process. A Lazy would keep a failure to make it, for want of descriptors, for good.
     /// </summary>

@@ -36,6 +36,20 @@ internal static class ProcessNumbers
     private static int RunningOf(SafeFileHandle pidfd, string name) =>
         Of(pidfd) is > 0 and var number ? number : throw new LinuxException("open", Errno.ESRCH, $"/proc/PID/{name}");
 
+    /// <summary>The first child of a process that lives; null when it has none, or this kernel does not tell.</summary>
+    public static int? FirstChild(int processId)
+    {
+        try
+        {
+            var children = Syscall.ReadText($"/proc/{processId}/task/{processId}/children").Split(' ');
+            return int.TryParse(children[0], CultureInfo.InvariantCulture, out var first) ? first : null;
+        }
+        catch (LinuxException gone) when (gone.Errno is Errno.ENOENT or Errno.ESRCH)
+        {
+            return null;
+        }
+    }
+
     private static int? Field(string path, string name)
     {
         foreach (var line in Syscall.ReadText(path).Split('\n'))

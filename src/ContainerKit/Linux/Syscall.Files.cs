@@ -171,6 +171,19 @@ internal static unsafe partial class Syscall
         }
     }
 
+    /// <summary>Whether another open file description has a lock of a whole file; fcntl(2).</summary>
+    public static bool IsLocked(SafeFileHandle file)
+    {
+        const int F_OFD_GETLK = 36;
+        const short F_WRLCK = 1, F_UNLCK = 2;
+        var found = new FileLock { Type = F_WRLCK };
+        Check(Lock(file, F_OFD_GETLK, &found), "fcntl");
+        return found.Type != F_UNLCK;
+    }
+
+    /// <summary>Makes a FIFO that must not be there yet; mkfifo(3).</summary>
+    public static void MakeFifo(string path, uint mode) => Check(Mkfifo(path, mode), "mkfifo", path);
+
     private static bool SetLock(SafeFileHandle file, short type)
     {
         const int F_OFD_SETLK = 37;
@@ -198,6 +211,9 @@ internal static unsafe partial class Syscall
 
     [LibraryImport("libc", EntryPoint = "mkdir", SetLastError = true, StringMarshalling = StringMarshalling.Utf8)]
     private static partial int Mkdir(string path, uint mode);
+
+    [LibraryImport("libc", EntryPoint = "mkfifo", SetLastError = true, StringMarshalling = StringMarshalling.Utf8)]
+    private static partial int Mkfifo(string path, uint mode);
 
     [LibraryImport("libc", EntryPoint = "unlink", SetLastError = true, StringMarshalling = StringMarshalling.Utf8)]
     private static partial int UnlinkPath(string path);

@@ -18,6 +18,7 @@ internal readonly record struct SyscallNumber(ushort X64, ushort Arm64)
         getpid = new(39, 172), keyctl = new(250, 219), openat = new(257, 56),
         mkdirat = new(258, 34), mknodat = new(259, 33), symlinkat = new(266, 36),
         unshare = new(272, 97), setns = new(308, 268), dup3 = new(292, 24), prlimit64 = new(302, 261),
+        splice = new(275, 76), renameat = new(264, 38),
         statx = new(332, 291), getdents64 = new(217, 61), capget = new(125, 90),
         pidfd_send_signal = new(424), open_tree = new(428), move_mount = new(429), fsopen = new(430),
         fsconfig = new(431), fsmount = new(432), pidfd_open = new(434), clone3 = new(435), close_range = new(436),

@@ -28,7 +28,7 @@ internal sealed record DirectoryRoot(string Path, CopyOnWrite? Changes) : RootFi
         if (Changes is { KeptIn: { } directory })
         {
             var kept = KeptLayer.Take(directory);
-            return (this with { Changes = Changes with { Lease = kept.Lease } }, kept);
+            return (this with { Changes = Changes with { Lease = kept.Handle } }, kept);
         }
 
         if (Changes is null || !TemporaryLayer.IsNeeded)

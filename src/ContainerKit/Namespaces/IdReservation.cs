@@ -1,4 +1,3 @@
-using System.Text;
 using ContainerKit.Launch;
 using ContainerKit.Linux;
 using Microsoft.Win32.SafeHandles;
@@ -11,7 +10,7 @@ namespace ContainerKit;
 /// </summary>
 internal sealed class IdReservation : IDisposable
 {
-    private readonly List<SafeFileHandle> _locks = [];
+    private readonly List<LockedFile> _locks = [];
 
     private IdReservation(IdBlock first) => First = first;
 
@@ -29,7 +28,7 @@ internal sealed class IdReservation : IDisposable
             for (ulong have = 0; have < count; index++)
             {
                 if (index == blocks.Count || (have > 0 && !blocks[index - 1].IsFollowedBy(blocks[index]))
-                    || TryLock(directory, blocks[index].Name) is not { } file)
+                    || LockedFile.TryTake(directory, blocks[index].Name) is not { } file)
                 {
                     taken.Dispose();
                     return null;
@@ -49,32 +48,11 @@ internal sealed class IdReservation : IDisposable
     }
 
     /// <summary>Has the supervisor of a launch hold the locks, too.</summary>
-    public void AddTo(LaunchPlan plan) => _locks.ForEach(plan.Hold);
+    public void AddTo(LaunchPlan plan) => _locks.ForEach(locked => plan.Hold(locked.Handle));
 
     /// <summary>Gives the locks up, but not those of supervisors.</summary>
-    public void Leave() => _locks.ForEach(file => file.Dispose());
+    public void Leave() => _locks.ForEach(locked => locked.Leave());
 
     /// <inheritdoc/>
-    public void Dispose()
-    {
-        foreach (var file in _locks.Where(file => !file.IsClosed))
-        {
-            Syscall.Unlock(file); // a process that somebody is starting has a copy until it is executed
-            file.Dispose();
-        }
-    }
-
-    /// <summary>The files stay: to remove one that another is about to lock would give its block away twice.</summary>
-    private static SafeFileHandle? TryLock(SafeFileHandle directory, string name)
-    {
-        const OpenFlags flags = OpenFlags.O_CREAT | OpenFlags.O_RDWR | OpenFlags.O_NONBLOCK;
-        var file = Syscall.OpenEntry(directory, Encoding.UTF8.GetBytes(name + '\0'), flags, 0x180); // 0600
-        if (Syscall.TryLock(file))
-        {
-            return file;
-        }
-
-        file.Dispose();
-        return null;
-    }
+    public void Dispose() => _locks.ForEach(locked => locked.Dispose());
 }

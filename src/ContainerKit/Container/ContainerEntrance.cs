@@ -1,0 +1,136 @@
+using ContainerKit.Launch;
+using ContainerKit.Linux;
+
+namespace ContainerKit;
+
+/// <summary>
+/// The way into a container that runs, of this host or detached: other programs are started in it, and its namespaces
+/// are opened. It knows those that this process started.
+/// </summary>
+internal sealed class ContainerEntrance(
+    ContainerHost host, ContainerOptions options, Func<CloneFlags, List<JoinedNamespace>?> openNamespaces, Task ended)
+{
+    private readonly HashSet<ExecutedProcess> _executed = [];
+
+    /// <inheritdoc cref="Container.OpenNamespaces"/>
+    public IReadOnlyList<Namespace> OpenNamespaces(NamespaceKinds kinds)
+    {
+        if (kinds is NamespaceKinds.None || !options.AllNamespaces.HasFlag(kinds))
+        {
+            throw new ArgumentException(
+                $"The container has no {kinds} namespace other than the host's.", nameof(kinds));
+        }
+
+        var opened = openNamespaces((CloneFlags)kinds) ?? throw LaunchFailure.ContainerGone();
+        return Namespace.Take(opened.ConvertAll(joined => joined.File));
+    }
+
+    /// <summary>Starts something in the container's namespaces.</summary>
+    public T WithNamespaces<T>(NamespaceKinds kinds, Func<List<JoinedNamespace>, T> start)
+    {
+        var namespaces = openNamespaces((CloneFlags)kinds) ?? throw LaunchFailure.ContainerGone();
+        try
+        {
+            return start(namespaces);
+        }
+        finally
+        {
+            namespaces.ForEach(opened => opened.Dispose());
+        }
+    }
+
+    /// <inheritdoc cref="Container.ExecAsync"/>
+    public async Task<ContainerProcess> ExecAsync(ExecOptions exec, CancellationToken cancellationToken)
+    {
+        ArgumentNullException.ThrowIfNull(exec);
+        cancellationToken.ThrowIfCancellationRequested();
+        var process = Execute(exec.In(options));
+        try
+        {
+            process.Begin();
+            await process.StartedAsync(cancellationToken).ConfigureAwait(false);
+            process.OpenTerminal();
+            return process;
+        }
+        catch (LaunchException failure)
+        {
+            await process.DisposeAsync().ConfigureAwait(false);
+            throw await SaidOfEndAsync(failure).ConfigureAwait(false);
+        }
+        catch
+        {
+            await process.DisposeAsync().ConfigureAwait(false);
+            throw;
+        }
+    }
+
+    /// <summary>
+    /// What is to be said of a failure, which may be the container's end: the kernel and the launcher tell of the end
+    /// of the namespaces by errnos, and it may be known here a little later.
+    /// </summary>
+    public async Task<Exception> SaidOfEndAsync(LaunchException failure)
+    {
+        if (!ended.IsCompleted && failure.Errno is not (Errno.ESRCH or Errno.ENOMEM))
+        {
+            return failure;
+        }
+
+        await ((Task)ended.WaitAsync(TimeSpan.FromSeconds(1), CancellationToken.None))
+            .ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+        return ended.IsCompleted ? LaunchFailure.ContainerGone() : failure;
+    }
+
+    /// <summary>Kills the programs that this process started in it, and waits until they are gone.</summary>
+    public async Task EndExecutedAsync()
+    {
+        ExecutedProcess[] executed;
+        lock (_executed)
+        {
+            executed = [.. _executed];
+        }
+
+        foreach (var process in executed)
+        {
+            process.Kill();
+            await process.Ended.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+        }
+    }
+
+    /// <summary>Knows a process no more that has ended.</summary>
+    public void Forget(ExecutedProcess process)
+    {
+        lock (_executed)
+        {
+            _executed.Remove(process);
+        }
+    }
+
+    private ExecutedProcess Execute(ContainerOptions program)
+    {
+        program = OptionsSnapshot.Of(program);
+        OptionsCheck.ValidateExec(program);
+        var streams = new StandardStreams(program, StandardStream.Null);
+        try
+        {
+            var launched = WithNamespaces(
+                program.AllNamespaces,
+                namespaces => host.Launch(ContainerPlan.MakeJoined(program, namespaces), streams.OfProgram));
+            var process = new ExecutedProcess(this, program, launched, streams);
+            lock (_executed)
+            {
+                process.Follow();
+                if (process.IsRunning) // or it was forgotten already
+                {
+                    _executed.Add(process);
+                }
+            }
+
+            return process;
+        }
+        catch
+        {
+            streams.Dispose();
+            throw;
+        }
+    }
+}

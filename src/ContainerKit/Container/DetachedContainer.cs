@@ -1,0 +1,161 @@
+using ContainerKit.Launch;
+using ContainerKit.Linux;
+using Microsoft.Win32.SafeHandles;
+
+namespace ContainerKit;
+
+/// <summary>
+/// A container that outlives the process that started it, as this process sees it. Disposing leaves the container
+/// alone; <see cref="RemoveAsync"/> kills it and removes what is kept of it. Thread-safe.
+/// </summary>
+public sealed class DetachedContainer : IAsyncDisposable
+{
+    private readonly ContainerHost _host;
+    private readonly DetachedDirectory _directory;
+    private readonly ContainerOptions _options;
+    private readonly SafeFileHandle _status; // open, since it may be removed before this reads it
+    private readonly SafeFileHandle? _supervisor;
+    private readonly CancellationTokenSource _left = new();
+    private readonly Task<ExitStatus> _ended;
+    private bool _isLeft;
+    private readonly ContainerEntrance _entrance;
+
+    /// <summary>Over its directory, which is this object's, and its supervisor; null when that has ended.</summary>
+    internal DetachedContainer(
+        ContainerHost host, DetachedDirectory directory, DetachedRecord record, SafeFileHandle? supervisor)
+    {
+        (_host, _directory, _supervisor, _options) = (host, directory, supervisor, record.ToOptions());
+        CreatedAt = record.CreatedAt;
+        _status = directory.OpenStatus();
+        Pid = supervisor is null ? 0 : ProgramOf(DetachedStatus.Read(_status).Supervisor, record.HasInit);
+        _ended = EndAsync();
+        _entrance = new(host, _options, kinds => OpenNamespaces(record.Held, kinds), _ended);
+    }
+
+    /// <summary>Its id.</summary>
+    public string Id => _directory.Id;
+
+    /// <summary>When its start began.</summary>
+    public DateTimeOffset CreatedAt { get; }
+
+    /// <summary>Its program's process id as this process sees it; 0 when it had ended before this was attached.</summary>
+    public int Pid { get; }
+
+    /// <summary>The file that takes its output, if that is a log; the older part is beside it, and ends with
+    /// <c>.1</c>.</summary>
+    public string? StandardOutputPath => PathOfLog("stdout.log");
+
+    /// <summary>The same of its errors.</summary>
+    public string? StandardErrorPath => PathOfLog("stderr.log");
+
+    /// <summary>Waits for its program to end. Cancelling stops the waiting, never the program.</summary>
+    /// <exception cref="LaunchException">Its supervisor was killed from outside, so that nobody knows.</exception>
+    public Task<ExitStatus> WaitAsync(CancellationToken cancellationToken = default) =>
+        _ended.WaitAsync(cancellationToken);
+
+    /// <inheritdoc cref="ContainerProcess.SendSignal"/>
+    public void SendSignal(Signal signal)
+    {
+        ContainerProcess.CheckCanBeSent(signal);
+        _directory.Send(signal);
+    }
+
+    /// <inheritdoc cref="ContainerProcess.StopAsync"/>
+    public async Task<ExitStatus> StopAsync(CancellationToken cancellationToken = default)
+    {
+        _directory.Send(_options.StopSignal);
+        await ((Task)_ended.WaitAsync(_options.StopTimeout, cancellationToken))
+            .ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+        cancellationToken.ThrowIfCancellationRequested();
+        _directory.Send(Signal.SIGKILL);
+        return await WaitAsync(cancellationToken).ConfigureAwait(false);
+    }
+
+    /// <summary>
+    /// Starts another program in the container, as <see cref="Container.ExecAsync"/>: it ends with this process, or
+    /// with the container.
+    /// </summary>
+    /// <exception cref="ArgumentException">The options cannot be what is meant; nothing was made.</exception>
+    /// <exception cref="LaunchException">A step of the start failed, or the container has ended.</exception>
+    public Task<ContainerProcess> ExecAsync(ExecOptions options, CancellationToken cancellationToken = default) =>
+        _entrance.ExecAsync(options, cancellationToken);
+
+    /// <inheritdoc cref="Container.OpenNamespaces"/>
+    public IReadOnlyList<Namespace> OpenNamespaces(NamespaceKinds kinds) => _entrance.OpenNamespaces(kinds);
+
+    /// <summary>
+    /// Kills it at once, waits until it is gone, and removes what is kept of it, logs too; harmless when that was done.
+    /// </summary>
+    public async Task RemoveAsync(CancellationToken cancellationToken = default)
+    {
+        _directory.Send(Signal.SIGKILL);
+        await ((Task)_ended.WaitAsync(cancellationToken)).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+        cancellationToken.ThrowIfCancellationRequested();
+        await _host.Detached.RemoveAsync(Id, cancellationToken).ConfigureAwait(false);
+    }
+
+    /// <inheritdoc/>
+    public async ValueTask DisposeAsync()
+    {
+        if (Interlocked.Exchange(ref _isLeft, true))
+        {
+            return;
+        }
+
+        await _left.CancelAsync().ConfigureAwait(false);
+        await ((Task)_ended).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+        await _entrance.EndExecutedAsync().ConfigureAwait(false);
+        _supervisor?.Dispose();
+        _status.Dispose();
+        _directory.Dispose();
+        _left.Dispose();
+    }
+
+    /// <summary>Its program: the first child of its supervisor, or of the init that this is.</summary>
+    internal static int ProgramOf(int supervisor, bool hasInit)
+    {
+        var first = ProcessNumbers.FirstChild(supervisor);
+        return (hasInit && first is { } init ? ProcessNumbers.FirstChild(init) : first) ?? 0;
+    }
+
+    private async Task<ExitStatus> EndAsync()
+    {
+        if (_supervisor is not null)
+        {
+            await EventLoop.ReadyAsync(_supervisor, _left.Token).ConfigureAwait(false);
+        }
+
+        ExitStatus? end = DetachedStatus.Read(_status).End is { } status ? new(status, timedOut: false) : null;
+        if (_supervisor is not null)
+        {
+            _host.Events.Tell(ContainerEventKind.Exited, Pid, Id, end);
+        }
+
+        return end ?? throw LaunchFailure.SupervisorGone();
+    }
+
+    private List<JoinedNamespace>? OpenNamespaces(HeldNamespaces held, CloneFlags kinds)
+    {
+        if (_supervisor is null || _ended.IsCompleted)
+        {
+            return null;
+        }
+
+        try
+        {
+            return held.Open(kinds, number => ProcessNumbers.OpenFile(_supervisor, $"fd/{number}"));
+        }
+        catch (LinuxException gone) when (gone.Errno is Errno.ENOENT or Errno.ESRCH
+            || Syscall.IsReady(_supervisor, EpollEvents.EPOLLIN, TimeSpan.FromMilliseconds(100)))
+        {
+            return null;
+        }
+    }
+
+    private string? PathOfLog(string name)
+    {
+        var path = new FileInfo(Syscall.PathOf(_directory.Handle)).ResolveLinkTarget(returnFinalTarget: false);
+        var log = Path.Combine(path?.FullName ?? "/", name);
+        return File.Exists(log) ? log : null;
+    }
+}

@@ -1,0 +1,152 @@
+using System.Text;
+using ContainerKit.Linux;
+using Microsoft.Win32.SafeHandles;
+
+namespace ContainerKit;
+
+/// <summary>
+/// The directory of one detached container: <c>lock</c>, which its supervisor holds while it lives, <c>control</c>, a
+/// FIFO that it reads signals from, <c>status</c>, which it writes to, <c>container.json</c>, and logs.
+/// </summary>
+internal sealed class DetachedDirectory : IDisposable
+{
+    private const int MostRecord = 1 << 20;
+
+    private readonly SafeFileHandle _directory;
+
+    private DetachedDirectory(SafeFileHandle directory, string id) => (_directory, Id) = (directory, id);
+
+    /// <summary>The container's id.</summary>
+    public string Id { get; }
+
+    /// <summary>An open descriptor of it, to name its files by.</summary>
+    public SafeFileHandle Handle => _directory;
+
+    /// <summary>When what the launcher writes was last written.</summary>
+    public DateTimeOffset ToldAt => File.GetLastWriteTimeUtc(PathOf("status"));
+
+    /// <summary>Opens that of a container; null when there is none.</summary>
+    public static DetachedDirectory? Open(SafeFileHandle parent, string id)
+    {
+        try
+        {
+            return new(Syscall.OpenEntry(parent, Name(id), OpenFlags.O_PATH), id);
+        }
+        catch (LinuxException missing) when (missing.Errno is Errno.ENOENT)
+        {
+            return null;
+        }
+    }
+
+    /// <summary>Makes one that is not there yet, whose lock the caller gives up or keeps.</summary>
+    public static (DetachedDirectory Directory, LockedFile Locked) Make(SafeFileHandle parent, string id)
+    {
+        Syscall.MakeDirectory($"{Syscall.PathOf(parent)}/{id}", 0x1C0); // 0700
+        var made = Open(parent, id)!;
+        try
+        {
+            var locked = LockedFile.TryTake(made._directory, "lock")!;
+            using var status = made.OpenFile("status", OpenFlags.O_CREAT | OpenFlags.O_EXCL | OpenFlags.O_WRONLY);
+            Syscall.WriteWhole(status, new byte[DetachedStatus.Length]);
+            Syscall.MakeFifo(made.PathOf("control"), 0x180); // 0600
+            return (made, locked);
+        }
+        catch
+        {
+            made.Dispose();
+            throw;
+        }
+    }
+
+    /// <summary>Opens the FIFO, so that it has no end, and the file that the launcher writes to.</summary>
+    public (SafeFileHandle Asked, SafeFileHandle Told) OpenForLaunch()
+    {
+        var asked = OpenFile("control", OpenFlags.O_RDWR);
+        try
+        {
+            return (asked, OpenFile("status", OpenFlags.O_WRONLY));
+        }
+        catch
+        {
+            asked.Dispose();
+            throw;
+        }
+    }
+
+    /// <summary>Whether its supervisor lives, or a host is starting it.</summary>
+    public bool IsHeld()
+    {
+        try
+        {
+            using var file = OpenFile("lock", OpenFlags.O_RDWR | OpenFlags.O_NONBLOCK);
+            return Syscall.IsLocked(file);
+        }
+        catch (LinuxException missing) when (missing.Errno is Errno.ENOENT)
+        {
+            return false; // whoever made the directory was killed before that
+        }
+    }
+
+    /// <summary>Opens what the launcher writes.</summary>
+    public SafeFileHandle OpenStatus() => OpenFile("status", OpenFlags.O_RDONLY | OpenFlags.O_NONBLOCK);
+
+    /// <summary>What the launcher wrote; nothing where the file is missing.</summary>
+    public DetachedStatus ReadStatus()
+    {
+        try
+        {
+            using var status = OpenStatus();
+            return DetachedStatus.Read(status);
+        }
+        catch (LinuxException missing) when (missing.Errno is Errno.ENOENT)
+        {
+            return default;
+        }
+    }
+
+    /// <summary>What the host wrote; null when that cannot be read.</summary>
+    public DetachedRecord? ReadRecord()
+    {
+        try
+        {
+            using var file = OpenFile("container.json", OpenFlags.O_RDONLY | OpenFlags.O_NONBLOCK);
+            var content = new byte[Math.Min(RandomAccess.GetLength(file), MostRecord)];
+            return DetachedRecord.Parse(content.AsSpan(0, RandomAccess.Read(file, content, 0)));
+        }
+        catch (LinuxException missing) when (missing.Errno is Errno.ENOENT or Errno.ELOOP)
+        {
+            return null;
+        }
+    }
+
+    /// <summary>Writes what other processes need to know.</summary>
+    public void Write(DetachedRecord record)
+    {
+        using var file = OpenFile("container.json", OpenFlags.O_CREAT | OpenFlags.O_EXCL | OpenFlags.O_WRONLY);
+        Syscall.WriteWhole(file, record.ToJson());
+    }
+
+    /// <summary>Asks the supervisor for a signal; harmless when it is gone.</summary>
+    public void Send(Signal signal)
+    {
+        try
+        {
+            using var control = OpenFile("control", OpenFlags.O_WRONLY | OpenFlags.O_NONBLOCK);
+            Syscall.Write(control, BitConverter.GetBytes((int)signal));
+        }
+        catch (LinuxException gone) when (gone.Errno is Errno.ENXIO or Errno.ENOENT or Errno.EPIPE)
+        {
+        }
+    }
+
+    /// <summary>The path of one of its files while this is open.</summary>
+    public string PathOf(string name) => $"{Syscall.PathOf(_directory)}/{name}";
+
+    /// <inheritdoc/>
+    public void Dispose() => _directory.Dispose();
+
+    private SafeFileHandle OpenFile(string name, OpenFlags flags) =>
+        Syscall.OpenEntry(_directory, Name(name), flags, flags.HasFlag(OpenFlags.O_CREAT) ? 0x180u : 0); // 0600
+
+    private static byte[] Name(string name) => Encoding.UTF8.GetBytes(name + '\0');
+}

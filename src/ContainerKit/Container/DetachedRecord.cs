@@ -1,0 +1,155 @@
+using System.Globalization;
+using System.Text.Json;
+using System.Text.Json.Serialization;
+using ContainerKit.Launch;
+using ContainerKit.Linux;
+
+namespace ContainerKit;
+
+/// <summary>What other processes must know of a detached container, as it is written in its directory.</summary>
+internal sealed record DetachedRecord
+{
+    /// <summary>The version that is written; others are not read.</summary>
+    public const int CurrentVersion = 1;
+
+    public int Version { get; init; } = CurrentVersion;
+
+    public DateTimeOffset CreatedAt { get; init; }
+
+    public bool HasInit { get; init; }
+
+    /// <summary>The namespaces that the supervisor holds; <see cref="HeldNamespaces"/>.</summary>
+    public uint ForeignNamespaces { get; init; }
+
+    public uint OtherNamespaces { get; init; }
+
+    public int FirstNamespace { get; init; }
+
+    public string Root { get; init; } = "";
+
+    public string IdMap { get; init; } = "";
+
+    public string UserRanges { get; init; } = "";
+
+    public string GroupRanges { get; init; } = "";
+
+    public string Program { get; init; } = "";
+
+    public Dictionary<string, string> Environment { get; init; } = [];
+
+    public string WorkingDirectory { get; init; } = "/";
+
+    public string User { get; init; } = "0";
+
+    public string[] Groups { get; init; } = [];
+
+    public ResourceLimit[] ResourceLimits { get; init; } = [];
+
+    public int Umask { get; init; }
+
+    public int? MaxProcesses { get; init; }
+
+    public int StopSignal { get; init; }
+
+    public TimeSpan StopTimeout { get; init; }
+
+    /// <summary>The namespaces that the supervisor holds.</summary>
+    [JsonIgnore]
+    public HeldNamespaces Held =>
+        new((CloneFlags)ForeignNamespaces, (CloneFlags)OtherNamespaces, FirstNamespace);
+
+    /// <summary>What is to be written of a container.</summary>
+    public static DetachedRecord Of(ContainerOptions options, HeldNamespaces held)
+    {
+        var map = options.IdMap is JoinedIdMap joined ? joined.Ids : options.IdMap;
+        var ranges = map as RangesIdMap;
+        return new()
+        {
+            CreatedAt = DateTimeOffset.UtcNow,
+            HasInit = options.Init,
+            ForeignNamespaces = (uint)held.Foreign,
+            OtherNamespaces = (uint)held.Others,
+            FirstNamespace = held.First,
+            Root = options.Root is DirectoryRoot { Path: var path } ? path : options.Root.GetType().Name,
+            IdMap = map is SingleIdMap { HostUser: { } user, HostGroup: { } group }
+                ? FormattableString.Invariant($"{user}:{group}")
+                : map.GetType().Name,
+            UserRanges = ranges?.Users.Text ?? "",
+            GroupRanges = ranges?.Groups.Text ?? "",
+            Program = options.Command[0],
+            Environment = new(options.Environment),
+            WorkingDirectory = options.WorkingDirectory,
+            User = options.User,
+            Groups = [.. options.Groups],
+            ResourceLimits = [.. options.ResourceLimits],
+            Umask = options.Umask,
+            MaxProcesses = options.MaxProcesses,
+            StopSignal = (int)options.StopSignal,
+            StopTimeout = options.StopTimeout,
+        };
+    }
+
+    /// <summary>What a file holds; null when it is of another version, or damaged.</summary>
+    public static DetachedRecord? Parse(ReadOnlySpan<byte> json)
+    {
+        try
+        {
+            return JsonSerializer.Deserialize(json, DetachedJson.Default.DetachedRecord) is
+                { Version: CurrentVersion } record
+                ? record
+                : null;
+        }
+        catch (JsonException)
+        {
+            return null;
+        }
+    }
+
+    /// <summary>What a file is to hold.</summary>
+    public byte[] ToJson() => JsonSerializer.SerializeToUtf8Bytes(this, DetachedJson.Default.DetachedRecord);
+
+    /// <summary>The options as far as other programs in the container need them.</summary>
+    public ContainerOptions ToOptions() => new()
+    {
+        Command = [Program],
+        Root = Root switch
+        {
+            nameof(HostSystemRoot) => RootFilesystem.HostSystem,
+            nameof(EntireHostRoot) => RootFilesystem.EntireHost,
+            nameof(EmptyRoot) => RootFilesystem.Empty,
+            _ => RootFilesystem.Directory(Root),
+        },
+        IdMap = IdMap switch
+        {
+            nameof(SingleIdMap) => ContainerKit.IdMap.SingleId,
+            nameof(IdentityIdMap) => ContainerKit.IdMap.Identity,
+            nameof(RangesIdMap) => ContainerKit.IdMap.Ranges(Ranges(UserRanges), Ranges(GroupRanges)),
+            _ => Single(IdMap.Split(':')),
+        },
+        Namespaces = (NamespaceKinds)(ForeignNamespaces | OtherNamespaces),
+        Environment = Environment,
+        WorkingDirectory = WorkingDirectory,
+        User = User,
+        Groups = Groups,
+        ResourceLimits = ResourceLimits,
+        Umask = Umask,
+        MaxProcesses = MaxProcesses,
+        StopSignal = (Signal)StopSignal,
+        StopTimeout = StopTimeout,
+        Init = HasInit,
+    };
+
+    private static SingleIdMap Single(string[] ids) => new(Number(ids[0]), Number(ids[1]));
+
+    private static IReadOnlyList<IdRange> Ranges(string text) =>
+    [
+        .. text.Split('\n').Select(line => line.Split(' '))
+            .Select(numbers => new IdRange(Number(numbers[0]), Number(numbers[1]), Number(numbers[2]))),
+    ];
+
+    private static uint Number(string text) => uint.Parse(text, CultureInfo.InvariantCulture);
+}
+
+/// <summary>The code that reads and writes records, made by the compiler.</summary>
+[JsonSerializable(typeof(DetachedRecord))]
+internal sealed partial class DetachedJson : JsonSerializerContext;

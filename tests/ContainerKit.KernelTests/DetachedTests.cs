@@ -1,0 +1,409 @@
+using System.Globalization;
+
+namespace ContainerKit.KernelTests;
+
+/// <summary>Containers that outlive the process that started them.</summary>
+public sealed class DetachedTests : IAsyncDisposable
+{
+    private readonly TempDirectory _temp = new();
+    private readonly ContainerHost _host;
+
+    public DetachedTests() => _host = new(new() { StateDirectory = _temp["state"] });
+
+    private static CancellationToken Cancelled => TestContext.Current.CancellationToken;
+
+    private static ContainerOptions Sleeper => new() { Command = ["sleep", "1000"] };
+
+    public async ValueTask DisposeAsync()
+    {
+        foreach (var left in await _host.ListAsync())
+        {
+            await _host.RemoveAsync(left.Id);
+        }
+
+        await _host.DisposeAsync();
+        _temp.Dispose();
+    }
+
+    [Fact]
+    public async Task A_container_outlives_its_host_and_another_process_lists_executes_waits_and_removes()
+    {
+        await using var starter = HostProcess.Start(
+            "detach", _temp["state"], "web-1", "echo up; trap 'echo asked; exit 7' TERM; while :; do sleep 0.01; done");
+        await starter.ReadLineAsync();
+        await starter.WriteLineAsync("");
+        var pid = int.Parse(await starter.ReadLineAsync(), CultureInfo.InvariantCulture);
+        await starter.KillAsync();
+
+        Assert.Equal(
+            ("web-1", ContainerState.Running, pid),
+            (await _host.ListAsync(Cancelled)).Select(info => (info.Id, info.State, info.Pid)).Single());
+        await using var container = await _host.AttachAsync("web-1", Cancelled);
+        Assert.Equal(pid, container.Pid);
+        await using (var executed = await container.ExecAsync(
+            new() { Command = ["cat", "/proc/1/cmdline"], StandardOutput = StandardStream.Capture(ByteSize.KiB(1)) },
+            Cancelled))
+        {
+            Assert.Equal("containerkit\0", (await executed.WaitForResultAsync(Cancelled)).StandardOutput);
+        }
+
+        Assert.Equal(7, (await Eventually.Ends(container.StopAsync(Cancelled))).ExitCode);
+        var info = (await _host.ListAsync(Cancelled)).Single();
+        Assert.Equal((ContainerState.Exited, 7, 0), (info.State, info.ExitStatus?.ExitCode, info.Pid));
+        Assert.InRange(info.EndedAt!.Value, info.CreatedAt, DateTimeOffset.UtcNow);
+        await Eventually.Holds(
+            () => File.ReadAllText(container.StandardOutputPath!) == "up\nasked\n", "The log should be whole.");
+
+        // How it ended is kept until it is removed, for who attaches later, too.
+        await using (var later = await _host.AttachAsync("web-1", Cancelled))
+        {
+            Assert.Equal(7, (await later.WaitAsync(Cancelled)).ExitCode);
+            Assert.Equal(0, later.Pid);
+            var gone = await Assert.ThrowsAsync<LaunchException>(
+                () => later.ExecAsync(new() { Command = ["true"] }, Cancelled));
+            Assert.Equal(Errno.ESRCH, gone.Errno);
+            await later.RemoveAsync(Cancelled);
+            await later.RemoveAsync(Cancelled);
+        }
+
+        Assert.Empty(await _host.ListAsync(Cancelled));
+    }
+
+    [Fact]
+    public async Task What_a_host_started_that_was_killed_at_any_instant_is_whole_or_not_there()
+    {
+        var random = new Random(1);
+        for (var i = 0; i < TimeFactor.Times(50, soak: 1000); i++)
+        {
+            await using var starter = HostProcess.Start("detach", _temp["state"], $"c{i}", "sleep 1000");
+            await starter.ReadLineAsync();
+            await starter.WriteLineAsync("");
+            await Task.Delay(TimeSpan.FromMilliseconds(random.NextDouble() * 60), Cancelled);
+            await starter.KillAsync();
+
+            // What it was about to do the launcher may still do.
+            ContainerInfo? found = null;
+            await Eventually.Holds(
+                () => (found = ListNow().SingleOrDefault()) is not { State: ContainerState.Starting },
+                () => $"{found}");
+            if (found is null)
+            {
+                continue;
+            }
+
+            Assert.Equal(ContainerState.Running, found.State);
+            await using var container = await _host.AttachAsync(found.Id, Cancelled);
+            Assert.Equal("sleep", ProcessTree.Find(container.Pid)!.Value.Name);
+            await container.RemoveAsync(Cancelled);
+            Assert.Equal(Signal.SIGKILL, (await container.WaitAsync(Cancelled)).Signal);
+            await Eventually.Gone(container.Pid);
+        }
+
+        Assert.Empty(Directory.EnumerateDirectories(_temp["state/containers"]));
+    }
+
+    [Fact]
+    public async Task A_killed_supervisor_takes_the_container_along_and_its_end_is_lost()
+    {
+        await using var container = await _host.StartDetachedAsync("lost", Sleeper, Cancelled);
+        var supervisor = ProcessTree.Find(ProcessTree.Find(container.Pid)!.Value.Parent)!.Value.Parent;
+        ContainerKit.Linux.Syscall.Kill(supervisor);
+
+        var failure = await Assert.ThrowsAsync<LaunchException>(() => Eventually.Ends(container.WaitAsync(Cancelled)));
+        Assert.Contains("killed from outside", failure.Message, StringComparison.Ordinal);
+        await Eventually.Gone(container.Pid);
+        Assert.Equal(ContainerState.Lost, (await _host.ListAsync(Cancelled)).Single().State);
+    }
+
+    [Fact]
+    public async Task A_log_keeps_the_newest_and_holds_up_nobody()
+    {
+        await using var container = await _host.StartDetachedAsync(
+            "logs",
+            Script.Shell("i=0; while [ $i -lt 5000 ]; do echo line $i; echo error $i >&2; i=$((i+1)); done") with
+            {
+                StandardOutput = StandardStream.Log(ByteSize.KiB(4)),
+                StandardError = StandardStream.Log(ByteSize.MiB(1)),
+            },
+            Cancelled);
+        Assert.True((await Eventually.Ends(container.WaitAsync(Cancelled))).IsSuccess);
+
+        var path = container.StandardOutputPath!;
+        await Eventually.Holds(
+            () => File.ReadAllText(path).EndsWith("line 4999\n", StringComparison.Ordinal),
+            "The last line is missing.");
+        Assert.Equal(4096, new FileInfo($"{path}.1").Length);
+        Assert.InRange(new FileInfo(path).Length, 1, 4096);
+        var kept = File.ReadAllText($"{path}.1") + File.ReadAllText(path); // nothing is missing in between
+        Assert.EndsWith(
+            kept[(kept.IndexOf('\n') + 1)..], string.Concat(Enumerable.Range(0, 5000).Select(i => $"line {i}\n")),
+            StringComparison.Ordinal);
+        Assert.Equal(
+            string.Concat(Enumerable.Range(0, 5000).Select(i => $"error {i}\n")),
+            File.ReadAllText(container.StandardErrorPath!));
+        Assert.Equal("stderr.log", Path.GetFileName(container.StandardErrorPath!));
+    }
+
+    [RootFact]
+    public async Task A_full_disk_loses_no_status_and_holds_up_no_program()
+    {
+        Directory.CreateDirectory(_temp["small"]);
+        await using var starter = HostProcess.StartThrough(
+            ["unshare", "--mount", "--propagation", "private", "sh", "-ec",
+                $"mount -t tmpfs -o size=24k,mode=0700 small {_temp["small"]}; exec \"$@\"", "sh"],
+            "detach", _temp["small"], "full", "yes | head -c 1000000; exit 3");
+        await starter.ReadLineAsync();
+        await starter.WriteLineAsync("");
+        var pid = int.Parse(await starter.ReadLineAsync(), CultureInfo.InvariantCulture);
+        await Eventually.Gone(pid);
+
+        var inside = $"/proc/{ProcessTree.Below(starter.Process.Id).Append(ProcessTree.Find(starter.Process.Id)!.Value)
+            .Last(process => process.Name.StartsWith("ContainerKit.Te", StringComparison.Ordinal)).Id}/root";
+        await Eventually.Holds(
+            () => File.ReadAllBytes($"{inside}{_temp["small"]}/containers/full/status")[32] == 3, "The end is missing.");
+        Assert.Equal(3, BitConverter.ToInt32(
+            File.ReadAllBytes($"{inside}{_temp["small"]}/containers/full/status"), 28) >> 8);
+    }
+
+    [Fact]
+    public async Task Ids_and_changes_stay_reserved_while_it_lives()
+    {
+        using var root = new RootDirectory();
+        Directory.CreateDirectory(_temp["changes"]);
+        var options = root.Options with
+        {
+            Command = ["sleep", "1000"],
+            Root = RootFilesystem.Directory(root.Path, CopyOnWrite.In(_temp["changes"])),
+        };
+        File.SetUnixFileMode(_temp["changes"], (UnixFileMode)0x1C0); // 0700
+        await using (var starter = new ContainerHost(new() { StateDirectory = _temp["state"] }))
+        {
+            await using var container = await starter.StartDetachedAsync("kept", options, Cancelled);
+        }
+
+        var refusal = await Assert.ThrowsAsync<ArgumentException>(() => _host.RunAsync(options, Cancelled));
+        Assert.Contains("another container", refusal.Message, StringComparison.Ordinal);
+        await _host.RemoveAsync("kept", Cancelled);
+        await _host.RunAsync(options with { Command = ["true"] }, Cancelled);
+        await _host.RemoveAsync("kept", Cancelled);
+    }
+
+    [Fact(Skip = TestIds.Missing, SkipUnless = nameof(TestIds.Exist), SkipType = typeof(TestIds))]
+    public async Task Automatic_ids_are_nobody_elses_while_it_lives_and_programs_can_be_executed_with_them()
+    {
+        await using (var starter = new ContainerHost(new() { StateDirectory = _temp["state"] }))
+        {
+            await using var started = await starter.StartDetachedAsync(
+                "ids", Sleeper with { IdMap = IdMap.Automatic(), User = "5" }, Cancelled);
+        }
+
+        await using var container = await _host.AttachAsync("ids", Cancelled);
+        var own = TestIds.Lines($"/proc/{container.Pid}/uid_map").Single();
+        await using var executed = await container.ExecAsync(
+            new() { Command = ["id", "-u"], User = "6", StandardOutput = StandardStream.Capture(ByteSize.KiB(1)) },
+            Cancelled);
+        Assert.Equal("6\n", (await executed.WaitForResultAsync(Cancelled)).StandardOutput);
+        try
+        {
+            await using var other = await _host.StartAsync(Sleeper with { IdMap = IdMap.Automatic() }, Cancelled);
+            Assert.NotEqual(own, TestIds.Lines($"/proc/{other.Pid}/uid_map").Single());
+        }
+        catch (LaunchException exhausted) when (exhausted.Errno is Errno.EAGAIN)
+        {
+            // An ordinary user with one block has none left, which is the same.
+        }
+    }
+
+    [Theory]
+    [InlineData("")]
+    [InlineData(".")]
+    [InlineData("..")]
+    [InlineData("a/b")]
+    [InlineData("../a")]
+    [InlineData(".lock")]
+    [InlineData("-a")]
+    [InlineData("a\0")]
+    [InlineData("a b")]
+    [InlineData("ä")]
+    public async Task What_is_no_id_is_refused(string id)
+    {
+        await Assert.ThrowsAsync<ArgumentException>(() => _host.StartDetachedAsync(id, Sleeper, Cancelled));
+        await Assert.ThrowsAsync<ArgumentException>(() => _host.AttachAsync(id, Cancelled));
+        await Assert.ThrowsAsync<ArgumentException>(() => _host.RemoveAsync(id, Cancelled));
+        await Assert.ThrowsAsync<ArgumentException>(() => _host.AttachAsync(new('a', 300), Cancelled));
+        await Assert.ThrowsAsync<ArgumentNullException>(() => _host.AttachAsync(null!, Cancelled));
+    }
+
+    [Fact]
+    public async Task A_taken_id_a_missing_one_and_a_failed_start_say_so_and_leave_nothing()
+    {
+        await using var container = await _host.StartDetachedAsync("one", Sleeper, Cancelled);
+        var taken = await Assert.ThrowsAsync<LaunchException>(
+            () => _host.StartDetachedAsync("one", Sleeper, Cancelled));
+        Assert.Equal(Errno.EEXIST, taken.Errno);
+        Assert.True(ProcessTree.IsAlive(container.Pid));
+
+        var missing = await Assert.ThrowsAsync<LaunchException>(() => _host.AttachAsync("two", Cancelled));
+        Assert.Equal(Errno.ENOENT, missing.Errno);
+        await _host.RemoveAsync("two", Cancelled);
+
+        var failed = await Assert.ThrowsAsync<LaunchException>(
+            () => _host.StartDetachedAsync("two", Sleeper with { Command = ["no-such-program"] }, Cancelled));
+        Assert.Equal(("execve", Errno.ENOENT), (failed.Call, failed.Errno));
+        Assert.Equal(["one"], (await _host.ListAsync(Cancelled)).Select(info => info.Id));
+    }
+
+    [Fact]
+    public async Task Cancelling_a_start_at_any_instant_leaves_it_whole_or_not_there()
+    {
+        var before = await Leftovers.Before();
+        for (var i = 0; i < TimeFactor.Times(40, soak: 1000); i++)
+        {
+            using var source = new CancellationTokenSource(TimeSpan.FromMilliseconds(i * 0.15));
+            try
+            {
+                await using var container = await _host.StartDetachedAsync("maybe", Sleeper, source.Token);
+                await container.RemoveAsync(Cancelled);
+            }
+            catch (OperationCanceledException)
+            {
+                await _host.RemoveAsync("maybe", Cancelled); // it may have started before the attaching was cancelled
+            }
+        }
+
+        Assert.Empty(await _host.ListAsync(Cancelled));
+        await before.AssertNone();
+    }
+
+    [Fact]
+    public async Task Who_watches_the_host_is_told_what_happens_in_order()
+    {
+        using var source = CancellationTokenSource.CreateLinkedTokenSource(Cancelled);
+        await using var host = new ContainerHost(new() { StateDirectory = _temp["state"] });
+        var events = host.WatchAsync(source.Token);
+        await host.RunAsync(Script.Shell("exit 3"), Cancelled);
+        int live;
+        await using (var container = await host.StartAsync(Sleeper, Cancelled))
+        {
+            live = container.Pid;
+        }
+
+        await using var detached = await host.StartDetachedAsync("watched", Sleeper, Cancelled);
+        await detached.RemoveAsync(Cancelled);
+        await Assert.ThrowsAsync<LaunchException>(
+            () => host.RunAsync(new() { Command = ["no-such-program"] }, Cancelled)); // of which nothing is told
+        await host.DisposeAsync();
+
+        var told = await Eventually.Ends(events.ToListAsync(Cancelled).AsTask());
+        Assert.Equal(
+            [ContainerEventKind.Started, ContainerEventKind.Exited, ContainerEventKind.Started,
+                ContainerEventKind.Exited, ContainerEventKind.Started, ContainerEventKind.Exited],
+            told.Select(happened => happened.Kind));
+        Assert.Equal(3, told[1].ExitStatus?.ExitCode);
+        Assert.Equal(told[0].Pid, told[1].Pid);
+        Assert.Equal((live, Signal.SIGKILL), (told[3].Pid, told[3].ExitStatus?.Signal));
+        Assert.Equal(("watched", "watched"), (told[4].Id, told[5].Id));
+    }
+
+    [Fact]
+    public async Task What_cannot_be_left_alone_is_refused()
+    {
+        await RefusedAsync("StandardInput", Sleeper with { StandardInput = StandardStream.Pipe });
+        await RefusedAsync("Null or Log", Sleeper with { StandardOutput = StandardStream.Pipe });
+        await RefusedAsync("Null or Log", Sleeper with { StandardError = StandardStream.Capture(ByteSize.KiB(1)) });
+        await RefusedAsync("Timeout", Sleeper with { Timeout = TimeSpan.FromSeconds(1) });
+        Assert.Throws<ArgumentOutOfRangeException>(() => StandardStream.Log(new(0)));
+        var refusal = await Refusal.OfOptionsAsync(
+            Sleeper with { StandardOutput = StandardStream.Log(ByteSize.KiB(4)) });
+        Assert.Contains("StartDetachedAsync", refusal.Message, StringComparison.Ordinal);
+    }
+
+    [Theory]
+    [InlineData("container.json", "{\"Version\": 2}")]
+    [InlineData("container.json", "{ not json")]
+    [InlineData("container.json", "")]
+    public async Task What_is_damaged_or_of_a_newer_version_is_listed_refused_and_can_be_removed(
+        string file, string content)
+    {
+        await using (await _host.StartDetachedAsync("damaged", Sleeper, Cancelled))
+        {
+        }
+
+        await File.WriteAllTextAsync(_temp[$"state/containers/damaged/{file}"], content, Cancelled);
+        Assert.Equal(
+            ("damaged", ContainerState.Unreadable),
+            (await _host.ListAsync(Cancelled)).Select(info => (info.Id, info.State)).Single());
+        var failure = await Assert.ThrowsAsync<LaunchException>(() => _host.AttachAsync("damaged", Cancelled));
+        Assert.Equal(Errno.EINVAL, failure.Errno);
+        Assert.Contains("newer version", failure.Message, StringComparison.Ordinal);
+        await _host.RemoveAsync("damaged", Cancelled);
+        Assert.Empty(await _host.ListAsync(Cancelled));
+    }
+
+    [Fact]
+    public async Task A_damaged_status_is_no_number_to_signal()
+    {
+        await using (await _host.StartDetachedAsync("damaged", Sleeper, Cancelled))
+        {
+        }
+
+        var status = _temp["state/containers/damaged/status"];
+        var whole = await File.ReadAllBytesAsync(status, Cancelled);
+        await using (var file = File.OpenWrite(status))
+        {
+            await file.WriteAsync("0000000001"u8.ToArray(), Cancelled); // init's
+        }
+
+        await using (var misled = await _host.AttachAsync("damaged", Cancelled))
+        {
+            misled.SendSignal(Signal.SIGTERM); // goes to who reads the FIFO, whatever is written
+        }
+
+        await using (var file = File.OpenWrite(status))
+        {
+            await file.WriteAsync(whole.AsMemory(0, 16), Cancelled);
+        }
+
+        await using var container = await _host.AttachAsync("damaged", Cancelled);
+        Assert.Equal(Signal.SIGTERM, (await Eventually.Ends(container.WaitAsync(Cancelled))).Signal);
+    }
+
+    [Fact]
+    public async Task Many_attach_wait_and_remove_at_once()
+    {
+        await using var container = await _host.StartDetachedAsync("many", Sleeper, Cancelled);
+        var attached = await Task.WhenAll(
+            Enumerable.Range(0, 20).Select(_ => _host.AttachAsync("many", Cancelled)));
+        var waiting = attached.Select(one => one.WaitAsync(Cancelled)).ToList();
+        await Task.WhenAll(attached.Select(one => Task.Run(() => one.RemoveAsync(Cancelled))));
+        Assert.All(await Eventually.Ends(Task.WhenAll(waiting)), status => Assert.Equal(Signal.SIGKILL, status.Signal));
+        await Task.WhenAll(attached.SelectMany(one => Enumerable.Repeat(one, 3))
+            .Select(one => Task.Run(async () => await one.DisposeAsync())));
+    }
+
+    [Fact]
+    public async Task Its_launcher_holds_nothing_of_its_hosts_and_its_program_has_but_its_streams()
+    {
+        await using var container = await _host.StartDetachedAsync(
+            "held", Sleeper with { StandardOutput = StandardStream.Log(ByteSize.KiB(4)) }, Cancelled);
+        var program = ProcessTree.Find(container.Pid)!.Value;
+        var supervisor = ProcessTree.Find(ProcessTree.Find(program.Parent)!.Value.Parent)!.Value;
+
+        Assert.Equal([0, 1, 2], program.Descriptors().Keys);
+        var held = supervisor.Descriptors().Values.ToList();
+        Assert.DoesNotContain(held, target => target.StartsWith("pipe:", StringComparison.Ordinal));
+        Assert.Equal(
+            ["control", "lock", "status"],
+            held.Where(target => target.StartsWith('/')).Select(target => Path.GetFileName(target)!).Order());
+        Assert.Equal(3 + 1 + 1 + 7, held.Count); // the FIFO, a pidfd, the child's channel; status; lock; namespaces
+    }
+
+    private List<ContainerInfo> ListNow() => [.. _host.ListAsync(Cancelled).GetAwaiter().GetResult()];
+
+    private async Task RefusedAsync(string complaint, ContainerOptions options)
+    {
+        var refusal = await Assert.ThrowsAsync<ArgumentException>(
+            () => _host.StartDetachedAsync("refused", options, Cancelled));
+        Assert.Contains(complaint, refusal.Message, StringComparison.Ordinal);
+    }
+}

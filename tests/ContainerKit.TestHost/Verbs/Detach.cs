@@ -1,0 +1,23 @@
+namespace ContainerKit.TestHost.Verbs;
+
+/// <summary>
+/// detach STATE ID SCRIPT: reads a line, starts a detached container for a script of the shell, with logs of 4 KiB and
+/// without an id of the host's that others could have, prints its program's id, and lives until its input ends.
+/// </summary>
+internal static class Detach
+{
+    public static async Task<int> StartAsync(string[] arguments)
+    {
+        await using var host = new ContainerHost(new() { StateDirectory = arguments[0] });
+        Console.WriteLine("ready");
+        await Console.In.ReadLineAsync();
+        await using var container = await host.StartDetachedAsync(arguments[1], new()
+        {
+            Command = ["sh", "-c", arguments[2]],
+            StandardOutput = StandardStream.Log(ByteSize.KiB(4)),
+        });
+        Console.WriteLine(container.Pid);
+        await Console.In.ReadToEndAsync();
+        return 0;
+    }
+}
