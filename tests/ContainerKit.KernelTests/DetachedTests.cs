@@ -185,7 +185,7 @@ public sealed class DetachedTests : IAsyncDisposable
         Assert.Contains("another container", refusal.Message, StringComparison.Ordinal);
         await _host.RemoveAsync("kept", Cancelled);
         await _host.RunAsync(options with { Command = ["true"] }, Cancelled);
-        await _host.RemoveAsync("kept", Cancelled);
+        File.SetUnixFileMode(_temp["changes/work/work"], (UnixFileMode)0x1C0); // 0700, or it could not be removed
     }
 
     [Fact(Skip = TestIds.Missing, SkipUnless = nameof(TestIds.Exist), SkipType = typeof(TestIds))]
