@@ -23,6 +23,7 @@ public class ExecTests
             ResourceLimits = [new(Resource.RLIMIT_NOFILE, 77, 77)],
             StandardOutput = StandardStream.Pipe,
         };
+        using var groups = new FurtherGroups();
         await using var container = await Container.StartAsync(options, Token);
         using var output = new StreamReader(container.StandardOutput!);
         var seen = "";
@@ -32,6 +33,7 @@ public class ExecTests
         }
 
         Assert.Equal(seen, await OutputAsync(container, look));
+        Assert.True(!Host.IsRoot || seen.Contains("\nGroups:\t \n", StringComparison.Ordinal), seen);
     }
 
     [Fact]

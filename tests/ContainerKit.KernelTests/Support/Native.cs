@@ -56,6 +56,29 @@ internal static unsafe partial class Native
         return WaitForProcess(id, &status, WNOHANG) == id;
     }
 
+    /// <summary>The further groups of this process; getgroups(2).</summary>
+    public static uint[] Groups()
+    {
+        var groups = new uint[65536]; // as many as the kernel allows
+        fixed (uint* first = groups)
+        {
+            var count = GetGroups(groups.Length, first);
+            return count < 0 ? throw new Win32Exception() : groups[..count];
+        }
+    }
+
+    /// <summary>Gives this process these further groups, and no others; setgroups(2).</summary>
+    public static void SetGroups(ReadOnlySpan<uint> groups)
+    {
+        fixed (uint* first = groups)
+        {
+            if (SetGroups((nuint)groups.Length, first) < 0)
+            {
+                throw new Win32Exception();
+            }
+        }
+    }
+
     [LibraryImport("libc", EntryPoint = "kill", SetLastError = true)]
     private static partial int Kill(int id, int signal);
 
@@ -64,6 +87,12 @@ internal static unsafe partial class Native
 
     [LibraryImport("libc", EntryPoint = "prctl", SetLastError = true)]
     private static partial int ProcessControl(int option, nint second, nint third, nint fourth, nint fifth);
+
+    [LibraryImport("libc", EntryPoint = "getgroups", SetLastError = true)]
+    private static partial int GetGroups(int size, uint* groups);
+
+    [LibraryImport("libc", EntryPoint = "setgroups", SetLastError = true)]
+    private static partial int SetGroups(nuint size, uint* groups);
 
     [LibraryImport("libc", EntryPoint = "waitpid", SetLastError = true)]
     private static partial int WaitForProcess(int id, int* status, int options);
