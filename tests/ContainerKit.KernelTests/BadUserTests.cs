@@ -149,6 +149,38 @@ public class BadUserTests
     }
 
     [Fact]
+    public async Task CVE_2026_47262_A_group_file_that_is_a_FIFO_neither_hangs_nor_is_opened()
+    {
+        using var root = RootWith(Passwd, Group);
+        File.Delete(root["etc/group"]);
+        Make("mkfifo", root["etc/group"]);
+
+        await AssertGroupNamesAreRefused(root);
+    }
+
+    [RootFact]
+    public async Task CVE_2026_47262_A_group_file_that_is_a_device_is_not_opened()
+    {
+        using var root = RootWith(Passwd, Group);
+        File.Delete(root["etc/group"]);
+        Make("mknod", root["etc/group"], "c", "1", "5"); // /dev/zero
+
+        await AssertGroupNamesAreRefused(root);
+    }
+
+    [Fact]
+    public async Task CVE_2026_47262_A_group_file_of_a_gigabyte_is_not_read()
+    {
+        using var root = RootWith(Passwd, Group);
+        using (var file = File.OpenWrite(root["etc/group"]))
+        {
+            file.SetLength(1L << 30); // the group is in its first lines
+        }
+
+        await AssertGroupNamesAreRefused(root);
+    }
+
+    [Fact]
     public async Task A_passwd_that_is_a_directory_or_a_loop_of_links_is_no_passwd()
     {
         using var root = new RootDirectory();
@@ -214,6 +246,17 @@ public class BadUserTests
         Assert.Contains("number", refusal.Message, StringComparison.Ordinal);
         Assert.Equal("0 0", await Script.OutputAsync(Ids(root) with { User = "0" }));
         Assert.Equal("7 8", await Script.OutputAsync(Ids(root) with { User = "7:8" }));
+    }
+
+    private static async Task AssertGroupNamesAreRefused(RootDirectory root)
+    {
+        var options = Ids(root) with { User = "alice:staff" };
+        var refusal = await Eventually.Ends(Task.Run(() => Refusal.OfOptionsAsync(options)));
+
+        Assert.Contains("/etc/group", refusal.Message, StringComparison.Ordinal);
+        Assert.Contains("is not a regular file", refusal.Message, StringComparison.Ordinal);
+        Assert.Equal("1234 4321", await Script.OutputAsync(options with { User = "alice" }));
+        Assert.Equal("1234 50", await Script.OutputAsync(options with { User = "alice:50" }));
     }
 
     private static void Make(string program, params string[] arguments)

@@ -1,5 +1,3 @@
-using System.Diagnostics;
-
 namespace ContainerKit.KernelTests;
 
 /// <summary>Programs that do not end when they should, or that hold on to what is not theirs.</summary>
@@ -128,10 +126,29 @@ public class StubbornProgramTests
     [Fact]
     public async Task A_program_that_never_reads_its_input_does_not_hold_up_the_host()
     {
-        var start = Stopwatch.GetTimestamp();
-        await Script.OutputAsync(Script.Shell("exit 0") with { StandardInput = StandardStream.Null });
+        await using var container = await Container.StartAsync(
+            Script.Shell("exec sleep 1000") with { StandardInput = StandardStream.Pipe },
+            TestContext.Current.CancellationToken);
+        using var patience = new CancellationTokenSource();
+        var write = container.StandardInput!.WriteAsync(new byte[4 << 20], patience.Token).AsTask();
+        Assert.False(write.IsCompleted);
+        await patience.CancelAsync();
 
-        Assert.True(Stopwatch.GetElapsedTime(start) < TimeFactor.Seconds(20));
+        await Assert.ThrowsAnyAsync<OperationCanceledException>(() => Eventually.Ends(write));
+        Assert.True(ProcessTree.IsAlive(container.Pid));
+    }
+
+    [Fact]
+    public async Task What_is_written_to_a_program_that_ended_is_a_broken_pipe()
+    {
+        await using var container = await Container.StartAsync(
+            Script.Shell("exec head -c 1") with { StandardInput = StandardStream.Pipe },
+            TestContext.Current.CancellationToken);
+        var write = container.StandardInput!.WriteAsync(
+            new byte[4 << 20], TestContext.Current.CancellationToken).AsTask();
+        var failure = await Assert.ThrowsAsync<LinuxException>(() => Eventually.Ends(write));
+
+        Assert.Equal(("write", Errno.EPIPE), (failure.Call, failure.Errno));
     }
 
     [Fact]
