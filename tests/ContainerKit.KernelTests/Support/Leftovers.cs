@@ -1,11 +1,12 @@
 using System.Diagnostics;
+using ContainerKit.Linux;
 
 namespace ContainerKit.KernelTests;
 
 /// <summary>
-/// What containers could leave behind: processes below this one, its descriptors, namespaces, mounts, cgroups, and what
-/// lies in its temp directory. Tests run one after another, so what came between two snapshots came from the test
-/// between them.
+/// What containers could leave behind: processes below this one, launchers that nobody waits for, this one's
+/// descriptors, mounts, cgroups, and what lies in its temp directory and beside the locks in the state directory. Tests
+/// run one after another, so what came between two snapshots came from the test between them.
 /// </summary>
 internal sealed class Leftovers
 {
@@ -50,17 +51,41 @@ internal sealed class Leftovers
             }
         }
 
-        foreach (var process in ProcessTree.Below(Environment.ProcessId))
+        foreach (var process in ProcessTree.Below(Environment.ProcessId).Concat(Orphans()))
         {
             now.Add($"process: {process.Id} {process.Name}, child of {process.Parent}");
         }
 
-        now.UnionWith(
-            Directory.EnumerateFiles($"{own}/ns").Select(path => $"namespace: {new FileInfo(path).LinkTarget}"));
         now.UnionWith(File.ReadLines("/proc/self/mountinfo").Select(line => $"mount: {line}"));
         now.UnionWith(Directory.EnumerateFileSystemEntries(Path.GetTempPath()).Select(path => $"file: {path}"));
+        now.UnionWith(State().Select(name => $"state: {name}"));
         now.UnionWith(Cgroups().Select(path => $"cgroup: {path}"));
         return now;
+    }
+
+    /// <summary>
+    /// The launchers whose parent ended: they became children of one above this process. Their names are all that a
+    /// process which is not dumpable shows its user.
+    /// </summary>
+    private static List<ProcessEntry> Orphans()
+    {
+        var above = new HashSet<int>();
+        for (var id = Environment.ProcessId; ProcessTree.Find(id) is { } process && above.Add(process.Parent);)
+        {
+            id = process.Parent;
+        }
+
+        return ProcessTree.All().FindAll(process =>
+            above.Contains(process.Parent) && process.Command == "containerkit\0");
+    }
+
+    /// <summary>What is in the library's own directory, but for the locks, which stay.</summary>
+    private static List<string> State()
+    {
+        using var directory = StateDirectory.Open(null);
+        return [.. Directory.EnumerateFileSystemEntries(Syscall.PathOf(directory))
+            .Select(path => Path.GetFileName(path))
+            .Where(name => !name.StartsWith("ids-", StringComparison.Ordinal))];
     }
 
     /// <summary>The cgroups with our name, wherever: the machine's others come and go.</summary>

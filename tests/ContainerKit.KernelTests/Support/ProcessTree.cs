@@ -5,6 +5,24 @@ namespace ContainerKit.KernelTests;
 /// <summary>A process as /proc shows it.</summary>
 internal readonly record struct ProcessEntry(int Id, int Parent, string Name, char State)
 {
+    /// <summary>
+    /// Its arguments, each with a NUL behind it; nothing when it ended, or when it is a thread of the kernel.
+    /// </summary>
+    public string Command
+    {
+        get
+        {
+            try
+            {
+                return File.ReadAllText($"/proc/{Id}/cmdline");
+            }
+            catch (IOException)
+            {
+                return "";
+            }
+        }
+    }
+
     /// <summary>A field of /proc/PID/status.</summary>
     public string Status(string field)
     {
