@@ -6,19 +6,7 @@ namespace ContainerKit.KernelTests;
 public class SamplesTests
 {
     [Fact]
-    public async Task A_plugin_that_hangs_is_killed_and_the_next_one_answers()
-    {
-        var start = new ProcessStartInfo(Path.Combine(AppContext.BaseDirectory, "PluginOverStdio"))
-        {
-            RedirectStandardOutput = true,
-            Environment = { ["DOTNET_EnableDiagnostics"] = "0" }, // no sockets in the temp directory
-        };
-        using var sample = Process.Start(start)!;
-        var output = await Eventually.Ends(
-            sample.StandardOutput.ReadToEndAsync(TestContext.Current.CancellationToken), seconds: 90);
-        await Eventually.Ends(sample.WaitForExitAsync(TestContext.Current.CancellationToken));
-
-        Assert.Equal(0, sample.ExitCode);
+    public async Task A_plugin_that_hangs_is_killed_and_the_next_one_answers() =>
         Assert.Equal(
             """
             A new plugin: process 2 of container
@@ -29,6 +17,63 @@ public class SamplesTests
             add 20 22: 42
 
             """,
-            output);
+            await OutputAsync("PluginOverStdio"));
+
+    [Fact]
+    public async Task The_quickstart_keeps_its_secret_and_leaves_nothing_on_the_host()
+    {
+        var before = await Leftovers.Before();
+        var lines = (await OutputAsync("Quickstart")).Split('\n');
+
+        Assert.StartsWith($"The host: {Environment.MachineName}, user ", lines[0], StringComparison.Ordinal);
+        Assert.Equal("Inside:   quickstart, user root, process 2", lines[1]);
+        Assert.Matches("^Programs: [1-9][0-9]+ of the host's; processes: 2$", lines[2]);
+        Assert.Equal("Network:  lo", lines[4]);
+        Assert.Equal(
+            [
+                "The host's secret cannot be read.",
+                "Made /tmp/made-inside.",
+                "On the host, /tmp/made-inside does not exist.",
+            ],
+            lines[5..8]);
+        Assert.False(File.Exists("/tmp/made-inside"));
+        await before.AssertNone();
+    }
+
+    [Fact]
+    public async Task The_report_says_that_containers_run_here()
+    {
+        var output = await OutputAsync("HostReport");
+
+        Assert.Matches("(?m)^default container +yes$", output);
+        Assert.EndsWith("\n\nContainers run here.\n", output, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task The_plan_is_printed_and_not_carried_out()
+    {
+        var output = await OutputAsync("PrintThePlan", "/no/such/program", "its argument");
+
+        Assert.StartsWith("Outside:\n  socketpair(", output, StringComparison.Ordinal);
+        Assert.Contains("\n  pivot_root(\".\", \".\")\n", output, StringComparison.Ordinal);
+        Assert.Contains("\n  execve(\"/no/such/program\", [\"/no/such/program\", \"its argument\"], [PATH, HOME])\n",
+            output, StringComparison.Ordinal);
+    }
+
+    /// <summary>What a sample prints, which must succeed.</summary>
+    private static async Task<string> OutputAsync(string name, params string[] arguments)
+    {
+        var start = new ProcessStartInfo(Path.Combine(AppContext.BaseDirectory, name), arguments)
+        {
+            RedirectStandardOutput = true,
+            Environment = { ["DOTNET_EnableDiagnostics"] = "0" }, // no sockets in the temp directory
+        };
+        using var sample = Process.Start(start)!;
+        using var output = sample.StandardOutput;
+        var text = await Eventually.Ends(
+            output.ReadToEndAsync(TestContext.Current.CancellationToken), seconds: 90);
+        await Eventually.Ends(sample.WaitForExitAsync(TestContext.Current.CancellationToken));
+        Assert.True(sample.ExitCode == 0, text);
+        return text;
     }
 }
