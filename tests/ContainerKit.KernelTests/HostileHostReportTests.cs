@@ -1,3 +1,5 @@
+using System.Runtime.InteropServices;
+
 namespace ContainerKit.KernelTests;
 
 /// <summary>
@@ -5,6 +7,33 @@ namespace ContainerKit.KernelTests;
 /// </summary>
 public class HostileHostReportTests
 {
+    private const string ReadOnlyCgroups = """
+        while read -r _ target type _; do
+            case $type in cgroup*) mount -o remount,bind,ro,nosuid,nodev,noexec "$target";; esac
+        done </proc/self/mounts
+        """;
+
+    /// <summary>
+    /// A program of Python that executes the rest of its arguments, after numbers of system calls, each with the errno
+    /// that a filter refuses it with. PR_SET_SECCOMP wants no_new_privs.
+    /// </summary>
+    private const string Filter = """
+        import ctypes, os, struct, sys
+        def instruction(code, yes, no, value): return struct.pack("HBBI", code, yes, no, value)
+        program = instruction(0x20, 0, 0, 0) # load the number of the call
+        command = sys.argv[1:]
+        while command[0].isdigit():
+            program += instruction(0x15, 0, 1, int(command[0])) + instruction(0x06, 0, 0, 0x00050000 | int(command[1]))
+            command = command[2:]
+        program += instruction(0x06, 0, 0, 0x7fff0000)
+        kept = ctypes.create_string_buffer(program, len(program))
+        header = struct.pack("HxxxxxxQ", len(program) // 8, ctypes.addressof(kept))
+        libc = ctypes.CDLL(None)
+        assert libc.prctl(38, 1, 0, 0, 0) == 0
+        assert libc.prctl(22, 2, ctypes.c_char_p(header), 0, 0) == 0
+        os.execv(command[0], command)
+        """;
+
     private static readonly string[] AsRoot = ["unshare", "--map-root-user", "--mount"];
 
     [Fact]
@@ -106,29 +135,24 @@ public class HostileHostReportTests
     [Fact(Skip = "needs python3", SkipUnless = nameof(Host.HasPython), SkipType = typeof(Host))]
     public async Task A_filter_of_system_calls_is_named()
     {
-        // As container engines do: clone3 is unknown, mount_setattr is forbidden. PR_SET_SECCOMP wants no_new_privs.
-        const string filter = """
-            import ctypes, os, struct, sys
-            def instruction(code, yes, no, value): return struct.pack("HBBI", code, yes, no, value)
-            program = b"".join([
-                instruction(0x20, 0, 0, 0),                 # load the number of the call
-                instruction(0x15, 0, 1, 435), instruction(0x06, 0, 0, 0x00050000 | 38),
-                instruction(0x15, 0, 1, 442), instruction(0x06, 0, 0, 0x00050000 | 1),
-                instruction(0x06, 0, 0, 0x7fff0000)])
-            kept = ctypes.create_string_buffer(program, len(program))
-            header = struct.pack("HxxxxxxQ", len(program) // 8, ctypes.addressof(kept))
-            libc = ctypes.CDLL(None)
-            assert libc.prctl(38, 1, 0, 0, 0) == 0
-            assert libc.prctl(22, 2, ctypes.c_char_p(header), 0, 0) == 0
-            os.execv(sys.argv[1], sys.argv[1:])
-            """;
-        var found = await Report.OfAsync(["python3", "-c", filter]);
+        // As container engines do: clone3 is unknown, mount_setattr is forbidden.
+        var found = await Report.OfAsync(["python3", "-c", Filter, "435", "38", "442", "1"]);
         found.AssertNo("clone3", "A seccomp filter around this process refuses clone3 (ENOSYS)", "seccomp=unconfined");
         found.AssertNo("mount_setattr", "A seccomp filter around this process refuses mount_setattr (EPERM)",
             "seccomp=unconfined");
         found.AssertNo("launcher from memory", "A seccomp filter", "seccomp=unconfined");
         found.AssertNo("default container", "user namespace", "See user namespace");
         Assert.True(found["openat2"].IsAvailable);
+    }
+
+    [Fact(Skip = "needs python3", SkipUnless = nameof(Host.HasPython), SkipType = typeof(Host))]
+    public async Task A_filter_of_unshare_is_named_where_it_is_needed()
+    {
+        var unshare = RuntimeInformation.ProcessArchitecture is Architecture.X64 ? "272" : "97";
+        var found = await Report.OfAsync(["python3", "-c", Filter, unshare, "1"]);
+        found.AssertNo("time namespace", "A seccomp filter around this process refuses unshare (EPERM)",
+            "seccomp=unconfined");
+        Assert.True(found["user namespace"].IsAvailable, found["user namespace"].Text);
     }
 
     [Fact]
@@ -143,6 +167,63 @@ public class HostileHostReportTests
     {
         var found = await Report.InAsync(AsRoot, "mount -t tmpfs none /sys/fs/cgroup");
         found.AssertNo("cgroups", "No cgroup hierarchy", "mount -t cgroup2");
+        Assert.True(found["default container"].IsAvailable, found["default container"].Text);
+    }
+
+    [Fact(Skip = Host.NoCgroups, SkipUnless = nameof(Host.HasCgroups), SkipType = typeof(Host))]
+    public async Task Cgroups_that_cannot_be_written_are_named()
+    {
+        var found = await Report.InAsync(AsRoot, ReadOnlyCgroups);
+        found.AssertNo("writable cgroup", "This user may not make cgroups below its own: /sys/fs/cgroup",
+            "Mount /sys/fs/cgroup for writing");
+        Assert.True(found["cgroups"].IsAvailable, found["cgroups"].Text);
+        Assert.True(found["default container"].IsAvailable, found["default container"].Text);
+    }
+
+    [Fact(Skip = Host.NoCgroups, SkipUnless = nameof(Host.HasCgroups), SkipType = typeof(Host))]
+    public async Task Cgroups_that_an_ordinary_user_cannot_write_have_a_remedy_for_it()
+    {
+        var found = await Report.InAsync(
+            AsRoot, ReadOnlyCgroups + "\nset -- unshare --user --map-user=123456 --map-group=123456 \"$@\"");
+        found.AssertNo("writable cgroup", "This user may not make cgroups below its own: /sys/fs/cgroup",
+            "systemd-run --user --scope -p Delegate=yes");
+    }
+
+    [Fact]
+    public async Task A_missing_newuidmap_is_named()
+    {
+        var found = await Report.InAsync(AsRoot, "mount -t tmpfs none /usr/bin");
+        found.AssertNo("newuidmap", "There is no /usr/bin/newuidmap", "the package is uidmap");
+        found.AssertNo("newgidmap", "There is no /usr/bin/newgidmap", "the package is uidmap");
+        Assert.True(found["default container"].IsAvailable, found["default container"].Text);
+    }
+
+    [Fact(Skip = Host.NoIdMappers, SkipUnless = nameof(Host.HasIdMappers), SkipType = typeof(Host))]
+    public async Task A_newuidmap_without_privileges_is_named()
+    {
+        using var directory = new TempDirectory();
+        var found = await Report.InAsync(
+            AsRoot, $"mount --bind {directory.Write("newuidmap", "")} /usr/bin/newuidmap");
+        found.AssertNo("newuidmap", "/usr/bin/newuidmap is neither set-user-ID to root nor has capabilities",
+            "chmod u+s /usr/bin/newuidmap");
+    }
+
+    [Fact(Skip = Host.NoIdMappers, SkipUnless = nameof(Host.HasIdMappers), SkipType = typeof(Host))]
+    public async Task A_process_to_which_newuidmap_gives_nothing_is_told_so()
+    {
+        string[] ordinary = Host.IsRoot ? ["unshare", "--map-root-user"] : [];
+        var found = await Report.OfAsync([.. ordinary, "setpriv", "--no-new-privs"]);
+        found.AssertNo("newuidmap", "This process has no_new_privs", "NoNewPrivileges=no");
+        found.AssertNo("newgidmap", "This process has no_new_privs", "NoNewPrivileges=no");
+    }
+
+    [Fact]
+    public async Task Overlays_that_cannot_be_stacked_further_are_named()
+    {
+        // The kernel stacks two. Where /usr/bin lies on an overlay, the second mount fails here, and does no harm.
+        const string overlay = "mount -t overlay -o lowerdir=/usr/bin:/usr/sbin none /usr/bin || true";
+        var found = await Report.InAsync(AsRoot, $"{overlay}\n{overlay}");
+        found.AssertNo("overlay", "The kernel refuses this overlay (EINVAL)", "see the kernel's log");
         Assert.True(found["default container"].IsAvailable, found["default container"].Text);
     }
 }

@@ -8,6 +8,10 @@ namespace ContainerKit.KernelTests;
 /// </summary>
 internal static class Host
 {
+    /// <summary>What is missing without <see cref="HasCgroups"/> and <see cref="HasIdMappers"/>.</summary>
+    public const string
+        NoCgroups = "needs cgroups in sight", NoIdMappers = "needs newuidmap, with its privileges, in /usr/bin";
+
     private static readonly bool MustRun = Environment.GetEnvironmentVariable("CONTAINERKIT_MUST_RUN") == "1";
     private static readonly Lazy<bool> UserNamespaces = new(() => Succeeds("unshare", "--user", "true"));
 
@@ -27,6 +31,13 @@ internal static class Host
 
     /// <summary>Whether the memory that processes share can be told apart.</summary>
     public static bool HasPss => MustRun || File.Exists("/proc/self/smaps_rollup");
+
+    /// <summary>Whether a cgroup hierarchy is mounted.</summary>
+    public static bool HasCgroups => MustRun
+        || File.ReadLines("/proc/self/mounts").Any(line => line.Split(' ')[2] is "cgroup" or "cgroup2");
+
+    /// <summary>Whether the programs that map ids for ordinary users are installed.</summary>
+    public static bool HasIdMappers => MustRun || (File.Exists(IdMappers.Users) && File.Exists(IdMappers.Groups));
 
     private static bool Succeeds(string program, params string[] arguments)
     {
