@@ -143,7 +143,8 @@ public sealed class DetachedContainer : IAsyncDisposable
 
         try
         {
-            return held.Open(kinds, number => ProcessNumbers.OpenFile(_supervisor, $"fd/{number}"));
+            using var descriptors = ProcessNumbers.OpenFile(_supervisor, "fd");
+            return held.Open(kinds, descriptors);
         }
         catch (LinuxException gone) when (gone.Errno is Errno.ENOENT or Errno.ESRCH
             || Syscall.IsReady(_supervisor, EpollEvents.EPOLLIN, TimeSpan.FromMilliseconds(100)))

@@ -30,8 +30,8 @@ internal readonly record struct HeldNamespaces(CloneFlags Foreign, CloneFlags Ot
         return list;
     }
 
-    /// <summary>Opens those of these kinds, by a directory of the supervisor's descriptors.</summary>
-    public List<JoinedNamespace> Open(CloneFlags kinds, Func<int, SafeFileHandle> openDescriptor)
+    /// <summary>Opens those of these kinds, by the directory of the supervisor's descriptors.</summary>
+    public List<JoinedNamespace> Open(CloneFlags kinds, SafeFileHandle descriptors)
     {
         var list = new List<JoinedNamespace>();
         try
@@ -41,7 +41,8 @@ internal readonly record struct HeldNamespaces(CloneFlags Foreign, CloneFlags Ot
             {
                 if (kinds.HasFlag(held.Kind))
                 {
-                    list.Add(new(openDescriptor(number), held.Kind));
+                    var path = FormattableString.Invariant($"{Syscall.PathOf(descriptors)}/{number}");
+                    list.Add(new(Syscall.Open(path, OpenFlags.O_RDONLY), held.Kind));
                 }
 
                 number++;

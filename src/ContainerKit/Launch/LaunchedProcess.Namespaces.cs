@@ -21,7 +21,8 @@ internal sealed partial class LaunchedProcess
 
             try
             {
-                return _held.Open(kinds, OpenOfSupervisor);
+                using var descriptors = OpenDescriptors();
+                return _held.Open(kinds, descriptors);
             }
             catch (LinuxException gone) when (gone.Errno is Errno.ENOENT or Errno.ESRCH || IsEnding())
             {
@@ -34,15 +35,16 @@ internal sealed partial class LaunchedProcess
     private bool IsEnding() =>
         _launcher is not null && Syscall.IsReady(_launcher, EpollEvents.EPOLLIN, TimeSpan.FromMilliseconds(100));
 
-    private SafeFileHandle OpenOfSupervisor(int number)
+    /// <summary>The supervisor's directory of descriptors, which is empty once it is gone.</summary>
+    private SafeFileHandle OpenDescriptors()
     {
         if (_launcher is not null)
         {
-            return ProcessNumbers.OpenFile(_launcher, $"fd/{number}");
+            return ProcessNumbers.OpenFile(_launcher, "fd");
         }
 
         // .NET reaps it at once, but the number is still its while the channel to it is open.
-        var opened = Syscall.Open($"/proc/{SupervisorId}/fd/{number}", OpenFlags.O_RDONLY);
+        var opened = Syscall.Open($"/proc/{SupervisorId}/fd", OpenFlags.O_RDONLY);
         if (!Syscall.IsHungUp(_control))
         {
             return opened;
