@@ -22,11 +22,14 @@ public sealed partial class Container : ContainerProcess
     internal Container(
         ContainerHost host, ContainerOptions options, LaunchedProcess launched, StandardStreams streams,
         IDisposable? held,
+        FreezerGroup? group,
         ObservedStart? observed)
         : base(options, launched, streams)
     {
         (_host, _options, _launched, _held, _observed) = (host, options, launched, held, observed);
-        _entrance = new(host, options, launched.OpenNamespaces, launched.Ended);
+        _group = group;
+        _entrance = new(host, options, launched.OpenNamespaces, launched.Ended)
+        { Group = group };
         Telemetry.Launched();
     }
 
@@ -105,6 +108,7 @@ public sealed partial class Container : ContainerProcess
         LeaveInside();
         ForgetMounts();
         _held?.Dispose();
+        _group?.Dispose();
         _host.Forget(this);
         Telemetry.Gone();
 

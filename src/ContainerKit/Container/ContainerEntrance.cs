@@ -12,6 +12,9 @@ internal sealed class ContainerEntrance(
 {
     private readonly HashSet<ExecutedProcess> _executed = [];
 
+    /// <summary>The container's cgroup, which other programs enter, too; null when it has none.</summary>
+    public FreezerGroup? Group { get; init; }
+
     /// <inheritdoc cref="Container.OpenNamespaces"/>
     public IReadOnlyList<Namespace> OpenNamespaces(NamespaceKinds kinds)
     {
@@ -109,12 +112,18 @@ internal sealed class ContainerEntrance(
     {
         program = OptionsSnapshot.Of(program);
         OptionsCheck.ValidateExec(program);
+        if (Group is { IsFrozen: true })
+        {
+            throw LaunchFailure.Paused();
+        }
+
+        using var members = Group?.OpenMembers();
         var streams = new StandardStreams(program, StandardStream.Null);
         try
         {
             var launched = WithNamespaces(
                 program.AllNamespaces,
-                namespaces => host.Launch(ContainerPlan.MakeJoined(program, namespaces), streams.OfProgram));
+                namespaces => host.Launch(ContainerPlan.MakeJoined(program, namespaces, members), streams.OfProgram));
             var process = new ExecutedProcess(this, program, launched, streams);
             lock (_executed)
             {

@@ -17,4 +17,10 @@ public enum ContainerEventKind
 
     /// <summary>Its program ended.</summary>
     Exited,
+
+    /// <summary>Its processes were stopped.</summary>
+    Paused,
+
+    /// <summary>Its processes go on.</summary>
+    Resumed,
 }

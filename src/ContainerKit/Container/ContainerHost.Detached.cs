@@ -103,6 +103,7 @@ public sealed partial class ContainerHost
     public async Task RemoveAsync(string id, CancellationToken cancellationToken = default)
     {
         ContainerId.Validate(id);
+        FreezerGroup? group;
         using (var directory = Detached.Open(id))
         {
             if (directory is null)
@@ -111,6 +112,8 @@ public sealed partial class ContainerHost
             }
 
             directory.Send(Signal.SIGKILL);
+            group = FreezerGroup.At(directory.ReadRecord()?.Cgroup);
+            group?.Thaw();
             if (Look(directory).Supervisor is { } supervisor)
             {
                 using (supervisor)
@@ -121,6 +124,7 @@ public sealed partial class ContainerHost
         }
 
         await Detached.RemoveAsync(id, cancellationToken).ConfigureAwait(false);
+        group?.Dispose();
     }
 
     /// <summary>The directories of detached containers.</summary>
@@ -205,6 +209,7 @@ public sealed partial class ContainerHost
         DetachedDirectory directory, LockedFile locked, ContainerOptions options, CancellationToken cancellationToken)
     {
         var (root, held) = options.Root.Open();
+        var group = _cgroupParent is null ? null : FreezerGroup.Make(_cgroupParent);
         try
         {
             using var output = await LogAsync(directory, "stdout.log", options.StandardOutput).ConfigureAwait(false);
@@ -214,8 +219,10 @@ public sealed partial class ContainerHost
             using (asked)
             using (told)
             {
-                var plan = ContainerPlan.MakeDetached(options with { Root = root }, asked, told, locked.Handle);
-                directory.Write(DetachedRecord.Of(options, plan.Held));
+                using var members = group?.OpenMembers();
+                var plan = ContainerPlan.MakeDetached(
+                    options with { Root = root }, asked, told, locked.Handle, members);
+                directory.Write(DetachedRecord.Of(options, plan.Held) with { Cgroup = group?.Path });
                 await DetachedLaunch.StartAsync(
                     Launcher, plan, [nothing[0], output ?? nothing[1], error ?? nothing[2]], cancellationToken)
                         .ConfigureAwait(false);
@@ -224,6 +231,7 @@ public sealed partial class ContainerHost
         catch
         {
             held?.Dispose();
+            group?.Dispose();
             throw;
         }
 

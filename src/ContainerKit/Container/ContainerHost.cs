@@ -10,6 +10,7 @@ public sealed partial class ContainerHost : IAsyncDisposable
 
     private readonly Spares _spares;
     private readonly HostIdMaps _ids;
+    private readonly string? _cgroupParent;
     private readonly HashSet<Container> _running = [];
     private volatile bool _disposed;
 
@@ -22,6 +23,7 @@ public sealed partial class ContainerHost : IAsyncDisposable
         _spares = new(Launcher, options.Spares);
         _ids = new(options);
         Detached = new(options.StateDirectory);
+        _cgroupParent = options.CgroupParent?.TrimEnd('/');
     }
 
     /// <summary>The host behind the static methods of <see cref="Container"/>.</summary>
@@ -91,8 +93,8 @@ public sealed partial class ContainerHost : IAsyncDisposable
     }
 
     /// <summary>
-    /// What happens to the containers that this host starts, or is attached to, from the call on, in order: enumerate it
-    /// until it is cancelled, or the host is disposed. The exit of a detached container is told for each
+    /// What happens to the containers that this host starts, or is attached to, from the call on, in order: enumerate
+    /// it until it is cancelled, or the host is disposed. The exit of a detached container is told for each
     /// <see cref="DetachedContainer"/> that stands for it.
     /// </summary>
     public IAsyncEnumerable<ContainerEvent> WatchAsync(CancellationToken cancellationToken = default) =>
@@ -200,16 +202,19 @@ public sealed partial class ContainerHost : IAsyncDisposable
     {
         var observed = Telemetry.Begin(options.Command[0]);
         IDisposable? held = null;
+        FreezerGroup? group = null;
         StandardStreams? streams = null;
         try
         {
             (var root, held) = options.Root.Open();
             held = HeldTogether.With(held, options.IdMap.Held);
             streams = new(options, output);
-            var plan = ContainerPlan.Make(options with { Root = root });
+            group = _cgroupParent is null ? null : FreezerGroup.Make(_cgroupParent);
+            using var members = group?.OpenMembers();
+            var plan = ContainerPlan.Make(options with { Root = root }, members);
             var launched = _spares.Start(plan, streams.OfProgram, onlyEnd && observed is null && !Events.AreWatched);
             observed?.Follow(launched);
-            var container = new Container(this, options, launched, streams, held, observed);
+            var container = new Container(this, options, launched, streams, held, group, observed);
             container.Follow();
             if (Events.AreWatched)
             {
@@ -224,6 +229,7 @@ public sealed partial class ContainerHost : IAsyncDisposable
         {
             streams?.Dispose();
             (held ?? options.IdMap.Held)?.Dispose();
+            group?.Dispose();
             observed?.End(processId: 0, failure);
             throw;
         }

@@ -32,6 +32,13 @@ public sealed record ContainerHostOptions
     }
 
     /// <summary>
+    /// The absolute path of a cgroup's directory, of version 2 or of version 1's freezer hierarchy, below which each
+    /// container gets a group of its own, so that it can be paused. None unless said otherwise. This user must be
+    /// allowed to make groups there, and this process to move others into them. Such a start finds no spare.
+    /// </summary>
+    public string? CgroupParent { get; init; }
+
+    /// <summary>
     /// The absolute path of the directory in which hosts reserve ids, which is made when it is missing and must belong
     /// to this user and be writable by nobody else. Hosts that use the same ids need the same one: unless said
     /// otherwise /run/containerkit for root, for others containerkit in XDG_RUNTIME_DIR, in /run/user/UID where that is
@@ -44,6 +51,12 @@ public sealed record ContainerHostOptions
     {
         ArgumentOutOfRangeException.ThrowIfNegative(Spares);
         ArgumentOutOfRangeException.ThrowIfGreaterThan(Spares, 64);
+        if (CgroupParent is not null
+            && (!CgroupParent.StartsWith('/') || CgroupParent.Contains('\0', StringComparison.Ordinal)))
+        {
+            throw new ArgumentException("CgroupParent must be an absolute path without NUL.");
+        }
+
         ContainerKit.StateDirectory.Validate(StateDirectory);
         if (_idRanges is not null)
         {

@@ -10,19 +10,23 @@ internal static class ContainerPlan
     private const string DefaultPath = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 
     /// <summary>All that a start does.</summary>
-    public static LaunchPlan Make(ContainerOptions options) => LaunchPlan.Make(plan => AddTo(plan, options));
+    public static LaunchPlan Make(ContainerOptions options, SafeFileHandle? members = null) =>
+        LaunchPlan.Make(plan => AddTo(plan, options, members));
 
     /// <summary>The same for a container that outlives its host, and is asked and told by files.</summary>
     public static LaunchPlan MakeDetached(
-        ContainerOptions options, SafeFileHandle asked, SafeFileHandle told, SafeFileHandle locked) =>
-        LaunchPlan.Make(plan => AddTo(plan, options, () => plan.Detach(asked, told, locked)));
+        ContainerOptions options, SafeFileHandle asked, SafeFileHandle told, SafeFileHandle locked,
+        SafeFileHandle? members) =>
+        LaunchPlan.Make(plan => AddTo(plan, options, members, () => plan.Detach(asked, told, locked)));
 
     /// <summary>All that the start of another process in a container does, which has these namespaces.</summary>
-    public static LaunchPlan MakeJoined(ContainerOptions options, IReadOnlyList<JoinedNamespace> namespaces) =>
+    public static LaunchPlan MakeJoined(
+        ContainerOptions options, IReadOnlyList<JoinedNamespace> namespaces, SafeFileHandle? members) =>
         LaunchPlan.Make(plan =>
         {
             var user = UserLookup.Find(options);
             plan.BeginJoined(namespaces);
+            Enter(plan.Root, plan, members);
             plan.Because(options.IdMap);
             options.IdMap.Enter(plan, user.User, user.Group);
             plan.Because("the container's root");
@@ -97,14 +101,22 @@ internal static class ContainerPlan
             : default;
     }
 
-    private static void AddTo(LaunchPlan plan, ContainerOptions options, Action? begun = null)
+    private static void AddTo(
+        LaunchPlan plan, ContainerOptions options, SafeFileHandle? members, Action? begun = null)
     {
         var user = UserLookup.Find(options);
 
-        plan.Namespaces = (CloneFlags)(options.NewNamespaces & ~NamespaceKinds.Time);
+        var later = NamespaceKinds.Time | (members is null ? NamespaceKinds.None : NamespaceKinds.Cgroup);
+        plan.Namespaces = (CloneFlags)(options.NewNamespaces & ~later);
         plan.Init = options.Init;
         plan.Begin();
         begun?.Invoke();
+        Enter(plan.Early, plan, members);
+        if (members is not null && options.NewNamespaces.HasFlag(NamespaceKinds.Cgroup))
+        {
+            plan.Early.Unshare(CloneFlags.CLONE_NEWCGROUP); // so that its root is the container's group
+        }
+
         var joined = options.Join.Count == 0 ? null : new JoinedNamespaces(options.Join);
         AddNamespaces(plan, options, user, joined);
         var root = AddFiles(plan, options, user, joined, out var pseudoterminals);
@@ -143,6 +155,18 @@ internal static class ContainerPlan
         }
 
         plan.Program.Execute(Candidates(options), options.Command, Environment(options, user));
+    }
+
+    /// <summary>
+    /// The child enters the container's cgroup before it does anything there, and nothing outside is in it.
+    /// </summary>
+    private static void Enter(LaunchStage stage, LaunchPlan plan, SafeFileHandle? members)
+    {
+        if (members is not null)
+        {
+            plan.Because("the container's cgroup");
+            stage.Write(plan.Inherit(members), stage.Data.Add("0"u8), 1);
+        }
     }
 
     private static void AddNamespaces(

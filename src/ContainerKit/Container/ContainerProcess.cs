@@ -65,6 +65,12 @@ public abstract class ContainerProcess : IAsyncDisposable
     public void SendSignal(Signal signal)
     {
         CheckCanBeSent(signal);
+        if (signal is Signal.SIGKILL)
+        {
+            Kill();
+            return;
+        }
+
         _launched.Send(signal);
     }
 
@@ -79,7 +85,7 @@ public abstract class ContainerProcess : IAsyncDisposable
         await _ended.WaitAsync(_options.StopTimeout, cancellationToken)
             .ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
         cancellationToken.ThrowIfCancellationRequested();
-        _launched.Send(Signal.SIGKILL);
+        Kill();
         return await WaitAsync(cancellationToken).ConfigureAwait(false);
     }
 
@@ -135,7 +141,7 @@ public abstract class ContainerProcess : IAsyncDisposable
         Terminal = _launched.TakeOpened() is { } master ? ContainerTerminal.Open(master) : null;
 
     /// <summary>Kills it, at once and without waiting.</summary>
-    internal void Kill() => _launched.Send(Signal.SIGKILL);
+    internal virtual void Kill() => _launched.Send(Signal.SIGKILL);
 
     /// <summary>Takes note of its end; without a status its supervisor was killed, or it never started.</summary>
     private protected abstract void OnEnd(ExitStatus? status, Exception? failure);

@@ -19,6 +19,7 @@ public sealed class DetachedContainer : IAsyncDisposable
     private readonly Task<ExitStatus> _ended;
     private bool _isLeft;
     private readonly ContainerEntrance _entrance;
+    private readonly FreezerGroup? _group;
 
     /// <summary>Over its directory, which is this object's, and its supervisor; null when that has ended.</summary>
     internal DetachedContainer(
@@ -29,7 +30,8 @@ public sealed class DetachedContainer : IAsyncDisposable
         _status = directory.OpenStatus();
         Pid = supervisor is null ? 0 : ProgramOf(DetachedStatus.Read(_status).Supervisor, record.HasInit);
         _ended = EndAsync();
-        _entrance = new(host, _options, kinds => OpenNamespaces(record.Held, kinds), _ended);
+        _group = FreezerGroup.At(record.Cgroup);
+        _entrance = new(host, _options, kinds => OpenNamespaces(record.Held, kinds), _ended) { Group = _group };
     }
 
     /// <summary>Its id.</summary>
@@ -38,7 +40,7 @@ public sealed class DetachedContainer : IAsyncDisposable
     /// <summary>When its start began.</summary>
     public DateTimeOffset CreatedAt { get; }
 
-    /// <summary>Its program's process id as this process sees it; 0 when it had ended before this was attached.</summary>
+    /// <summary>Its program's process id as this process sees it; 0 when it had ended before.</summary>
     public int Pid { get; }
 
     /// <summary>The file that takes its output, if that is a log; the older part is beside it, and ends with
@@ -57,6 +59,12 @@ public sealed class DetachedContainer : IAsyncDisposable
     public void SendSignal(Signal signal)
     {
         ContainerProcess.CheckCanBeSent(signal);
+        if (signal is Signal.SIGKILL)
+        {
+            Kill();
+            return;
+        }
+
         _directory.Send(signal);
     }
 
@@ -67,7 +75,7 @@ public sealed class DetachedContainer : IAsyncDisposable
         await ((Task)_ended.WaitAsync(_options.StopTimeout, cancellationToken))
             .ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
         cancellationToken.ThrowIfCancellationRequested();
-        _directory.Send(Signal.SIGKILL);
+        Kill();
         return await WaitAsync(cancellationToken).ConfigureAwait(false);
     }
 
@@ -80,6 +88,16 @@ public sealed class DetachedContainer : IAsyncDisposable
     public Task<ContainerProcess> ExecAsync(ExecOptions options, CancellationToken cancellationToken = default) =>
         _entrance.ExecAsync(options, cancellationToken);
 
+    /// <inheritdoc cref="Container.PauseAsync"/>
+    public Task PauseAsync(CancellationToken cancellationToken = default) =>
+        _ended.IsCompleted ? throw LaunchFailure.ContainerGone()
+        : (_group ?? throw FreezerGroup.Missing()).FreezeAsync(cancellationToken);
+
+    /// <inheritdoc cref="Container.ResumeAsync"/>
+    public Task ResumeAsync(CancellationToken cancellationToken = default) =>
+        _ended.IsCompleted ? Task.CompletedTask
+        : (_group ?? throw FreezerGroup.Missing()).ThawAsync(cancellationToken);
+
     /// <inheritdoc cref="Container.OpenNamespaces"/>
     public IReadOnlyList<Namespace> OpenNamespaces(NamespaceKinds kinds) => _entrance.OpenNamespaces(kinds);
 
@@ -88,10 +106,11 @@ public sealed class DetachedContainer : IAsyncDisposable
     /// </summary>
     public async Task RemoveAsync(CancellationToken cancellationToken = default)
     {
-        _directory.Send(Signal.SIGKILL);
+        Kill();
         await ((Task)_ended.WaitAsync(cancellationToken)).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
         cancellationToken.ThrowIfCancellationRequested();
         await _host.Detached.RemoveAsync(Id, cancellationToken).ConfigureAwait(false);
+        _group?.Dispose();
     }
 
     /// <inheritdoc/>
@@ -116,6 +135,12 @@ public sealed class DetachedContainer : IAsyncDisposable
     {
         var first = ProcessNumbers.FirstChild(supervisor);
         return (hasInit && first is { } init ? ProcessNumbers.FirstChild(init) : first) ?? 0;
+    }
+
+    private void Kill()
+    {
+        _directory.Send(Signal.SIGKILL);
+        _group?.Thaw(); // or version 1 would hold the kill back
     }
 
     private async Task<ExitStatus> EndAsync()

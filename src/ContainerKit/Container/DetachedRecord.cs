@@ -53,6 +53,8 @@ internal sealed record DetachedRecord
 
     public TimeSpan StopTimeout { get; init; }
 
+    public string? Cgroup { get; init; }
+
     /// <summary>The namespaces that the supervisor holds.</summary>
     [JsonIgnore]
     public HeldNamespaces Held =>

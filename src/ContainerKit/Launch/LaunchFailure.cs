@@ -33,6 +33,11 @@ internal static class LaunchFailure
             "It was killed before its program was executed: by its Timeout, with its container or host, for want of "
             + "memory, or by somebody who may.");
 
+    /// <summary>The exception for a program that would stop before it began.</summary>
+    public static LaunchException Paused() =>
+        new("write(\"cgroup.procs\")", "the container", "write", Errno.EBUSY,
+            "The container is paused: resume it first.");
+
     /// <summary>The exception for a container whose end came before what was asked of it.</summary>
     public static LaunchException ContainerGone() =>
         new("setns", "the container", "setns", Errno.ESRCH, "The container has ended, or is ending; start another.");

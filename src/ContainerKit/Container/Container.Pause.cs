@@ -1,0 +1,95 @@
+using ContainerKit.Launch;
+
+namespace ContainerKit;
+
+public sealed partial class Container
+{
+    private readonly FreezerGroup? _group;
+    private bool _isPaused;
+
+    /// <summary>
+    /// Stops all processes of the container where they are, and completes when they are stopped; pausing again is
+    /// harmless. Nothing can be executed in it until <see cref="ResumeAsync"/>, and signals wait; disposing kills it
+    /// all the same. With cgroups of version 1, a container that is paused when this process is killed stays as it is.
+    /// </summary>
+    /// <exception cref="LimitNotSupportedException">The container has no cgroup: its host has no
+    /// <see cref="ContainerHostOptions.CgroupParent"/>.</exception>
+    /// <exception cref="LaunchException">The container has ended.</exception>
+    /// <exception cref="LinuxException">ETIMEDOUT: a process did not stop in five seconds; none is stopped
+    /// now.</exception>
+    public async Task PauseAsync(CancellationToken cancellationToken = default)
+    {
+        var group = GroupToFreeze();
+        await _mounting.WaitAsync(cancellationToken).ConfigureAwait(false);
+        try
+        {
+            await group.FreezeAsync(cancellationToken).ConfigureAwait(false);
+            if (!IsRunning)
+            {
+                group.Thaw();
+                throw LaunchFailure.ContainerGone();
+            }
+
+            TellIfChanged(isPaused: true);
+        }
+        catch (LinuxException gone) when (gone.Errno is Errno.ENOENT or Errno.ENODEV)
+        {
+            throw LaunchFailure.ContainerGone();
+        }
+        finally
+        {
+            _mounting.Release();
+        }
+    }
+
+    /// <summary>Lets the processes of the container go on; harmless when it is not paused, or has ended.</summary>
+    /// <exception cref="LimitNotSupportedException">As <see cref="PauseAsync"/>.</exception>
+    public async Task ResumeAsync(CancellationToken cancellationToken = default)
+    {
+        if (_group is not null && !IsRunning)
+        {
+            return;
+        }
+
+        var group = GroupToFreeze();
+        await _mounting.WaitAsync(cancellationToken).ConfigureAwait(false);
+        try
+        {
+            await group.ThawAsync(cancellationToken).ConfigureAwait(false);
+            TellIfChanged(isPaused: false);
+        }
+        catch (LinuxException gone) when (gone.Errno is Errno.ENOENT or Errno.ENODEV)
+        {
+            // It has ended.
+        }
+        finally
+        {
+            _mounting.Release();
+        }
+    }
+
+    /// <inheritdoc/>
+    internal override void Kill()
+    {
+        base.Kill();
+        if (_group is { HoldsBackKills: true } && Volatile.Read(ref _isPaused))
+        {
+            _group.Thaw();
+        }
+    }
+
+    private FreezerGroup GroupToFreeze()
+    {
+        var group = _group ?? throw FreezerGroup.Missing();
+        return IsRunning ? group : throw LaunchFailure.ContainerGone();
+    }
+
+    private void TellIfChanged(bool isPaused)
+    {
+        if (_isPaused != isPaused)
+        {
+            Volatile.Write(ref _isPaused, isPaused);
+            _host.Events.Tell(isPaused ? ContainerEventKind.Paused : ContainerEventKind.Resumed, Pid);
+        }
+    }
+}
