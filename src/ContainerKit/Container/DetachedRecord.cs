@@ -97,7 +97,7 @@ internal sealed record DetachedRecord
         try
         {
             return JsonSerializer.Deserialize(json, DetachedJson.Default.DetachedRecord) is
-                { Version: CurrentVersion } record
+            { Version: CurrentVersion } record
                 ? record
                 : null;
         }

@@ -44,7 +44,7 @@ internal static class OptionsSnapshot
         NotNull(list, name);
         if (list.Count == 0)
         {
-            return list is T[] ? list : [];
+            return list is T[]? list : [];
         }
 
         var copy = new T[list.Count];
