@@ -62,7 +62,9 @@ public sealed class DescriptorTests : IDisposable
             Script.Shell("exec sleep 1000") with
             { Descriptors = [handle, handle, handle] }, TestContext.Current.CancellationToken);
 
-        Assert.Equal([0, 1, 2, 3, 4, 5], ProcessTree.Find(container.Pid)!.Value.Descriptors().Keys);
+        await Eventually.Holds( // once its libraries are loaded
+            () => ProcessTree.Find(container.Pid)!.Value.Descriptors().Keys.SequenceEqual([0, 1, 2, 3, 4, 5]),
+            () => string.Join(' ', ProcessTree.Find(container.Pid)!.Value.Descriptors()));
         if (!Host.IsRoot)
         {
             return; // what the others hold is nobody else's to see

@@ -130,7 +130,7 @@ public sealed class DetachedTests : IAsyncDisposable
 
         var path = container.StandardOutputPath!;
         await Eventually.Holds(
-            () => File.ReadAllText(path).EndsWith("line 4999\n", StringComparison.Ordinal),
+            () => File.Exists(path) && File.ReadAllText(path).EndsWith("line 4999\n", StringComparison.Ordinal),
             "The last line is missing.");
         Assert.Equal(4096, new FileInfo($"{path}.1").Length);
         Assert.InRange(new FileInfo(path).Length, 1, 4096);
@@ -159,10 +159,9 @@ public sealed class DetachedTests : IAsyncDisposable
 
         var inside = $"/proc/{ProcessTree.Below(starter.Process.Id).Append(ProcessTree.Find(starter.Process.Id)!.Value)
             .Last(process => process.Name.StartsWith("ContainerKit.Te", StringComparison.Ordinal)).Id}/root";
-        await Eventually.Holds(
-            () => File.ReadAllBytes($"{inside}{_temp["small"]}/containers/full/status")[32] == 3, "The end is missing.");
-        Assert.Equal(3, BitConverter.ToInt32(
-            File.ReadAllBytes($"{inside}{_temp["small"]}/containers/full/status"), 28) >> 8);
+        var status = $"{inside}{_temp["small"]}/containers/full/status";
+        await Eventually.Holds(() => File.ReadAllBytes(status)[32] == 3, "The end is missing.");
+        Assert.Equal(3, BitConverter.ToInt32(File.ReadAllBytes(status), 28) >> 8);
     }
 
     [Fact]
@@ -311,6 +310,7 @@ public sealed class DetachedTests : IAsyncDisposable
         await RefusedAsync("StandardInput", Sleeper with { StandardInput = StandardStream.Pipe });
         await RefusedAsync("Null or Log", Sleeper with { StandardOutput = StandardStream.Pipe });
         await RefusedAsync("Null or Log", Sleeper with { StandardError = StandardStream.Capture(ByteSize.KiB(1)) });
+        await RefusedAsync("has an init", Sleeper with { Init = false });
         await RefusedAsync("Timeout", Sleeper with { Timeout = TimeSpan.FromSeconds(1) });
         Assert.Throws<ArgumentOutOfRangeException>(() => StandardStream.Log(new(0)));
         var refusal = await Refusal.OfOptionsAsync(
@@ -396,6 +396,134 @@ public sealed class DetachedTests : IAsyncDisposable
             ["control", "lock", "status"],
             held.Where(target => target.StartsWith('/')).Select(target => Path.GetFileName(target)!).Order());
         Assert.Equal(3 + 1 + 1 + 7, held.Count); // the FIFO, a pidfd, the child's channel; status; lock; namespaces
+    }
+
+    [Fact]
+    public async Task What_was_said_of_it_is_there_for_who_attaches_however_long_it_is()
+    {
+        var options = Script.Shell("exec sleep 1000") with
+        {
+            ResourceLimits = [new(Resource.RLIMIT_NOFILE, 77, 88)],
+            Environment = new Dictionary<string, string>
+            {
+                ["QUOTED"] = new('"', 100_000),
+                ["LONG"] = new('ä', 50_000),
+                ["A"] = "a\nb",
+            },
+            Groups = [],
+            Umask = 7,
+        };
+        await using (await _host.StartDetachedAsync("said", options, Cancelled))
+        {
+        }
+
+        Assert.Single(await _host.ListAsync(Cancelled));
+        await using var container = await _host.AttachAsync("said", Cancelled);
+        await using var executed = await container.ExecAsync(
+            new()
+            {
+                Command = ["sh", "-c", "ulimit -Sn; ulimit -Hn; umask; echo \"$A\"; echo ${#QUOTED} ${#LONG}"],
+                StandardOutput = StandardStream.Capture(ByteSize.KiB(4)),
+            },
+            Cancelled);
+        Assert.StartsWith(
+            "77\n88\n0007\na\nb\n100000 ", (await executed.WaitForResultAsync(Cancelled)).StandardOutput,
+            StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task Removing_one_again_spares_a_later_one_of_its_id()
+    {
+        await using var first = await _host.StartDetachedAsync("again", Sleeper, Cancelled);
+        await first.RemoveAsync(Cancelled);
+        await using var second = await _host.StartDetachedAsync("again", Sleeper, Cancelled);
+        await first.RemoveAsync(Cancelled);
+
+        Assert.True(ProcessTree.IsAlive(second.Pid));
+        Assert.Equal(second.Pid, (await _host.ListAsync(Cancelled)).Single().Pid);
+    }
+
+    [Fact]
+    public async Task Starts_lists_and_removals_at_once_leave_nothing_and_disturb_each_other_in_nothing()
+    {
+        var before = await Leftovers.Before();
+        using var source = CancellationTokenSource.CreateLinkedTokenSource(Cancelled);
+        var listing = Task.Run(async () =>
+        {
+            while (!source.IsCancellationRequested)
+            {
+                Assert.DoesNotContain(
+                    await _host.ListAsync(Cancelled),
+                    info => info.State is ContainerState.Unreadable or ContainerState.Lost);
+            }
+        }, Cancelled);
+        for (var i = 0; i < TimeFactor.Times(30, soak: 500); i++)
+        {
+            var starting = _host.StartDetachedAsync("busy", Sleeper, Cancelled);
+            await Task.WhenAll(
+                Enumerable.Range(0, 3).Select(_ => Task.Run(() => _host.RemoveAsync("busy", Cancelled), Cancelled)));
+            await using (var started = await starting.ContinueWith(
+                start => start.IsCompletedSuccessfully ? start.Result : null, Cancelled,
+                TaskContinuationOptions.None, TaskScheduler.Default))
+            {
+                await _host.RemoveAsync("busy", Cancelled);
+                if (started is not null)
+                {
+                    await Eventually.Ends(started.WaitAsync(Cancelled));
+                    await Eventually.Gone(started.Pid);
+                }
+            }
+        }
+
+        await source.CancelAsync();
+        await listing;
+        await before.AssertNone();
+    }
+
+    [Fact]
+    public async Task One_that_fills_its_log_is_removed()
+    {
+        for (var i = 0; i < 10; i++)
+        {
+            await using var container = await _host.StartDetachedAsync(
+                "full", new() { Command = ["yes"], StandardOutput = StandardStream.Log(ByteSize.KiB(4)) }, Cancelled);
+            await Task.Delay(5, Cancelled);
+            await container.RemoveAsync(Cancelled);
+        }
+
+        Assert.Empty(Directory.EnumerateDirectories(_temp["state/containers"]));
+    }
+
+    [Fact(Skip = TestIds.Missing, SkipUnless = nameof(TestIds.Exist), SkipType = typeof(TestIds))]
+    public async Task Kept_ids_serve_many_and_stay_kept()
+    {
+        await using var kept = await _host.KeepIdsAsync(IdMap.Automatic(), Cancelled);
+        for (var i = 0; i < 3; i++)
+        {
+            await using var container = await _host.StartDetachedAsync(
+                "kept", Sleeper with { IdMap = kept.IdMap, User = "3" }, Cancelled);
+            await container.RemoveAsync(Cancelled);
+        }
+
+        var options = new ContainerOptions { Command = ["id", "-u"], IdMap = kept.IdMap, User = "3" };
+        Assert.Equal("3", await Script.OutputAsync(options));
+    }
+
+    [Fact]
+    public async Task A_short_one_is_told_of_too_and_a_disposed_host_has_nothing_to_tell()
+    {
+        var host = new ContainerHost(new() { StateDirectory = _temp["state"] });
+        var events = host.WatchAsync(Cancelled);
+        await using (var container = await host.StartDetachedAsync("short", new() { Command = ["true"] }, Cancelled))
+        {
+            Assert.True((await Eventually.Ends(container.WaitAsync(Cancelled))).IsSuccess);
+        }
+
+        await host.DisposeAsync();
+        Assert.Equal(
+            [ContainerEventKind.Started, ContainerEventKind.Exited],
+            (await Eventually.Ends(events.ToListAsync(Cancelled).AsTask())).Select(happened => happened.Kind));
+        Assert.Empty(await Eventually.Ends(host.WatchAsync(Cancelled).ToListAsync(Cancelled).AsTask()));
     }
 
     private List<ContainerInfo> ListNow() => [.. _host.ListAsync(Cancelled).GetAwaiter().GetResult()];

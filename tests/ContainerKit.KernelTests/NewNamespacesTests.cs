@@ -134,6 +134,8 @@ public class NewNamespacesTests
             "Network");
         using var own = Namespace.OfThisProcess(NamespaceKinds.Network);
         await RefusedAsync(NamespaceKinds.Network, new() { Owner = own }, "Owner");
+        using var ownUser = Namespace.OfThisProcess(NamespaceKinds.User);
+        await RefusedAsync(NamespaceKinds.User, new() { Owner = ownUser }, "leave Owner out");
         await Assert.ThrowsAnyAsync<OperationCanceledException>(
             () => Namespace.CreateAsync(NamespaceKinds.Network, null, new CancellationToken(canceled: true)));
     }

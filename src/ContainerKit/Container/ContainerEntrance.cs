@@ -25,7 +25,13 @@ internal sealed class ContainerEntrance(
         }
 
         var opened = openNamespaces((CloneFlags)kinds) ?? throw LaunchFailure.ContainerGone();
-        return Namespace.Take(opened.ConvertAll(joined => joined.File));
+        var list = Namespace.Take(opened.ConvertAll(joined => joined.File));
+        foreach (var user in list.Where(joined => joined.Kind is NamespaceKinds.User))
+        {
+            user.Ids = options.IdMap.Reservation?.Share();
+        }
+
+        return list;
     }
 
     /// <summary>Starts something in the container's namespaces.</summary>

@@ -8,6 +8,7 @@ internal sealed class ContainerEvents
 {
     private readonly Lock _changing = new();
     private volatile Channel<ContainerEvent>[] _watchers = [];
+    private bool _isOver;
 
     /// <summary>Whether anybody watches.</summary>
     public bool AreWatched => _watchers.Length > 0;
@@ -19,6 +20,10 @@ internal sealed class ContainerEvents
         lock (_changing)
         {
             _watchers = [.. _watchers, watcher];
+            if (_isOver)
+            {
+                watcher.Writer.Complete();
+            }
         }
 
         return ReadAsync(watcher, cancellationToken);
@@ -36,9 +41,13 @@ internal sealed class ContainerEvents
     /// <summary>Nothing more will happen.</summary>
     public void End()
     {
-        foreach (var watcher in _watchers)
+        lock (_changing)
         {
-            watcher.Writer.TryComplete();
+            _isOver = true;
+            foreach (var watcher in _watchers)
+            {
+                watcher.Writer.TryComplete();
+            }
         }
     }
 

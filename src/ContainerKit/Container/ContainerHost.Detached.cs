@@ -31,17 +31,15 @@ public sealed partial class ContainerHost
 
         try
         {
-            await MakeDetachedAsync(id, options, cancellationToken).ConfigureAwait(false);
+            return await MakeDetachedAsync(id, options, cancellationToken).ConfigureAwait(false);
         }
         finally
         {
-            // The supervisor holds what was reserved, if there is one.
-            options.IdMap.Reservation?.Leave();
+            if (options.IdMap.Held is not null)
+            {
+                options.IdMap.Reservation!.Leave(); // what was found for it; its supervisor holds that, if there is one
+            }
         }
-
-        var container = await AttachAsync(id, cancellationToken).ConfigureAwait(false);
-        Events.Tell(ContainerEventKind.Started, container.Pid, id);
-        return container;
     }
 
     /// <summary>Attaches to a detached container of this user, which may have ended.</summary>
@@ -54,25 +52,7 @@ public sealed partial class ContainerHost
         cancellationToken.ThrowIfCancellationRequested();
         var directory = Detached.Open(id) ?? throw Unattachable(
             id, Errno.ENOENT, "There is no such container of this user in this state directory.");
-        try
-        {
-            var record = directory.ReadRecord();
-            var (state, supervisor) = Look(directory);
-            return state switch
-            {
-                ContainerState.Starting => throw Unattachable(
-                    id, Errno.EAGAIN, "Another process is starting it: try again in a moment."),
-                _ when record is null => throw Unattachable(
-                    id, Errno.EINVAL,
-                    "What is written of it is damaged, or by a newer version: use that, or RemoveAsync."),
-                _ => Task.FromResult(new DetachedContainer(this, directory, record, supervisor)),
-            };
-        }
-        catch
-        {
-            directory.Dispose();
-            throw;
-        }
+        return Task.FromResult(Attach(directory, isStart: false));
     }
 
     /// <summary>
@@ -80,50 +60,41 @@ public sealed partial class ContainerHost
     /// while it started one is removed.
     /// </summary>
     /// <exception cref="LaunchException">The state directory cannot be used.</exception>
-    public async Task<IReadOnlyList<ContainerInfo>> ListAsync(CancellationToken cancellationToken = default)
-    {
-        var list = new List<ContainerInfo>();
-        foreach (var id in await Detached.ListAsync(cancellationToken).ConfigureAwait(false))
-        {
-            using var directory = Detached.Open(id);
-            if (directory is not null)
-            {
-                list.Add(Describe(directory));
-            }
-        }
-
-        return list;
-    }
+    public Task<IReadOnlyList<ContainerInfo>> ListAsync(CancellationToken cancellationToken = default) =>
+        Detached.ListAsync(Describe, cancellationToken);
 
     /// <summary>
     /// Kills a detached container at once, waits until it is gone, and removes what is kept of it; harmless when there
-    /// is none.
+    /// is none. One that a host is starting is waited for.
     /// </summary>
     /// <exception cref="ArgumentException">It is no id.</exception>
     public async Task RemoveAsync(string id, CancellationToken cancellationToken = default)
     {
         ContainerId.Validate(id);
-        FreezerGroup? group;
-        using (var directory = Detached.Open(id))
+        using var directory = Detached.Open(id);
+        if (directory is not null)
         {
-            if (directory is null)
-            {
-                return;
-            }
+            await RemoveAsync(directory, cancellationToken).ConfigureAwait(false);
+        }
+    }
 
+    /// <summary>The same of this one, and of no later one with its id.</summary>
+    internal async Task RemoveAsync(DetachedDirectory directory, CancellationToken cancellationToken)
+    {
+        var delay = 1;
+        for (var seen = Look(directory); seen.State is ContainerState.Running or ContainerState.Starting;
+            seen = Look(directory))
+        {
             directory.Send(Signal.SIGKILL);
-            group = FreezerGroup.At(directory.ReadRecord()?.Cgroup);
-            group?.Thaw();
-            if (Look(directory).Supervisor is { } supervisor)
-            {
-                using (supervisor)
-                {
-                    await EventLoop.ReadyAsync(supervisor, cancellationToken).ConfigureAwait(false);
-                }
-            }
+            FreezerGroup.At(directory.ReadRecord()?.Cgroup)?.Thaw(); // or version 1 would hold the kill back
+            using var supervisor = seen.Supervisor;
+            await (supervisor is null
+                ? Task.Delay(delay = Math.Min(2 * delay, 50), cancellationToken)
+                : EventLoop.ReadyAsync(supervisor, cancellationToken)).ConfigureAwait(false);
         }
 
-        await Detached.RemoveAsync(id, cancellationToken).ConfigureAwait(false);
+        var group = FreezerGroup.At(directory.ReadRecord()?.Cgroup);
+        await Detached.RemoveAsync(directory, cancellationToken).ConfigureAwait(false);
         group?.Dispose();
     }
 
@@ -137,65 +108,99 @@ public sealed partial class ContainerHost
     /// What became of a container, and its supervisor while that lives: the lock is its alone, so while it has the lock
     /// the number that it wrote is still its.
     /// </summary>
-    private static (ContainerState State, SafeFileHandle? Supervisor) Look(DetachedDirectory directory)
+    private static (ContainerState State, DetachedStatus Status, SafeFileHandle? Supervisor) Look(
+        DetachedDirectory directory)
     {
         var status = directory.ReadStatus();
-        if (!directory.IsHeld())
+        if (directory.IsHeld())
         {
-            return (directory.ReadStatus().End is null ? ContainerState.Lost : ContainerState.Exited, null);
+            var supervisor = status.HasStarted ? Syscall.PidfdOpen(status.Supervisor) : null;
+            if (directory.IsHeld())
+            {
+                return (supervisor is null ? ContainerState.Starting : ContainerState.Running, status, supervisor);
+            }
+
+            supervisor?.Dispose();
         }
 
-        var supervisor = status.HasStarted ? Syscall.PidfdOpen(status.Supervisor) : null;
-        if (supervisor is not null && directory.IsHeld())
-        {
-            return (ContainerState.Running, supervisor);
-        }
-
-        supervisor?.Dispose();
-        return directory.IsHeld() ? (ContainerState.Starting, null)
-            : (directory.ReadStatus().End is null ? ContainerState.Lost : ContainerState.Exited, null);
+        status = directory.ReadStatus(); // which nobody writes any more
+        return (status.End is null ? ContainerState.Lost : ContainerState.Exited, status, null);
     }
 
     private static ContainerInfo Describe(DetachedDirectory directory)
     {
-        var (state, supervisor) = Look(directory);
+        var (state, status, supervisor) = Look(directory);
         using var disposed = supervisor;
-        var (record, status) = (directory.ReadRecord(), directory.ReadStatus());
+        var record = directory.ReadRecord();
         if (record is null && state is not ContainerState.Starting)
         {
             return new(directory.Id, ContainerState.Unreadable, 0, default, null, null);
         }
 
-        var pid = state is ContainerState.Running
-            ? DetachedContainer.ProgramOf(status.Supervisor, record!.HasInit)
-            : 0;
-        return state is ContainerState.Exited
-            ? new(directory.Id, state, 0, record!.CreatedAt, directory.ToldAt, new(status.End!, timedOut: false))
-            : new(directory.Id, state, pid, record?.CreatedAt ?? default, null, null);
+        return new(
+            directory.Id, state,
+            supervisor is null ? 0 : DetachedContainer.ProgramOf(status.Supervisor, record!.HasInit),
+            record?.CreatedAt ?? default,
+            state is ContainerState.Exited ? directory.ToldAt : null,
+            state is ContainerState.Exited ? new ExitStatus(status.End!, timedOut: false) : null);
     }
 
-    private async Task MakeDetachedAsync(string id, ContainerOptions options, CancellationToken cancellationToken)
+    /// <summary>Attaches to one, whose directory is disposed otherwise.</summary>
+    private DetachedContainer Attach(DetachedDirectory directory, bool isStart)
+    {
+        SafeFileHandle? supervisor = null;
+        try
+        {
+            (var state, _, supervisor) = Look(directory);
+            if (state is ContainerState.Starting)
+            {
+                throw Unattachable(
+                    directory.Id, Errno.EAGAIN, "Another process is starting it: try again in a moment.");
+            }
+
+            var record = directory.ReadRecord() ?? throw Unattachable(
+                directory.Id, Errno.EINVAL,
+                "What is written of it is damaged, or by a newer version: use that, or RemoveAsync.");
+            return new(this, directory, record, supervisor, isStart);
+        }
+        catch
+        {
+            supervisor?.Dispose();
+            directory.Dispose();
+            throw;
+        }
+    }
+
+    private async Task<DetachedContainer> MakeDetachedAsync(
+        string id, ContainerOptions options, CancellationToken cancellationToken)
     {
         var observed = Telemetry.Begin(options.Command[0]);
         try
         {
             UserLookup.Find(options); // what is wrong is said before anything is made
             var (directory, locked) = await Detached.MakeAsync(id, cancellationToken).ConfigureAwait(false);
-            using (directory)
+            try
             {
-                try
-                {
-                    await LaunchDetachedAsync(directory, locked, options, cancellationToken).ConfigureAwait(false);
-                }
-                catch
-                {
-                    locked.Dispose();
-                    await Detached.RemoveAsync(id, CancellationToken.None).ConfigureAwait(false);
-                    throw;
-                }
+                await LaunchDetachedAsync(directory, locked, options, cancellationToken).ConfigureAwait(false);
+            }
+            catch
+            {
+                await Detached.RemoveAsync(directory, CancellationToken.None).ConfigureAwait(false);
+                directory.Dispose();
+                locked.Dispose();
+                throw;
+            }
 
-                locked.Leave();
-                observed?.End(directory.ReadStatus().Supervisor, failure: null);
+            locked.Leave();
+            observed?.End(directory.ReadStatus().Supervisor, failure: null);
+            try
+            {
+                return Attach(directory, isStart: true);
+            }
+            catch
+            {
+                await RemoveAsync(id, CancellationToken.None).ConfigureAwait(false);
+                throw;
             }
         }
         catch (Exception failure)
@@ -222,7 +227,16 @@ public sealed partial class ContainerHost
                 using var members = group?.OpenMembers();
                 var plan = ContainerPlan.MakeDetached(
                     options with { Root = root }, asked, told, locked.Handle, members);
-                directory.Write(DetachedRecord.Of(options, plan.Held) with { Cgroup = group?.Path });
+                try
+                {
+                    directory.Write(DetachedRecord.Of(options, plan.Held) with { Cgroup = group?.Path });
+                }
+                catch
+                {
+                    plan.Dispose();
+                    throw;
+                }
+
                 await DetachedLaunch.StartAsync(
                     Launcher, plan, [nothing[0], output ?? nothing[1], error ?? nothing[2]], cancellationToken)
                         .ConfigureAwait(false);

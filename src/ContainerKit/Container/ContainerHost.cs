@@ -101,7 +101,8 @@ public sealed partial class ContainerHost : IAsyncDisposable
         Events.Watch(cancellationToken);
 
     /// <summary>
-    /// Kills what runs, and waits until it is gone. <see cref="Default"/> starts containers even after that.
+    /// Kills what runs, and waits until it is gone; detached containers, and what was executed in them, are left alone.
+    /// <see cref="Default"/> starts containers even after that.
     /// </summary>
     public async ValueTask DisposeAsync()
     {

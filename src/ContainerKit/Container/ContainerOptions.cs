@@ -62,7 +62,7 @@ public sealed record ContainerOptions
     /// a pod do: of <see cref="Container.OpenNamespaces"/> or <see cref="Namespace.CreateAsync"/>. With a user
     /// namespace, <see cref="IdMap"/> says which ids it has, and maps none;
     /// limits of processes count all that run in it. Without one only root joins. A program in somebody else's pid
-    /// namespace leaves its children there when it ends.
+    /// namespace has no init of its own, and leaves its children there when it ends.
     /// </summary>
     public IReadOnlyList<Namespace> Join { get; init; } = [];
 
@@ -96,7 +96,8 @@ public sealed record ContainerOptions
 
     /// <summary>
     /// How many user namespaces the program may make at a time, in which it has privileges over what it makes there; 0
-    /// unless said otherwise. Sandboxes of browsers and containers within the container need some.
+    /// unless said otherwise. Sandboxes of browsers and containers within the container need some. In a user namespace
+    /// that is joined it is 0, for all that live there.
     /// </summary>
     public int MaxUserNamespaces { get; init; }
 
@@ -158,6 +159,11 @@ public sealed record ContainerOptions
     /// The longest the program may take to end after being asked to; 10 seconds unless said otherwise.
     /// </summary>
     public TimeSpan StopTimeout { get; init; } = TimeSpan.FromSeconds(10);
+
+    /// <summary>
+    /// Whether it has an init: in somebody else's pid namespace that would not be PID 1, and its end no program's.
+    /// </summary>
+    internal bool HasInit => Init && (Join.Count == 0 || NewNamespaces.HasFlag(NamespaceKinds.Pid));
 
     /// <summary>The kinds of namespaces in which it is not with the host.</summary>
     internal NamespaceKinds AllNamespaces =>

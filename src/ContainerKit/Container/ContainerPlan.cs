@@ -72,7 +72,8 @@ internal static class ContainerPlan
             joined.AddTo(plan);
             if (joined.User is not null)
             {
-                plan.Root.BecomeRoot();
+                // Who shares its pid namespace and its id could look into a program without privileges there.
+                plan.Root.BecomeRoot(mustBe: joined.Kinds.HasFlag(NamespaceKinds.Pid));
             }
 
             plan.End();
@@ -108,7 +109,7 @@ internal static class ContainerPlan
 
         var later = NamespaceKinds.Time | (members is null ? NamespaceKinds.None : NamespaceKinds.Cgroup);
         plan.Namespaces = (CloneFlags)(options.NewNamespaces & ~later);
-        plan.Init = options.Init;
+        plan.Init = options.HasInit;
         plan.Begin();
         begun?.Invoke();
         Enter(plan.Early, plan, members);

@@ -23,13 +23,20 @@ public sealed class DetachedContainer : IAsyncDisposable
 
     /// <summary>Over its directory, which is this object's, and its supervisor; null when that has ended.</summary>
     internal DetachedContainer(
-        ContainerHost host, DetachedDirectory directory, DetachedRecord record, SafeFileHandle? supervisor)
+        ContainerHost host, DetachedDirectory directory, DetachedRecord record, SafeFileHandle? supervisor,
+        bool isStart)
     {
         (_host, _directory, _supervisor, _options) = (host, directory, supervisor, record.ToOptions());
         CreatedAt = record.CreatedAt;
         _status = directory.OpenStatus();
         Pid = supervisor is null ? 0 : ProgramOf(DetachedStatus.Read(_status).Supervisor, record.HasInit);
-        _ended = EndAsync();
+        (LogsOutput, LogsErrors) = (record.LogsOutput, record.LogsErrors);
+        if (isStart)
+        {
+            host.Events.Tell(ContainerEventKind.Started, Pid, Id);
+        }
+
+        _ended = EndAsync(isStart || supervisor is not null);
         _group = FreezerGroup.At(record.Cgroup);
         _entrance = new(host, _options, kinds => OpenNamespaces(record.Held, kinds), _ended) { Group = _group };
     }
@@ -45,10 +52,10 @@ public sealed class DetachedContainer : IAsyncDisposable
 
     /// <summary>The file that takes its output, if that is a log; the older part is beside it, and ends with
     /// <c>.1</c>.</summary>
-    public string? StandardOutputPath => PathOfLog("stdout.log");
+    public string? StandardOutputPath => LogsOutput ? PathOfLog("stdout.log") : null;
 
     /// <summary>The same of its errors.</summary>
-    public string? StandardErrorPath => PathOfLog("stderr.log");
+    public string? StandardErrorPath => LogsErrors ? PathOfLog("stderr.log") : null;
 
     /// <summary>Waits for its program to end. Cancelling stops the waiting, never the program.</summary>
     /// <exception cref="LaunchException">Its supervisor was killed from outside, so that nobody knows.</exception>
@@ -106,11 +113,8 @@ public sealed class DetachedContainer : IAsyncDisposable
     /// </summary>
     public async Task RemoveAsync(CancellationToken cancellationToken = default)
     {
-        Kill();
+        await _host.RemoveAsync(_directory, cancellationToken).ConfigureAwait(false);
         await ((Task)_ended.WaitAsync(cancellationToken)).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
-        cancellationToken.ThrowIfCancellationRequested();
-        await _host.Detached.RemoveAsync(Id, cancellationToken).ConfigureAwait(false);
-        _group?.Dispose();
     }
 
     /// <inheritdoc/>
@@ -143,7 +147,7 @@ public sealed class DetachedContainer : IAsyncDisposable
         _group?.Thaw(); // or version 1 would hold the kill back
     }
 
-    private async Task<ExitStatus> EndAsync()
+    private async Task<ExitStatus> EndAsync(bool isNews)
     {
         if (_supervisor is not null)
         {
@@ -151,7 +155,7 @@ public sealed class DetachedContainer : IAsyncDisposable
         }
 
         ExitStatus? end = DetachedStatus.Read(_status).End is { } status ? new(status, timedOut: false) : null;
-        if (_supervisor is not null)
+        if (isNews)
         {
             _host.Events.Tell(ContainerEventKind.Exited, Pid, Id, end);
         }
@@ -178,10 +182,13 @@ public sealed class DetachedContainer : IAsyncDisposable
         }
     }
 
-    private string? PathOfLog(string name)
+    private bool LogsOutput { get; }
+
+    private bool LogsErrors { get; }
+
+    private string PathOfLog(string name)
     {
-        var path = new FileInfo(Syscall.PathOf(_directory.Handle)).ResolveLinkTarget(returnFinalTarget: false);
-        var log = Path.Combine(path?.FullName ?? "/", name);
-        return File.Exists(log) ? log : null;
+        var directory = new FileInfo(Syscall.PathOf(_directory.Handle)).ResolveLinkTarget(returnFinalTarget: false);
+        return Path.Combine(directory?.FullName ?? "/", name);
     }
 }

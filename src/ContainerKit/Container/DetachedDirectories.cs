@@ -9,7 +9,7 @@ namespace ContainerKit;
 /// </summary>
 internal sealed class DetachedDirectories(string? stateDirectory)
 {
-    private const string Name = "containers";
+    private const string Name = "containers", Removed = ".removed-";
 
     /// <summary>Makes the directory of a container, whose start is then the caller's.</summary>
     /// <exception cref="LaunchException">The id is taken, or the state directory cannot be used.</exception>
@@ -42,21 +42,51 @@ internal sealed class DetachedDirectories(string? stateDirectory)
         return DetachedDirectory.Open(parent, id);
     }
 
-    /// <summary>The ids there are, without those whose start came to nothing.</summary>
-    public async Task<IReadOnlyList<string>> ListAsync(CancellationToken cancellationToken)
+    /// <summary>
+    /// What is to be said of each there is, in the order of their ids, without those whose start came to nothing.
+    /// </summary>
+    public async Task<IReadOnlyList<T>> ListAsync<T>(
+        Func<DetachedDirectory, T> describe, CancellationToken cancellationToken)
     {
         using var parent = OpenParent();
         using var turn = await TakeTurnAsync(parent, cancellationToken).ConfigureAwait(false);
-        return [.. Directory.EnumerateDirectories(Syscall.PathOf(parent)).Select(path => Path.GetFileName(path)!)
-            .Where(ContainerId.Is).Where(id => !Sweep(parent, id)).Order(StringComparer.Ordinal)];
+        var list = new List<T>();
+        foreach (var path in Directory.GetDirectories(Syscall.PathOf(parent)).Order(StringComparer.Ordinal))
+        {
+            var name = Path.GetFileName(path);
+            if (name.StartsWith(Removed, StringComparison.Ordinal))
+            {
+                TryDelete(path); // by a host that was killed
+            }
+            else if (ContainerId.Is(name) && !Sweep(parent, name))
+            {
+                using var directory = DetachedDirectory.Open(parent, name)!;
+                list.Add(describe(directory));
+            }
+        }
+
+        return list;
     }
 
-    /// <summary>Removes that of a container which is no more.</summary>
-    public async Task RemoveAsync(string id, CancellationToken cancellationToken)
+    /// <summary>
+    /// Removes that of a container which is no more, or whose start failed: this one, and no later one of its id.
+    /// </summary>
+    public async Task RemoveAsync(DetachedDirectory directory, CancellationToken cancellationToken)
     {
         using var parent = OpenParent();
-        using var turn = await TakeTurnAsync(parent, cancellationToken).ConfigureAwait(false);
-        Remove(parent, id);
+        string? path = null;
+        using (await TakeTurnAsync(parent, cancellationToken).ConfigureAwait(false))
+        {
+            if (directory.IsStillAt(parent))
+            {
+                path = SetAside(parent, directory.Id);
+            }
+        }
+
+        for (var delay = 1; path is not null && !TryDelete(path) && delay < 1000; delay *= 2)
+        {
+            await Task.Delay(delay, CancellationToken.None).ConfigureAwait(false); // until its last log is written
+        }
     }
 
     /// <summary>
@@ -75,18 +105,32 @@ internal sealed class DetachedDirectories(string? stateDirectory)
             return false;
         }
 
-        Remove(parent, id);
+        TryDelete(SetAside(parent, id));
         return true;
     }
 
-    private static void Remove(SafeFileHandle parent, string id)
+    /// <summary>Gives it a name that is nobody's: it is there whole, or not at all.</summary>
+    private static string SetAside(SafeFileHandle parent, string id)
+    {
+        var path = $"{Syscall.PathOf(parent)}/{Removed}{Guid.NewGuid():N}";
+        Directory.Move($"{Syscall.PathOf(parent)}/{id}", path);
+        return path;
+    }
+
+    private static bool TryDelete(string path)
     {
         try
         {
-            Directory.Delete($"{Syscall.PathOf(parent)}/{id}", recursive: true);
+            Directory.Delete(path, recursive: true);
+            return true;
         }
         catch (DirectoryNotFoundException)
         {
+            return true;
+        }
+        catch (IOException)
+        {
+            return false; // something was written into it meanwhile
         }
     }
 

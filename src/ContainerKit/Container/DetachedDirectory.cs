@@ -10,8 +10,6 @@ namespace ContainerKit;
 /// </summary>
 internal sealed class DetachedDirectory : IDisposable
 {
-    private const int MostRecord = 1 << 20;
-
     private readonly SafeFileHandle _directory;
 
     private DetachedDirectory(SafeFileHandle directory, string id) => (_directory, Id) = (directory, id);
@@ -43,9 +41,10 @@ internal sealed class DetachedDirectory : IDisposable
     {
         Syscall.MakeDirectory($"{Syscall.PathOf(parent)}/{id}", 0x1C0); // 0700
         var made = Open(parent, id)!;
+        LockedFile? locked = null;
         try
         {
-            var locked = LockedFile.TryTake(made._directory, "lock")!;
+            locked = LockedFile.TryTake(made._directory, "lock")!;
             using var status = made.OpenFile("status", OpenFlags.O_CREAT | OpenFlags.O_EXCL | OpenFlags.O_WRONLY);
             Syscall.WriteWhole(status, new byte[DetachedStatus.Length]);
             Syscall.MakeFifo(made.PathOf("control"), 0x180); // 0600
@@ -54,8 +53,24 @@ internal sealed class DetachedDirectory : IDisposable
         catch
         {
             made.Dispose();
+            Directory.Delete($"{Syscall.PathOf(parent)}/{id}", recursive: true);
+            locked?.Dispose();
             throw;
         }
+    }
+
+    /// <summary>Whether a name of the parent still leads to this one, and not to a later one.</summary>
+    public bool IsStillAt(SafeFileHandle parent)
+    {
+        using var there = Open(parent, Id);
+        if (there is null)
+        {
+            return false;
+        }
+
+        var (own, found) = (Syscall.Status(_directory), Syscall.Status(there._directory));
+        return (own.Inode, own.FileSystemMajor, own.FileSystemMinor)
+            == (found.Inode, found.FileSystemMajor, found.FileSystemMinor);
     }
 
     /// <summary>Opens the FIFO, so that it has no end, and the file that the launcher writes to.</summary>
@@ -110,7 +125,7 @@ internal sealed class DetachedDirectory : IDisposable
         try
         {
             using var file = OpenFile("container.json", OpenFlags.O_RDONLY | OpenFlags.O_NONBLOCK);
-            var content = new byte[Math.Min(RandomAccess.GetLength(file), MostRecord)];
+            var content = new byte[Math.Min(RandomAccess.GetLength(file), DetachedRecord.MostBytes)];
             return DetachedRecord.Parse(content.AsSpan(0, RandomAccess.Read(file, content, 0)));
         }
         catch (LinuxException missing) when (missing.Errno is Errno.ENOENT or Errno.ELOOP)
@@ -122,8 +137,14 @@ internal sealed class DetachedDirectory : IDisposable
     /// <summary>Writes what other processes need to know.</summary>
     public void Write(DetachedRecord record)
     {
+        var json = record.ToJson();
+        if (json.Length > DetachedRecord.MostBytes)
+        {
+            throw new ArgumentException("The environment of a detached container is too long to be kept.");
+        }
+
         using var file = OpenFile("container.json", OpenFlags.O_CREAT | OpenFlags.O_EXCL | OpenFlags.O_WRONLY);
-        Syscall.WriteWhole(file, record.ToJson());
+        Syscall.WriteWhole(file, json);
     }
 
     /// <summary>Asks the supervisor for a signal; harmless when it is gone.</summary>

@@ -12,6 +12,9 @@ internal sealed record DetachedRecord
     /// <summary>The version that is written; others are not read.</summary>
     public const int CurrentVersion = 1;
 
+    /// <summary>How long one is at the most; arguments and environment of a program are 6 MiB.</summary>
+    public const int MostBytes = 64 << 20;
+
     public int Version { get; init; } = CurrentVersion;
 
     public DateTimeOffset CreatedAt { get; init; }
@@ -43,7 +46,8 @@ internal sealed record DetachedRecord
 
     public string[] Groups { get; init; } = [];
 
-    public ResourceLimit[] ResourceLimits { get; init; } = [];
+    /// <summary>Each as <c>number:soft:hard</c>.</summary>
+    public string[] ResourceLimits { get; init; } = [];
 
     public int Umask { get; init; }
 
@@ -55,6 +59,10 @@ internal sealed record DetachedRecord
 
     public string? Cgroup { get; init; }
 
+    public bool LogsOutput { get; init; }
+
+    public bool LogsErrors { get; init; }
+
     /// <summary>The namespaces that the supervisor holds.</summary>
     [JsonIgnore]
     public HeldNamespaces Held =>
@@ -63,12 +71,17 @@ internal sealed record DetachedRecord
     /// <summary>What is to be written of a container.</summary>
     public static DetachedRecord Of(ContainerOptions options, HeldNamespaces held)
     {
-        var map = options.IdMap is JoinedIdMap joined ? joined.Ids : options.IdMap;
+        var map = options.IdMap switch
+        {
+            JoinedIdMap joined => joined.Ids,
+            AutomaticIdMap automatic => automatic.In(IdBlocks.DefaultFirst, IdBlocks.DefaultFirst), // of a joined one
+            _ => options.IdMap,
+        };
         var ranges = map as RangesIdMap;
         return new()
         {
             CreatedAt = DateTimeOffset.UtcNow,
-            HasInit = options.Init,
+            HasInit = options.HasInit,
             ForeignNamespaces = (uint)held.Foreign,
             OtherNamespaces = (uint)held.Others,
             FirstNamespace = held.First,
@@ -83,11 +96,17 @@ internal sealed record DetachedRecord
             WorkingDirectory = options.WorkingDirectory,
             User = options.User,
             Groups = [.. options.Groups],
-            ResourceLimits = [.. options.ResourceLimits],
+            ResourceLimits =
+            [
+                .. options.ResourceLimits.Select(
+                    limit => FormattableString.Invariant($"{(int)limit.Resource}:{limit.Soft}:{limit.Hard}")),
+            ],
             Umask = options.Umask,
             MaxProcesses = options.MaxProcesses,
             StopSignal = (int)options.StopSignal,
             StopTimeout = options.StopTimeout,
+            LogsOutput = options.StandardOutput is StandardStream.LogStream,
+            LogsErrors = options.StandardError is StandardStream.LogStream,
         };
     }
 
@@ -101,7 +120,7 @@ internal sealed record DetachedRecord
                 ? record
                 : null;
         }
-        catch (JsonException)
+        catch (Exception damaged) when (damaged is JsonException or NotSupportedException)
         {
             return null;
         }
@@ -133,13 +152,19 @@ internal sealed record DetachedRecord
         WorkingDirectory = WorkingDirectory,
         User = User,
         Groups = Groups,
-        ResourceLimits = ResourceLimits,
+        ResourceLimits = [.. ResourceLimits.Select(Limit)],
         Umask = Umask,
         MaxProcesses = MaxProcesses,
         StopSignal = (Signal)StopSignal,
         StopTimeout = StopTimeout,
         Init = HasInit,
     };
+
+    private static ResourceLimit Limit(string text)
+    {
+        var numbers = text.Split(':').Select(number => ulong.Parse(number, CultureInfo.InvariantCulture)).ToArray();
+        return new((Resource)numbers[0], numbers[1], numbers[2]);
+    }
 
     private static SingleIdMap Single(string[] ids) => new(Number(ids[0]), Number(ids[1]));
 

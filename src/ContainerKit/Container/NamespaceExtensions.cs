@@ -13,9 +13,9 @@ public static class NamespaceExtensions
 
     /// <summary>
     /// Runs a program of the host in these namespaces until it ends, and captures up to 1 MiB of its output and of its
-    /// errors. It is not contained: it has this process's environment, files and privileges, in a user namespace those
-    /// of its root, and in a mount namespace the files of that, where the program is looked up. Cancelling kills it,
-    /// but no children of its.
+    /// errors. It is not contained: it has this process's environment, files and privileges; in a user namespace those
+    /// of its root, whom one that is joined with a pid namespace must have; in a mount namespace the files of that,
+    /// where the program is looked up. Cancelling kills it, but no children of its.
     /// </summary>
     /// <exception cref="ArgumentException">There is no program or no namespace, or two are of one kind.</exception>
     /// <exception cref="LaunchException">A step failed: this process may not join, or there is no such

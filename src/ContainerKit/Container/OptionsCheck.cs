@@ -36,6 +36,9 @@ internal static class OptionsCheck
             "StandardInput of a detached container is Null: nobody is there to write it.");
         Check(IsLeft(options.StandardOutput) && IsLeft(options.StandardError),
             "StandardOutput and StandardError of a detached container are Null or Log: nobody is there to read them.");
+        Check(options.HasInit,
+            "A detached container has an init, in a pid namespace of its own: so nothing outlives a supervisor that is "
+                + "killed.");
         Check(options.Timeout == Timeout.InfiniteTimeSpan,
             "A detached container has no Timeout: the process that would see to it may end before it.");
         Check(options.Root is not DirectoryRoot { Changes.KeptIn: null } || !TemporaryLayer.IsNeeded,
@@ -144,6 +147,10 @@ internal static class OptionsCheck
             options.TimeOffsets == default || Syscall.EffectiveUser == 0
                 || options.NewNamespaces.HasFlag(NamespaceKinds.User),
             "In a user namespace that was joined only root may set TimeOffsets: join a time namespace that has them.");
+        Check(!options.SocketActivation || options.NewNamespaces.HasFlag(NamespaceKinds.Pid),
+            "SocketActivation needs a pid namespace that is made: in another's nobody knows the program's LISTEN_PID.");
+        Check(options.MaxUserNamespaces == 0 || options.NewNamespaces.HasFlag(NamespaceKinds.User),
+            "MaxUserNamespaces binds all of a user namespace: in one that is joined it is 0.");
         Sysctls.Validate(options.Sysctls, options.NewNamespaces);
     }
 

@@ -56,7 +56,7 @@ public abstract record StandardStream
     /// <summary>
     /// Output of a detached container is written to a file that other processes can read, up to a size (4 KiB to 1
     /// TiB); then that is kept under a second name, in the place of an older one, and another is begun. What a full
-    /// disk does not take is dropped.
+    /// disk does not take is dropped. The last of it may come a little after the container's end.
     /// </summary>
     public static StandardStream Log(ByteSize size) =>
         size.Bytes >= 4096 && size.Bytes <= 1L << 40

@@ -98,6 +98,11 @@ internal sealed partial class LaunchPlan
             _namespaces!.Receive(Sync, _sync.First);
         }
 
+        if (_detached is not null)
+        {
+            LeaveDirectory(Sync);
+        }
+
         Sync.Duplicate(pidfd, 0);
         Sync.Duplicate(_detached?.Asked ?? Control, 1);
         Sync.Duplicate(_sync.First, 2); // closed with the supervisor: whoever asks for the signal too late sees that

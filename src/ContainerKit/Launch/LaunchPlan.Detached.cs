@@ -28,6 +28,14 @@ internal sealed partial class LaunchPlan
         Outside.Write(_detached.Value.Told, number, NumberLength);
     }
 
+    /// <summary>Whoever stays keeps no file system of its starter's busy.</summary>
+    private static void LeaveDirectory(LaunchStage stage)
+    {
+        var root = stage.OpenDirectory(stage.Data.Add("/"));
+        stage.ChangeDirectory(root);
+        stage.Close(root);
+    }
+
     /// <summary>
     /// A plan whose launcher writes what comes through a pipe to a file of a directory, up to a size: then that is
     /// renamed, and another begun. What no disk takes is dropped; who writes to the pipe is held up by nothing.
@@ -40,6 +48,7 @@ internal sealed partial class LaunchPlan
         var stage = plan.Early;
         var (source, place) = (plan.Inherit(pipe), plan.Inherit(directory));
         stage.CloseFrom(FirstInherited + plan.Inherited.Length);
+        LeaveDirectory(stage);
         stage.SetLimit(Resource.RLIMIT_FSIZE, (ulong)size.Bytes, (ulong)size.Bytes);
         var file = stage.OpenLog(place, name);
         stage.Write(Setup, plan._first.Add("\n"u8), 1);
@@ -48,6 +57,7 @@ internal sealed partial class LaunchPlan
         var first = stage.Count;
         stage.Splice(source, file, next: first);
         stage.Close(file);
+        stage.Last.Tolerate(Errno.EBADF); // none could be opened
         stage.Rename(place, name, $"{name}.1");
         stage.OpenLog(place, name);
         stage.KeepResultAt(file.Value);

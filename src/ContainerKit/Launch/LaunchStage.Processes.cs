@@ -83,15 +83,20 @@ internal sealed partial class LaunchStage
         Add(Call.setgroups, groups.Length, groups.IsEmpty ? 0 : Data.Add(MemoryMarshal.AsBytes(groups)));
 
     /// <summary>
-    /// The same without further groups, to root's ids, where the user namespace has them and lets groups go.
+    /// The same without further groups, where the user namespace lets them go, to root's ids; if it
+    /// <paramref name="mustBe"/> not, only where it has them.
     /// </summary>
-    public void BecomeRoot()
+    public void BecomeRoot(bool mustBe)
     {
         SetGroups([]);
         Last.Tolerate(Errno.EPERM);
         Last.Tolerate(Errno.EINVAL);
-        Add(Call.setresgid, 0, 0, 0).Tolerate(Errno.EINVAL);
-        Add(Call.setresuid, 0, 0, 0).Tolerate(Errno.EINVAL);
+        SetIds(0, 0);
+        if (!mustBe)
+        {
+            Steps[^1].Tolerate(Errno.EINVAL);
+            Steps[^2].Tolerate(Errno.EINVAL);
+        }
     }
 
     /// <summary>setresgid(2), then setresuid(2).</summary>

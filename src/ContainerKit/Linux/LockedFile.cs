@@ -5,10 +5,13 @@ namespace ContainerKit.Linux;
 
 /// <summary>
 /// A file that is locked while this or a copy of its descriptor lives, such as a supervisor's. Disposing gives it free,
-/// whoever has a copy. The file stays: to remove one that another is about to lock would give it away twice.
+/// whoever has a copy, unless it is shared. The file stays: to remove one that another is about to lock would give it
+/// away twice.
 /// </summary>
 internal sealed class LockedFile : IDisposable
 {
+    private bool _isShared;
+
     private LockedFile(SafeFileHandle handle) => Handle = handle;
 
     /// <summary>The open file.</summary>
@@ -36,6 +39,14 @@ internal sealed class LockedFile : IDisposable
         return null;
     }
 
+    /// <summary>The same lock, which ends when all that share it are given up.</summary>
+    public LockedFile Share()
+    {
+        var shared = new LockedFile(Syscall.Duplicate(Handle, least: 0)) { _isShared = true };
+        _isShared = true;
+        return shared;
+    }
+
     /// <summary>Gives it up, but leaves it locked for whoever has a copy.</summary>
     public void Leave() => Handle.Dispose();
 
@@ -44,7 +55,11 @@ internal sealed class LockedFile : IDisposable
     {
         if (!Handle.IsClosed)
         {
-            Syscall.Unlock(Handle); // a process that somebody is starting has a copy until it is executed
+            if (!_isShared)
+            {
+                Syscall.Unlock(Handle); // a process that somebody is starting has a copy until it is executed
+            }
+
             Handle.Dispose();
         }
     }

@@ -50,6 +50,22 @@ internal sealed class IdReservation : IDisposable
     /// <summary>Has the supervisor of a launch hold the locks, too.</summary>
     public void AddTo(LaunchPlan plan) => _locks.ForEach(locked => plan.Hold(locked.Handle));
 
+    /// <summary>The same blocks, held besides, until they are left; null when they were given up.</summary>
+    public IdReservation? Share()
+    {
+        var shared = new IdReservation(First);
+        try
+        {
+            shared._locks.AddRange(_locks.Select(locked => locked.Share()));
+            return shared;
+        }
+        catch (ObjectDisposedException)
+        {
+            shared.Leave();
+            return null;
+        }
+    }
+
     /// <summary>Gives the locks up, but not those of supervisors.</summary>
     public void Leave() => _locks.ForEach(locked => locked.Leave());
 

@@ -100,6 +100,7 @@ internal sealed class JoinedNamespaces
         if (User is not null)
         {
             plan.LiveInUserNamespace(User.File);
+            User.Ids?.AddTo(plan);
         }
     }
 

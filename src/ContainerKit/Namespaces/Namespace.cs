@@ -35,6 +35,11 @@ public sealed partial class Namespace : IDisposable, IEquatable<Namespace>
     /// <exception cref="LinuxException">EINVAL: it is of another kind.</exception>
     public uint OwnerUserId => Syscall.NamespaceOwner(File, ToString());
 
+    /// <summary>
+    /// The ids of a user namespace that are reserved while this, or a container that joins it, lives.
+    /// </summary>
+    internal IdReservation? Ids { get; set; }
+
     /// <summary>Its open file.</summary>
     /// <exception cref="ObjectDisposedException">It was given up.</exception>
     internal SafeFileHandle File
@@ -154,7 +159,11 @@ public sealed partial class Namespace : IDisposable, IEquatable<Namespace>
         string.Create(CultureInfo.InvariantCulture, $"{NamespaceFile.Names[Kind]}:[{Id.Inode}]");
 
     /// <inheritdoc/>
-    public void Dispose() => _file.Dispose();
+    public void Dispose()
+    {
+        _file.Dispose();
+        Ids?.Leave();
+    }
 
     private static SafeFileHandle OpenProcess(int processId)
     {

@@ -19,13 +19,15 @@ internal sealed class NewNamespaces
         (_kinds, _options) = (kinds, options);
         Check(kinds is not NamespaceKinds.None && (kinds & ~NamespaceKinds.All) == 0, $"There is no kind {kinds}.");
         Check(!kinds.HasFlag(NamespaceKinds.Pid),
-            "A pid namespace lives only while its PID 1 does: start a Container, and open its with OpenNamespace.");
+            "A pid namespace lives only while its PID 1 does: start a Container, and open its with OpenNamespaces.");
         Check(options.HostName is null or { Length: > 0 and <= 64 } && options.HostName?.Contains('\0') is not true,
             "HostName has 1 to 64 bytes without NUL.");
         Check(options.HostName is null || kinds.HasFlag(NamespaceKinds.Uts), "HostName needs a UTS namespace.");
         Check(options.TimeOffsets == default || kinds.HasFlag(NamespaceKinds.Time),
             "TimeOffsets needs a time namespace.");
         Check(options.Owner is null or { Kind: NamespaceKinds.User }, "Owner must be a user namespace.");
+        Check(options.Owner is null || !kinds.HasFlag(NamespaceKinds.User),
+            "A user namespace that is made owns the others: leave Owner out.");
         Sysctls.Validate(options.Sysctls, kinds);
         _ids = kinds.HasFlag(NamespaceKinds.User) ? options.IdMap.ForNamespace() : null;
     }
