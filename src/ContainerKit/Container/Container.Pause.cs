@@ -89,7 +89,7 @@ public sealed partial class Container
         if (_isPaused != isPaused)
         {
             Volatile.Write(ref _isPaused, isPaused);
-            _host.Events.Tell(isPaused ? ContainerEventKind.Paused : ContainerEventKind.Resumed, Pid);
+            _host.Events?.Tell(isPaused ? ContainerEventKind.Paused : ContainerEventKind.Resumed, Pid);
         }
     }
 }

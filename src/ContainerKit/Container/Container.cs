@@ -98,7 +98,7 @@ public sealed partial class Container : ContainerProcess
             if (!_isToldOf)
             {
                 _isToldOf = true;
-                _host.Events.Tell(ContainerEventKind.Started, Pid);
+                _host.Events?.Tell(ContainerEventKind.Started, Pid);
             }
         }
     }
@@ -118,7 +118,7 @@ public sealed partial class Container : ContainerProcess
             _observed?.End(Pid, failure: null);
             Telemetry.Ended(status, _launchedAt);
             TellStarted();
-            _host.Events.Tell(ContainerEventKind.Exited, Pid, id: null, status);
+            _host.Events?.Tell(ContainerEventKind.Exited, Pid, id: null, status);
         }
         else
         {

@@ -1,3 +1,4 @@
+using System.Runtime.ExceptionServices;
 using ContainerKit.Launch;
 using Microsoft.Win32.SafeHandles;
 
@@ -11,6 +12,7 @@ public sealed partial class ContainerHost : IAsyncDisposable
     private readonly Spares _spares;
     private readonly HostIdMaps _ids;
     private readonly string? _cgroupParent;
+    private ContainerEvents? _events;
     private readonly HashSet<Container> _running = [];
     private volatile bool _disposed;
 
@@ -97,8 +99,16 @@ public sealed partial class ContainerHost : IAsyncDisposable
     /// it until it is cancelled, or the host is disposed. The exit of a detached container is told for each
     /// <see cref="DetachedContainer"/> that stands for it.
     /// </summary>
-    public IAsyncEnumerable<ContainerEvent> WatchAsync(CancellationToken cancellationToken = default) =>
-        Events.Watch(cancellationToken);
+    public IAsyncEnumerable<ContainerEvent> WatchAsync(CancellationToken cancellationToken = default)
+    {
+        var events = LazyInitializer.EnsureInitialized(ref _events);
+        if (_disposed)
+        {
+            events.End();
+        }
+
+        return events.Watch(cancellationToken);
+    }
 
     /// <summary>
     /// Kills what runs, and waits until it is gone; detached containers, and what was executed in them, are left alone.
@@ -126,13 +136,13 @@ public sealed partial class ContainerHost : IAsyncDisposable
         await _spares.DisposeAsync().ConfigureAwait(false);
         if (this != Default)
         {
-            Events.End();
+            _events?.End();
             _ids.Dispose();
         }
     }
 
-    /// <summary>Who watches what happens.</summary>
-    internal ContainerEvents Events { get; } = new();
+    /// <summary>Who watches what happens; null when nobody ever did, whose first start is spared loading it.</summary>
+    internal ContainerEvents? Events => _events;
 
     /// <summary>Where launchers are run from.</summary>
     internal Launcher Launcher { get; }
@@ -150,18 +160,29 @@ public sealed partial class ContainerHost : IAsyncDisposable
     internal LaunchedProcess Launch(LaunchPlan plan, SafeFileHandle[] standard) =>
         _spares.Start(plan, standard, onlyEnd: false);
 
-    private async ValueTask<Container> LaunchAsync(
+    // Not an async method: the code for one more is compiled at the first start.
+    private ValueTask<Container> LaunchAsync(
         ContainerOptions options, StandardStream output, bool onlyEnd, CancellationToken cancellationToken)
     {
         ObjectDisposedException.ThrowIf(_disposed, this);
         cancellationToken.ThrowIfCancellationRequested();
         options = OptionsSnapshot.Of(options);
         OptionsCheck.Validate(options);
-        if (options.IdMap.NeedsHost && options.NewNamespaces.HasFlag(NamespaceKinds.User))
-        {
-            options = await WithIdsAsync(options, cancellationToken).ConfigureAwait(false);
-        }
+        return options.IdMap.NeedsHost && options.NewNamespaces.HasFlag(NamespaceKinds.User)
+            ? LaunchWithIdsAsync(options, output, onlyEnd, cancellationToken)
+            : LaunchKnown(options, output, onlyEnd);
+    }
 
+    private async ValueTask<Container> LaunchWithIdsAsync(
+        ContainerOptions options, StandardStream output, bool onlyEnd, CancellationToken cancellationToken)
+    {
+        options = await WithIdsAsync(options, cancellationToken).ConfigureAwait(false);
+        return await LaunchKnown(options, output, onlyEnd).ConfigureAwait(false);
+    }
+
+    /// <summary>Launches a container that this host knows, and unmakes it when it does not come to be.</summary>
+    private ValueTask<Container> LaunchKnown(ContainerOptions options, StandardStream output, bool onlyEnd)
+    {
         var container = Launch(options, output, onlyEnd);
         try
         {
@@ -175,13 +196,21 @@ public sealed partial class ContainerHost : IAsyncDisposable
             }
 
             container.Begin();
-            return container;
+            return new(container);
         }
-        catch
+#pragma warning disable CA1031 // whatever it is, it is thrown once the container is gone
+        catch (Exception failure)
+#pragma warning restore CA1031
         {
-            await container.DisposeAsync().ConfigureAwait(false);
-            throw;
+            return UnmakeAsync(container, failure);
         }
+    }
+
+    private static async ValueTask<Container> UnmakeAsync(Container container, Exception failure)
+    {
+        await container.DisposeAsync().ConfigureAwait(false);
+        ExceptionDispatchInfo.Throw(failure);
+        return container;
     }
 
     private async Task<ContainerOptions> WithIdsAsync(ContainerOptions options, CancellationToken cancellationToken)
@@ -213,11 +242,12 @@ public sealed partial class ContainerHost : IAsyncDisposable
             group = _cgroupParent is null ? null : FreezerGroup.Make(_cgroupParent);
             using var members = group?.OpenMembers();
             var plan = ContainerPlan.Make(options with { Root = root }, members);
-            var launched = _spares.Start(plan, streams.OfProgram, onlyEnd && observed is null && !Events.AreWatched);
+            onlyEnd &= observed is null && Events is not { AreWatched: true };
+            var launched = _spares.Start(plan, streams.OfProgram, onlyEnd);
             observed?.Follow(launched);
             var container = new Container(this, options, launched, streams, held, group, observed);
             container.Follow();
-            if (Events.AreWatched)
+            if (Events is { AreWatched: true })
             {
                 launched.Started.ContinueWith(
                     _ => container.TellStarted(), CancellationToken.None, TaskContinuationOptions.OnlyOnRanToCompletion,

@@ -213,7 +213,7 @@ internal static class ContainerPlan
     private static void AddTime(LaunchStage stage, TimeOffsets offsets)
     {
         stage.Unshare(CloneFlags.CLONE_NEWTIME);
-        if (offsets != default)
+        if (!offsets.IsNone)
         {
             stage.SetTimeOffsets($"{offsets}");
         }

@@ -33,7 +33,7 @@ public sealed class DetachedContainer : IAsyncDisposable
         (LogsOutput, LogsErrors) = (record.LogsOutput, record.LogsErrors);
         if (isStart)
         {
-            host.Events.Tell(ContainerEventKind.Started, Pid, Id);
+            host.Events?.Tell(ContainerEventKind.Started, Pid, Id);
         }
 
         _ended = EndAsync(isStart || supervisor is not null);
@@ -157,7 +157,7 @@ public sealed class DetachedContainer : IAsyncDisposable
         ExitStatus? end = DetachedStatus.Read(_status).End is { } status ? new(status, timedOut: false) : null;
         if (isNews)
         {
-            _host.Events.Tell(ContainerEventKind.Exited, Pid, Id, end);
+            _host.Events?.Tell(ContainerEventKind.Exited, Pid, Id, end);
         }
 
         return end ?? throw LaunchFailure.SupervisorGone();

@@ -82,8 +82,8 @@ internal static class OptionsCheck
         {
             Check(name.Length > 0 && !name.Contains('=', StringComparison.Ordinal) && !HasNul(name),
                 $"The environment variable '{Shown(name)}' must have a name without '=' and NUL.");
-            Check(value is not null && !HasNul(value), $"The environment variable '{name}' is null, or holds a NUL "
-                + "character, which ends a text for the kernel.");
+            Check(value is not null && !HasNul(value),
+                $"The environment variable '{name}' is null, or holds a NUL character, which ends it for the kernel.");
         }
 
         Check(options.WorkingDirectory.StartsWith('/') && !HasNul(options.WorkingDirectory),
@@ -127,8 +127,7 @@ internal static class OptionsCheck
     private static void CheckNamespaces(ContainerOptions options)
     {
         Check(options.HostName is { Length: > 0 and <= 64 } && IsHostName(options.HostName),
-            "HostName has 1 to 64 letters, digits, dots, hyphens and underscores, unlike "
-                + $"'{Shown(options.HostName)}'.");
+            $"HostName has 1 to 64 letters, digits, dots, hyphens and underscores: '{Shown(options.HostName)}'.");
         Check((options.Namespaces & ~NamespaceKinds.All) == 0,
             $"Namespaces holds an unknown kind: {options.Namespaces}.");
         Check(options.Namespaces.HasFlag(Needed),
@@ -141,10 +140,10 @@ internal static class OptionsCheck
 
         Check(options.NewNamespaces.HasFlag(NamespaceKinds.Uts) || options.HostName == "container",
             "HostName needs a UTS namespace that is made; without one the name there is stays.");
-        Check(options.TimeOffsets == default || options.NewNamespaces.HasFlag(NamespaceKinds.Time),
+        Check(options.TimeOffsets.IsNone || options.NewNamespaces.HasFlag(NamespaceKinds.Time),
             "TimeOffsets needs a time namespace that is made: add NamespaceKinds.Time.");
         Check(
-            options.TimeOffsets == default || Syscall.EffectiveUser == 0
+            options.TimeOffsets.IsNone || Syscall.EffectiveUser == 0
                 || options.NewNamespaces.HasFlag(NamespaceKinds.User),
             "In a user namespace that was joined only root may set TimeOffsets: join a time namespace that has them.");
         Check(!options.SocketActivation || options.NewNamespaces.HasFlag(NamespaceKinds.Pid),

@@ -16,18 +16,20 @@ internal readonly record struct HeldNamespaces(CloneFlags Foreign, CloneFlags Ot
     public List<NamespaceName> InOrder()
     {
         var list = new List<NamespaceName>();
-        foreach (var kinds in (ReadOnlySpan<CloneFlags>)[Foreign, Others])
+        AddTo(list, Foreign);
+        AddTo(list, Others);
+        return list;
+
+        static void AddTo(List<NamespaceName> list, CloneFlags kinds)
         {
             foreach (var known in NamespaceName.All)
             {
-                if (kinds.HasFlag(known.Kind))
+                if ((kinds & known.Kind) != 0)
                 {
                     list.Add(known);
                 }
             }
         }
-
-        return list;
     }
 
     /// <summary>Opens those of these kinds, by the directory of the supervisor's descriptors.</summary>

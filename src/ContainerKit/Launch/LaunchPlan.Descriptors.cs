@@ -74,7 +74,7 @@ internal sealed partial class LaunchPlan
             Early.KeepResultAt(place);
         }
 
-        _namespaces.Send(Early, _sync.Second, (byte)0);
+        _namespaces.Send(Early, _sync.Second, new Message(MessageKind.Opened, 0)); // of which a byte is read
     }
 
     /// <summary>The child's namespaces that the supervisor holds.</summary>

@@ -23,7 +23,7 @@ internal sealed class NewNamespaces
         Check(options.HostName is null or { Length: > 0 and <= 64 } && options.HostName?.Contains('\0') is not true,
             "HostName has 1 to 64 bytes without NUL.");
         Check(options.HostName is null || kinds.HasFlag(NamespaceKinds.Uts), "HostName needs a UTS namespace.");
-        Check(options.TimeOffsets == default || kinds.HasFlag(NamespaceKinds.Time),
+        Check(options.TimeOffsets.IsNone || kinds.HasFlag(NamespaceKinds.Time),
             "TimeOffsets needs a time namespace.");
         Check(options.Owner is null or { Kind: NamespaceKinds.User }, "Owner must be a user namespace.");
         Check(options.Owner is null || !kinds.HasFlag(NamespaceKinds.User),
@@ -91,7 +91,7 @@ internal sealed class NewNamespaces
             stage.SetHostName(name);
         }
 
-        if (_options.TimeOffsets != default)
+        if (!_options.TimeOffsets.IsNone)
         {
             stage.SetTimeOffsets($"{_options.TimeOffsets}");
         }

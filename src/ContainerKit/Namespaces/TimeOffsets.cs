@@ -8,6 +8,9 @@ namespace ContainerKit;
 /// <param name="BootTime">Of CLOCK_BOOTTIME, which /proc/uptime shows.</param>
 public readonly record struct TimeOffsets(TimeSpan Monotonic, TimeSpan BootTime)
 {
+    /// <summary>Whether the clocks are the host's; compared so, no code is compiled for it at a first start.</summary>
+    internal bool IsNone => Monotonic.Ticks == 0 && BootTime.Ticks == 0;
+
     /// <summary>
     /// Formats them as timens_offsets takes them: <c>monotonic 3600 0</c> and <c>boottime 3600 0</c>.
     /// </summary>
