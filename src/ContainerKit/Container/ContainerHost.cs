@@ -52,7 +52,8 @@ public sealed partial class ContainerHost : IAsyncDisposable
         }
 
         cancellationToken.ThrowIfCancellationRequested();
-        return await container.WaitForResultAsync(cancellationToken).ConfigureAwait(false);
+        await container.OutputEndedAsync(cancellationToken).ConfigureAwait(false);
+        return container.Result;
     }
 
     /// <summary>

@@ -52,8 +52,8 @@ public abstract class ContainerProcess : IAsyncDisposable
     public async Task<ContainerResult> WaitForResultAsync(CancellationToken cancellationToken = default)
     {
         await _ended.WaitAsync(cancellationToken).ConfigureAwait(false);
-        await _streams.EndAsync(cancellationToken).ConfigureAwait(false);
-        return new(_options.Command[0], _status, _streams.Output, _streams.Error);
+        await OutputEndedAsync(cancellationToken).ConfigureAwait(false);
+        return Result;
     }
 
     /// <summary>
@@ -113,6 +113,9 @@ public abstract class ContainerProcess : IAsyncDisposable
     /// <summary>Completes when it is gone, or fails with the start.</summary>
     internal Task Ended => _ended;
 
+    /// <summary>What became of it, once it and its output have ended.</summary>
+    internal ContainerResult Result => new(_options.Command[0], _status, _streams.Output, _streams.Error);
+
     /// <summary>Whether it has not ended.</summary>
     internal bool IsRunning => !_launched.Ended.IsCompleted;
 
@@ -131,6 +134,9 @@ public abstract class ContainerProcess : IAsyncDisposable
     /// Begins to read what is captured or forwarded, and gives up the program's ends, which it has now.
     /// </summary>
     internal void Begin() => _streams.Start();
+
+    /// <summary>Waits for what is captured or forwarded, after its end.</summary>
+    internal Task OutputEndedAsync(CancellationToken cancellationToken) => _streams.EndAsync(cancellationToken);
 
     /// <summary>Waits until its program was executed.</summary>
     internal virtual Task StartedAsync(CancellationToken cancellationToken) =>
