@@ -45,7 +45,7 @@ internal static partial class PlanText
     [GeneratedRegex("""
         ^\ \ \$\d+\ =\ (
             open_tree\(AT_FDCWD,\ "/(usr|s?bin|lib\w*|etc)\b
-          | open_tree\(\$\d+,\ "(null|empty|bus|fs|irq|sys|sysrq-trigger)"
+          | open_tree\(\$\d+,\ "(null|empty|bus|fs|irq|pressure|sys|sysrq-trigger)"
           | openat\(\$\d+,\ "(uid_map|gid_map|setgroups)"
         )
         """, RegexOptions.IgnorePatternWhitespace)]
@@ -65,6 +65,7 @@ internal static partial class PlanText
     [GeneratedRegex(@"^  (mount_setattr|move_mount|write|close)\((?<result>\$\d+)")]
     private static partial Regex Used();
 
-    [GeneratedRegex(@"\$\d+")]
+    /// <summary>A result by its number, or by its place in a structure, which the length of a user's id moves.</summary>
+    [GeneratedRegex(@"\$\d+|\[\+\d+\]")]
     private static partial Regex Result();
 }
