@@ -3,7 +3,7 @@ using System.Globalization;
 namespace ContainerKit.KernelTests;
 
 /// <summary>Containers that outlive the process that started them.</summary>
-public sealed class DetachedTests : IAsyncDisposable
+public sealed partial class DetachedTests : IAsyncDisposable
 {
     private readonly TempDirectory _temp = new();
     private readonly ContainerHost _host;
@@ -67,39 +67,6 @@ public sealed class DetachedTests : IAsyncDisposable
         }
 
         Assert.Empty(await _host.ListAsync(Cancelled));
-    }
-
-    [Fact]
-    public async Task What_a_host_started_that_was_killed_at_any_instant_is_whole_or_not_there()
-    {
-        var random = new Random(1);
-        for (var i = 0; i < TimeFactor.Times(50, soak: 1000); i++)
-        {
-            await using var starter = HostProcess.Start("detach", _temp["state"], $"c{i}", "sleep 1000");
-            await starter.ReadLineAsync();
-            await starter.WriteLineAsync("");
-            await Task.Delay(TimeSpan.FromMilliseconds(random.NextDouble() * 60), Cancelled);
-            await starter.KillAsync();
-
-            // What it was about to do the launcher may still do.
-            ContainerInfo? found = null;
-            await Eventually.Holds(
-                () => (found = ListNow().SingleOrDefault()) is not { State: ContainerState.Starting },
-                () => $"{found}");
-            if (found is null)
-            {
-                continue;
-            }
-
-            Assert.Equal(ContainerState.Running, found.State);
-            await using var container = await _host.AttachAsync(found.Id, Cancelled);
-            Assert.Equal("sleep", ProcessTree.Find(container.Pid)!.Value.Name);
-            await container.RemoveAsync(Cancelled);
-            Assert.Equal(Signal.SIGKILL, (await container.WaitAsync(Cancelled)).Signal);
-            await Eventually.Gone(container.Pid);
-        }
-
-        Assert.Empty(Directory.EnumerateDirectories(_temp["state/containers"]));
     }
 
     [Fact]
@@ -213,67 +180,6 @@ public sealed class DetachedTests : IAsyncDisposable
         }
     }
 
-    [Theory]
-    [InlineData("")]
-    [InlineData(".")]
-    [InlineData("..")]
-    [InlineData("a/b")]
-    [InlineData("../a")]
-    [InlineData(".lock")]
-    [InlineData("-a")]
-    [InlineData("a\0")]
-    [InlineData("a b")]
-    [InlineData("ä")]
-    public async Task What_is_no_id_is_refused(string id)
-    {
-        await Assert.ThrowsAsync<ArgumentException>(() => _host.StartDetachedAsync(id, Sleeper, Cancelled));
-        await Assert.ThrowsAsync<ArgumentException>(() => _host.AttachAsync(id, Cancelled));
-        await Assert.ThrowsAsync<ArgumentException>(() => _host.RemoveAsync(id, Cancelled));
-        await Assert.ThrowsAsync<ArgumentException>(() => _host.AttachAsync(new('a', 300), Cancelled));
-        await Assert.ThrowsAsync<ArgumentNullException>(() => _host.AttachAsync(null!, Cancelled));
-    }
-
-    [Fact]
-    public async Task A_taken_id_a_missing_one_and_a_failed_start_say_so_and_leave_nothing()
-    {
-        await using var container = await _host.StartDetachedAsync("one", Sleeper, Cancelled);
-        var taken = await Assert.ThrowsAsync<LaunchException>(
-            () => _host.StartDetachedAsync("one", Sleeper, Cancelled));
-        Assert.Equal(Errno.EEXIST, taken.Errno);
-        Assert.True(ProcessTree.IsAlive(container.Pid));
-
-        var missing = await Assert.ThrowsAsync<LaunchException>(() => _host.AttachAsync("two", Cancelled));
-        Assert.Equal(Errno.ENOENT, missing.Errno);
-        await _host.RemoveAsync("two", Cancelled);
-
-        var failed = await Assert.ThrowsAsync<LaunchException>(
-            () => _host.StartDetachedAsync("two", Sleeper with { Command = ["no-such-program"] }, Cancelled));
-        Assert.Equal(("execve", Errno.ENOENT), (failed.Call, failed.Errno));
-        Assert.Equal(["one"], (await _host.ListAsync(Cancelled)).Select(info => info.Id));
-    }
-
-    [Fact]
-    public async Task Cancelling_a_start_at_any_instant_leaves_it_whole_or_not_there()
-    {
-        var before = await Leftovers.Before();
-        for (var i = 0; i < TimeFactor.Times(40, soak: 1000); i++)
-        {
-            using var source = new CancellationTokenSource(TimeSpan.FromMilliseconds(i * 0.15));
-            try
-            {
-                await using var container = await _host.StartDetachedAsync("maybe", Sleeper, source.Token);
-                await container.RemoveAsync(Cancelled);
-            }
-            catch (OperationCanceledException)
-            {
-                await _host.RemoveAsync("maybe", Cancelled); // it may have started before the attaching was cancelled
-            }
-        }
-
-        Assert.Empty(await _host.ListAsync(Cancelled));
-        await before.AssertNone();
-    }
-
     [Fact]
     public async Task Who_watches_the_host_is_told_what_happens_in_order()
     {
@@ -302,83 +208,6 @@ public sealed class DetachedTests : IAsyncDisposable
         Assert.Equal(told[0].Pid, told[1].Pid);
         Assert.Equal((live, Signal.SIGKILL), (told[3].Pid, told[3].ExitStatus?.Signal));
         Assert.Equal(("watched", "watched"), (told[4].Id, told[5].Id));
-    }
-
-    [Fact]
-    public async Task What_cannot_be_left_alone_is_refused()
-    {
-        await RefusedAsync("StandardInput", Sleeper with { StandardInput = StandardStream.Pipe });
-        await RefusedAsync("Null or Log", Sleeper with { StandardOutput = StandardStream.Pipe });
-        await RefusedAsync("Null or Log", Sleeper with { StandardError = StandardStream.Capture(ByteSize.KiB(1)) });
-        await RefusedAsync("has an init", Sleeper with { Init = false });
-        await RefusedAsync("Timeout", Sleeper with { Timeout = TimeSpan.FromSeconds(1) });
-        Assert.Throws<ArgumentOutOfRangeException>(() => StandardStream.Log(new(0)));
-        var refusal = await Refusal.OfOptionsAsync(
-            Sleeper with { StandardOutput = StandardStream.Log(ByteSize.KiB(4)) });
-        Assert.Contains("StartDetachedAsync", refusal.Message, StringComparison.Ordinal);
-    }
-
-    [Theory]
-    [InlineData("container.json", "{\"Version\": 2}")]
-    [InlineData("container.json", "{ not json")]
-    [InlineData("container.json", "")]
-    public async Task What_is_damaged_or_of_a_newer_version_is_listed_refused_and_can_be_removed(
-        string file, string content)
-    {
-        await using (await _host.StartDetachedAsync("damaged", Sleeper, Cancelled))
-        {
-        }
-
-        await File.WriteAllTextAsync(_temp[$"state/containers/damaged/{file}"], content, Cancelled);
-        Assert.Equal(
-            ("damaged", ContainerState.Unreadable),
-            (await _host.ListAsync(Cancelled)).Select(info => (info.Id, info.State)).Single());
-        var failure = await Assert.ThrowsAsync<LaunchException>(() => _host.AttachAsync("damaged", Cancelled));
-        Assert.Equal(Errno.EINVAL, failure.Errno);
-        Assert.Contains("newer version", failure.Message, StringComparison.Ordinal);
-        await _host.RemoveAsync("damaged", Cancelled);
-        Assert.Empty(await _host.ListAsync(Cancelled));
-    }
-
-    [Fact]
-    public async Task A_damaged_status_is_no_number_to_signal()
-    {
-        await using (await _host.StartDetachedAsync("damaged", Sleeper, Cancelled))
-        {
-        }
-
-        var status = _temp["state/containers/damaged/status"];
-        var whole = await File.ReadAllBytesAsync(status, Cancelled);
-        await using (var file = File.OpenWrite(status))
-        {
-            await file.WriteAsync("0000000001"u8.ToArray(), Cancelled); // init's
-        }
-
-        await using (var misled = await _host.AttachAsync("damaged", Cancelled))
-        {
-            misled.SendSignal(Signal.SIGTERM); // goes to who reads the FIFO, whatever is written
-        }
-
-        await using (var file = File.OpenWrite(status))
-        {
-            await file.WriteAsync(whole.AsMemory(0, 16), Cancelled);
-        }
-
-        await using var container = await _host.AttachAsync("damaged", Cancelled);
-        Assert.Equal(Signal.SIGTERM, (await Eventually.Ends(container.WaitAsync(Cancelled))).Signal);
-    }
-
-    [Fact]
-    public async Task Many_attach_wait_and_remove_at_once()
-    {
-        await using var container = await _host.StartDetachedAsync("many", Sleeper, Cancelled);
-        var attached = await Task.WhenAll(
-            Enumerable.Range(0, 20).Select(_ => _host.AttachAsync("many", Cancelled)));
-        var waiting = attached.Select(one => one.WaitAsync(Cancelled)).ToList();
-        await Task.WhenAll(attached.Select(one => Task.Run(() => one.RemoveAsync(Cancelled))));
-        Assert.All(await Eventually.Ends(Task.WhenAll(waiting)), status => Assert.Equal(Signal.SIGKILL, status.Signal));
-        await Task.WhenAll(attached.SelectMany(one => Enumerable.Repeat(one, 3))
-            .Select(one => Task.Run(async () => await one.DisposeAsync())));
     }
 
     [Fact]
@@ -431,69 +260,6 @@ public sealed class DetachedTests : IAsyncDisposable
             StringComparison.Ordinal);
     }
 
-    [Fact]
-    public async Task Removing_one_again_spares_a_later_one_of_its_id()
-    {
-        await using var first = await _host.StartDetachedAsync("again", Sleeper, Cancelled);
-        await first.RemoveAsync(Cancelled);
-        await using var second = await _host.StartDetachedAsync("again", Sleeper, Cancelled);
-        await first.RemoveAsync(Cancelled);
-
-        Assert.True(ProcessTree.IsAlive(second.Pid));
-        Assert.Equal(second.Pid, (await _host.ListAsync(Cancelled)).Single().Pid);
-    }
-
-    [Fact]
-    public async Task Starts_lists_and_removals_at_once_leave_nothing_and_disturb_each_other_in_nothing()
-    {
-        var before = await Leftovers.Before();
-        using var source = CancellationTokenSource.CreateLinkedTokenSource(Cancelled);
-        var listing = Task.Run(async () =>
-        {
-            while (!source.IsCancellationRequested)
-            {
-                Assert.DoesNotContain(
-                    await _host.ListAsync(Cancelled),
-                    info => info.State is ContainerState.Unreadable or ContainerState.Lost);
-            }
-        }, Cancelled);
-        for (var i = 0; i < TimeFactor.Times(30, soak: 500); i++)
-        {
-            var starting = _host.StartDetachedAsync("busy", Sleeper, Cancelled);
-            await Task.WhenAll(
-                Enumerable.Range(0, 3).Select(_ => Task.Run(() => _host.RemoveAsync("busy", Cancelled), Cancelled)));
-            await using (var started = await starting.ContinueWith(
-                start => start.IsCompletedSuccessfully ? start.Result : null, Cancelled,
-                TaskContinuationOptions.None, TaskScheduler.Default))
-            {
-                await _host.RemoveAsync("busy", Cancelled);
-                if (started is not null)
-                {
-                    await Eventually.Ends(started.WaitAsync(Cancelled));
-                    await Eventually.Gone(started.Pid);
-                }
-            }
-        }
-
-        await source.CancelAsync();
-        await listing;
-        await before.AssertNone();
-    }
-
-    [Fact]
-    public async Task One_that_fills_its_log_is_removed()
-    {
-        for (var i = 0; i < 10; i++)
-        {
-            await using var container = await _host.StartDetachedAsync(
-                "full", new() { Command = ["yes"], StandardOutput = StandardStream.Log(ByteSize.KiB(4)) }, Cancelled);
-            await Task.Delay(5, Cancelled);
-            await container.RemoveAsync(Cancelled);
-        }
-
-        Assert.Empty(Directory.EnumerateDirectories(_temp["state/containers"]));
-    }
-
     [Fact(Skip = TestIds.Missing, SkipUnless = nameof(TestIds.Exist), SkipType = typeof(TestIds))]
     public async Task Kept_ids_serve_many_and_stay_kept()
     {
@@ -524,14 +290,5 @@ public sealed class DetachedTests : IAsyncDisposable
             [ContainerEventKind.Started, ContainerEventKind.Exited],
             (await Eventually.Ends(events.ToListAsync(Cancelled).AsTask())).Select(happened => happened.Kind));
         Assert.Empty(await Eventually.Ends(host.WatchAsync(Cancelled).ToListAsync(Cancelled).AsTask()));
-    }
-
-    private List<ContainerInfo> ListNow() => [.. _host.ListAsync(Cancelled).GetAwaiter().GetResult()];
-
-    private async Task RefusedAsync(string complaint, ContainerOptions options)
-    {
-        var refusal = await Assert.ThrowsAsync<ArgumentException>(
-            () => _host.StartDetachedAsync("refused", options, Cancelled));
-        Assert.Contains(complaint, refusal.Message, StringComparison.Ordinal);
     }
 }
