@@ -29,7 +29,10 @@ public sealed partial class Container : ContainerProcess
         (_host, _options, _launched, _held, _observed) = (host, options, launched, held, observed);
         _group = group;
         _entrance = new(host, options, launched.OpenNamespaces, launched.Ended)
-        { Group = group };
+        {
+            Group = group,
+            OpenTogether = launched.OpenTogether,
+        };
         Telemetry.Launched();
     }
 

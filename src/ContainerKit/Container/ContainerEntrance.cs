@@ -15,6 +15,9 @@ internal sealed class ContainerEntrance(
     /// <summary>The container's cgroup, which other programs enter, too; null when it has none.</summary>
     public FreezerGroup? Group { get; init; }
 
+    /// <summary>The way to join all namespaces by one call, where there is one.</summary>
+    public Func<CloneFlags, JoinedNamespace?>? OpenTogether { get; init; }
+
     /// <inheritdoc cref="Container.OpenNamespaces"/>
     public IReadOnlyList<Namespace> OpenNamespaces(NamespaceKinds kinds)
     {
@@ -34,7 +37,21 @@ internal sealed class ContainerEntrance(
         return list;
     }
 
-    /// <summary>Starts something in the container's namespaces.</summary>
+    /// <summary>Starts something in all of the container's namespaces.</summary>
+    public T WithAllNamespaces<T>(Func<List<JoinedNamespace>, T> start)
+    {
+        if (OpenTogether?.Invoke((CloneFlags)options.AllNamespaces) is not { } all)
+        {
+            return WithNamespaces(options.AllNamespaces, start);
+        }
+
+        using (all)
+        {
+            return start([all]);
+        }
+    }
+
+    /// <summary>Starts something in namespaces of the container, each of which it is given by itself.</summary>
     public T WithNamespaces<T>(NamespaceKinds kinds, Func<List<JoinedNamespace>, T> start)
     {
         var namespaces = openNamespaces((CloneFlags)kinds) ?? throw LaunchFailure.ContainerGone();
@@ -127,8 +144,7 @@ internal sealed class ContainerEntrance(
         var streams = new StandardStreams(program, StandardStream.Null);
         try
         {
-            var launched = WithNamespaces(
-                program.AllNamespaces,
+            var launched = WithAllNamespaces(
                 namespaces => host.Launch(ContainerPlan.MakeJoined(program, namespaces, members), streams.OfProgram));
             var process = new ExecutedProcess(this, program, launched, streams);
             lock (_executed)

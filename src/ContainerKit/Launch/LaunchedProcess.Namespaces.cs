@@ -31,6 +31,21 @@ internal sealed partial class LaunchedProcess
         }
     }
 
+    /// <summary>
+    /// Opens them to be joined by one call, by a PID 1 that never makes namespaces of its own; null where it is no init
+    /// or may not be looked into, and for namespaces that are joined one after the other.
+    /// </summary>
+    public JoinedNamespace? OpenTogether(CloneFlags kinds)
+    {
+        lock (_started)
+        {
+            return !_control.IsClosed && _pidOne is not null && _plan is { Init: true } && _held.Foreign == 0
+                && Syscall.Has(Capability.CAP_SYS_PTRACE)
+                ? new(Syscall.Duplicate(_pidOne, least: 3), kinds)
+                : null;
+        }
+    }
+
     /// <summary>Whether the supervisor may not be looked into because it is about to be gone.</summary>
     private bool IsEnding() =>
         _launcher is not null && Syscall.IsReady(_launcher, EpollEvents.EPOLLIN, TimeSpan.FromMilliseconds(100));
