@@ -141,6 +141,27 @@ public sealed class PauseTests : IAsyncDisposable
         Assert.Equal(("mkdir", Errno.ENOENT), (failure.Call, failure.Errno));
     }
 
+    [Fact]
+    public async Task A_detached_start_that_gets_no_group_holds_no_layer()
+    {
+        foreach (var name in (string[])["cgroups", "changes"])
+        {
+            Directory.CreateDirectory(
+                _temp[name], UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute);
+        }
+
+        await using var host = new ContainerHost(
+            new() { CgroupParent = _temp["cgroups"], StateDirectory = _temp["state"] });
+        var options = new ContainerOptions
+        {
+            Command = ["true"],
+            Root = RootFilesystem.Directory("/usr", CopyOnWrite.In(_temp["changes"])),
+        };
+        await Assert.ThrowsAsync<LaunchException>(() => host.StartDetachedAsync("none", options, Cancelled));
+        var (_, held) = options.Root.Open(); // or somebody has it
+        held!.Dispose();
+    }
+
     private static async Task EndAsync(string how, Container container, ContainerHost host)
     {
         switch (how)

@@ -214,9 +214,10 @@ public sealed partial class ContainerHost
         DetachedDirectory directory, LockedFile locked, ContainerOptions options, CancellationToken cancellationToken)
     {
         var (root, held) = options.Root.Open();
-        var group = _cgroupParent is null ? null : FreezerGroup.Make(_cgroupParent);
+        FreezerGroup? group = null;
         try
         {
+            group = _cgroupParent is null ? null : FreezerGroup.Make(_cgroupParent);
             using var output = await LogAsync(directory, "stdout.log", options.StandardOutput).ConfigureAwait(false);
             using var error = await LogAsync(directory, "stderr.log", options.StandardError).ConfigureAwait(false);
             var nothing = StandardStreams.None;
