@@ -3,7 +3,7 @@ using System.Globalization;
 namespace ContainerKit.KernelTests;
 
 /// <summary>Containers that are paused and go on, by cgroups of version 1 or 2.</summary>
-public sealed class PauseTests : IAsyncDisposable
+public sealed partial class PauseTests : IAsyncDisposable
 {
     private readonly TempDirectory _temp = new();
     private readonly ContainerHost _host;

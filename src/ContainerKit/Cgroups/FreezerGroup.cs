@@ -49,20 +49,7 @@ internal sealed class FreezerGroup : IDisposable
     /// <exception cref="LaunchException">This user may not, or there is nothing to freeze with.</exception>
     public static FreezerGroup Make(string parent)
     {
-        var number = Interlocked.Increment(ref _lastNumber);
-        var path = string.Create(
-            CultureInfo.InvariantCulture, $"{parent}/containerkit-{Environment.ProcessId}-{number}");
-        try
-        {
-            Syscall.MakeDirectory(path, 0x1ED); // 0755
-        }
-        catch (LinuxException failure)
-        {
-            throw Failed(
-                "mkdir", path, failure.Errno,
-                "This user may not make cgroups there: it must be delegated to it, as systemd does with Delegate=yes.");
-        }
-
+        var path = MakeDirectory(parent);
         var made = new FreezerGroup(path);
         if (File.Exists($"{path}/{OfVersion2}") || File.Exists($"{path}/{OfVersion1}"))
         {
@@ -126,6 +113,32 @@ internal sealed class FreezerGroup : IDisposable
         if (!TryRemove())
         {
             _ = RemoveAsync();
+        }
+    }
+
+    private static string MakeDirectory(string parent)
+    {
+        while (true)
+        {
+            var number = Interlocked.Increment(ref _lastNumber);
+            var path = string.Create(
+                CultureInfo.InvariantCulture, $"{parent}/containerkit-{Environment.ProcessId}-{number}");
+            try
+            {
+                Syscall.MakeDirectory(path, 0x1ED); // 0755
+                return path;
+            }
+            catch (LinuxException exists) when (exists.Errno is Errno.EEXIST)
+            {
+                // Of another process with this one's number, whose containers outlived it, or which was killed.
+            }
+            catch (LinuxException failure)
+            {
+                throw Failed(
+                    "mkdir", path, failure.Errno,
+                    "This user may not make cgroups there: it must be delegated to it, as systemd does with "
+                    + "Delegate=yes.");
+            }
         }
     }
 
