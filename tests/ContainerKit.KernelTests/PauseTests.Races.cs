@@ -22,4 +22,17 @@ public sealed partial class PauseTests
             Directory.Delete(left);
         }
     }
+
+    [CgroupFact]
+    public async Task A_group_that_is_gone_is_a_container_that_is()
+    {
+        var group = FreezerGroup.Make(CgroupFactAttribute.Parent!);
+        group.Dispose();
+        group.Thaw();
+        await group.ThawAsync(Cancelled);
+        Assert.False(group.IsFrozen);
+        Assert.Equal(Errno.ESRCH, Assert.Throws<LaunchException>(group.OpenMembers).Errno);
+        var refusal = await Assert.ThrowsAsync<LaunchException>(() => group.FreezeAsync(Cancelled));
+        Assert.Equal(Errno.ESRCH, refusal.Errno);
+    }
 }

@@ -75,6 +75,9 @@ public sealed partial class PauseTests : IAsyncDisposable
             Assert.Equal(Signal.SIGKILL, (await Eventually.Ends(container.WaitAsync(Cancelled))).Signal);
             await Assert.ThrowsAsync<LaunchException>(() => container.PauseAsync(Cancelled));
             await container.ResumeAsync(Cancelled);
+            var gone = await Assert.ThrowsAsync<LaunchException>(
+                () => container.ExecAsync(new() { Command = ["true"] }, Cancelled));
+            Assert.Equal(Errno.ESRCH, gone.Errno);
         }
 
         await before.AssertNone();

@@ -1,6 +1,7 @@
 using System.Diagnostics;
 using System.Globalization;
 using System.Text;
+using ContainerKit.Launch;
 using ContainerKit.Linux;
 using Microsoft.Win32.SafeHandles;
 
@@ -38,7 +39,7 @@ internal sealed class FreezerGroup : IDisposable
                     ? Syscall.ReadText($"{_path}/{OfVersion1}").StartsWith("FROZEN", StringComparison.Ordinal)
                     : Syscall.ReadText($"{_path}/cgroup.events").Contains("frozen 1", StringComparison.Ordinal);
             }
-            catch (LinuxException gone) when (gone.Errno is Errno.ENOENT or Errno.ENODEV)
+            catch (LinuxException failure) when (IsGone(failure))
             {
                 return false;
             }
@@ -73,16 +74,31 @@ internal sealed class FreezerGroup : IDisposable
     /// <summary>
     /// Opens the file by which a process enters when it writes 0 to it, with this process's permission.
     /// </summary>
-    public SafeFileHandle OpenMembers() => Syscall.Open($"{_path}/cgroup.procs", OpenFlags.O_WRONLY);
+    /// <exception cref="LaunchException">It is gone.</exception>
+    public SafeFileHandle OpenMembers()
+    {
+        try
+        {
+            return Syscall.Open($"{_path}/cgroup.procs", OpenFlags.O_WRONLY);
+        }
+        catch (LinuxException failure) when (IsGone(failure))
+        {
+            throw LaunchFailure.ContainerGone();
+        }
+    }
 
     /// <summary>Freezes all of it, and completes when that is so.</summary>
-    /// <exception cref="LinuxException">ETIMEDOUT: something does not stop, and nothing stays frozen; ENOENT: it is
-    /// gone.</exception>
+    /// <exception cref="LaunchException">It is gone.</exception>
+    /// <exception cref="LinuxException">ETIMEDOUT: something does not stop, and nothing stays frozen.</exception>
     public async Task FreezeAsync(CancellationToken cancellationToken)
     {
         try
         {
             await WaitUntilAsync(isFrozen: true, cancellationToken).ConfigureAwait(false);
+        }
+        catch (LinuxException failure) when (IsGone(failure))
+        {
+            throw LaunchFailure.ContainerGone();
         }
         catch
         {
@@ -91,18 +107,27 @@ internal sealed class FreezerGroup : IDisposable
         }
     }
 
-    /// <summary>Lets all of it go on, and completes when that is so.</summary>
-    public Task ThawAsync(CancellationToken cancellationToken) =>
-        WaitUntilAsync(isFrozen: false, cancellationToken);
+    /// <summary>Lets all of it go on, and completes when that is so; harmless when it is gone.</summary>
+    /// <exception cref="LinuxException">ETIMEDOUT: a group above is frozen.</exception>
+    public async Task ThawAsync(CancellationToken cancellationToken)
+    {
+        try
+        {
+            await WaitUntilAsync(isFrozen: false, cancellationToken).ConfigureAwait(false);
+        }
+        catch (LinuxException failure) when (IsGone(failure))
+        {
+        }
+    }
 
-    /// <summary>The same without waiting; harmless when it is gone.</summary>
+    /// <summary>The same without waiting.</summary>
     public void Thaw()
     {
         try
         {
             Set(isFrozen: false);
         }
-        catch (LinuxException gone) when (gone.Errno is Errno.ENOENT or Errno.ENODEV)
+        catch (LinuxException failure) when (IsGone(failure))
         {
         }
     }
@@ -201,6 +226,8 @@ internal sealed class FreezerGroup : IDisposable
         using var file = Syscall.Open($"{_path}/{name}", OpenFlags.O_WRONLY);
         Syscall.Write(file, Encoding.ASCII.GetBytes(value));
     }
+
+    private static bool IsGone(LinuxException failure) => failure.Errno is Errno.ENOENT or Errno.ENODEV;
 
     private static LaunchException Failed(string call, string path, Errno errno, string hint) =>
         new($"{call}(\"{path}\")", "CgroupParent", call, errno, hint);

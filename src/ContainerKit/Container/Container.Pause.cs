@@ -19,7 +19,12 @@ public sealed partial class Container
     /// now.</exception>
     public async Task PauseAsync(CancellationToken cancellationToken = default)
     {
-        var group = GroupToFreeze();
+        var group = _group ?? throw FreezerGroup.Missing();
+        if (!IsRunning)
+        {
+            throw LaunchFailure.ContainerGone();
+        }
+
         await _mounting.WaitAsync(cancellationToken).ConfigureAwait(false);
         try
         {
@@ -32,10 +37,6 @@ public sealed partial class Container
 
             TellIfChanged(isPaused: true);
         }
-        catch (LinuxException gone) when (gone.Errno is Errno.ENOENT or Errno.ENODEV)
-        {
-            throw LaunchFailure.ContainerGone();
-        }
         finally
         {
             _mounting.Release();
@@ -44,23 +45,20 @@ public sealed partial class Container
 
     /// <summary>Lets the processes of the container go on; harmless when it is not paused, or has ended.</summary>
     /// <exception cref="LimitNotSupportedException">As <see cref="PauseAsync"/>.</exception>
+    /// <exception cref="LinuxException">ETIMEDOUT: a cgroup above the container's is frozen.</exception>
     public async Task ResumeAsync(CancellationToken cancellationToken = default)
     {
-        if (_group is not null && !IsRunning)
+        var group = _group ?? throw FreezerGroup.Missing();
+        if (!IsRunning)
         {
             return;
         }
 
-        var group = GroupToFreeze();
         await _mounting.WaitAsync(cancellationToken).ConfigureAwait(false);
         try
         {
             await group.ThawAsync(cancellationToken).ConfigureAwait(false);
             TellIfChanged(isPaused: false);
-        }
-        catch (LinuxException gone) when (gone.Errno is Errno.ENOENT or Errno.ENODEV)
-        {
-            // It has ended.
         }
         finally
         {
@@ -76,12 +74,6 @@ public sealed partial class Container
         {
             _group.Thaw();
         }
-    }
-
-    private FreezerGroup GroupToFreeze()
-    {
-        var group = _group ?? throw FreezerGroup.Missing();
-        return IsRunning ? group : throw LaunchFailure.ContainerGone();
     }
 
     private void TellIfChanged(bool isPaused)
