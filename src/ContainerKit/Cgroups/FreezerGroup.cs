@@ -19,6 +19,7 @@ internal sealed class FreezerGroup : IDisposable
     private static int _lastNumber;
 
     private readonly string _path;
+    private volatile bool _isLetGo;
 
     private FreezerGroup(string path) => _path = path;
 
@@ -88,13 +89,17 @@ internal sealed class FreezerGroup : IDisposable
     }
 
     /// <summary>Freezes all of it, and completes when that is so.</summary>
-    /// <exception cref="LaunchException">It is gone.</exception>
+    /// <exception cref="LaunchException">It is gone, or let go to be killed.</exception>
     /// <exception cref="LinuxException">ETIMEDOUT: something does not stop, and nothing stays frozen.</exception>
     public async Task FreezeAsync(CancellationToken cancellationToken)
     {
         try
         {
             await WaitUntilAsync(isFrozen: true, cancellationToken).ConfigureAwait(false);
+            if (_isLetGo)
+            {
+                throw LaunchFailure.ContainerGone();
+            }
         }
         catch (LinuxException failure) when (IsGone(failure))
         {
@@ -129,6 +134,16 @@ internal sealed class FreezerGroup : IDisposable
         }
         catch (LinuxException failure) when (IsGone(failure))
         {
+        }
+    }
+
+    /// <summary>Lets go what was killed, which this freezes no more, not even if it is about to.</summary>
+    public void LetGo()
+    {
+        _isLetGo = true;
+        if (HoldsBackKills)
+        {
+            Thaw();
         }
     }
 

@@ -70,9 +70,9 @@ public sealed partial class Container
     internal override void Kill()
     {
         base.Kill();
-        if (_group is { HoldsBackKills: true } && Volatile.Read(ref _isPaused))
+        if (IsRunning)
         {
-            _group.Thaw();
+            _group?.LetGo();
         }
     }
 
@@ -80,7 +80,7 @@ public sealed partial class Container
     {
         if (_isPaused != isPaused)
         {
-            Volatile.Write(ref _isPaused, isPaused);
+            _isPaused = isPaused;
             _host.Events?.Tell(isPaused ? ContainerEventKind.Paused : ContainerEventKind.Resumed, Pid);
         }
     }

@@ -86,9 +86,10 @@ public sealed partial class ContainerHost
             seen = Look(directory))
         {
             directory.Send(Signal.SIGKILL);
-            FreezerGroup.At(directory.ReadRecord()?.Cgroup)?.Thaw(); // or version 1 would hold the kill back
+            var frozen = FreezerGroup.At(directory.ReadRecord()?.Cgroup);
+            frozen?.LetGo();
             using var supervisor = seen.Supervisor;
-            await (supervisor is null
+            await (supervisor is null || frozen is { HoldsBackKills: true } // and somebody may freeze it again
                 ? Task.Delay(delay = Math.Min(2 * delay, 50), cancellationToken)
                 : EventLoop.ReadyAsync(supervisor, cancellationToken)).ConfigureAwait(false);
         }

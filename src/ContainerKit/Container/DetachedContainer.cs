@@ -144,7 +144,7 @@ public sealed class DetachedContainer : IAsyncDisposable
     private void Kill()
     {
         _directory.Send(Signal.SIGKILL);
-        _group?.Thaw(); // or version 1 would hold the kill back
+        _group?.LetGo();
     }
 
     private async Task<ExitStatus> EndAsync(bool isNews)
