@@ -48,6 +48,22 @@ public sealed partial class PauseTests
     }
 
     [CgroupFact]
+    public async Task Leaving_a_detached_one_that_is_paused_waits_for_nothing_in_it()
+    {
+        var before = await Leftovers.Before();
+        await using (var container = await _host.StartDetachedAsync("left", Sleeper, Cancelled))
+        {
+            var executed = await container.ExecAsync(new() { Command = ["sleep", "1000"] }, Cancelled);
+            await container.PauseAsync(Cancelled);
+            await Eventually.Ends(container.DisposeAsync().AsTask());
+            await _host.RemoveAsync("left", Cancelled);
+            await executed.DisposeAsync();
+        }
+
+        await before.AssertNone();
+    }
+
+    [CgroupFact]
     public async Task A_group_that_a_killed_host_of_the_same_number_left_is_in_nobodys_way()
     {
         using var first = FreezerGroup.Make(CgroupFactAttribute.Parent!);

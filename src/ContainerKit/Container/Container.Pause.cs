@@ -10,7 +10,8 @@ public sealed partial class Container
     /// <summary>
     /// Stops all processes of the container where they are, and completes when they are stopped; pausing again is
     /// harmless. Nothing can be executed in it until <see cref="ResumeAsync"/>, and signals wait; disposing kills it
-    /// all the same. With cgroups of version 1, a container that is paused when this process is killed stays as it is.
+    /// all the same. With cgroups of version 1, a container that is paused when this process is killed stays as it is,
+    /// and what was executed in it ends only once it goes on.
     /// </summary>
     /// <exception cref="LimitNotSupportedException">The container has no cgroup: its host has no
     /// <see cref="ContainerHostOptions.CgroupParent"/>.</exception>

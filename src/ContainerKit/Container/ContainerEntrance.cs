@@ -106,7 +106,10 @@ internal sealed class ContainerEntrance(
         return ended.IsCompleted ? LaunchFailure.ContainerGone() : failure;
     }
 
-    /// <summary>Kills the programs that this process started in it, and waits until they are gone.</summary>
+    /// <summary>
+    /// Kills the programs that this process started in it, and waits until they are gone, unless they were frozen by
+    /// version 1: then they are killed when they go on.
+    /// </summary>
     public async Task EndExecutedAsync()
     {
         ExecutedProcess[] executed;
@@ -118,7 +121,10 @@ internal sealed class ContainerEntrance(
         foreach (var process in executed)
         {
             process.Kill();
-            await process.Ended.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+            if (Group is not { HoldsBackKills: true, IsFrozen: true })
+            {
+                await process.Ended.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+            }
         }
     }
 
