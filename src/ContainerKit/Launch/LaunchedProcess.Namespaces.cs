@@ -40,6 +40,7 @@ internal sealed partial class LaunchedProcess
         lock (_started)
         {
             return !_control.IsClosed && _pidOne is not null && _plan is { Init: true } && _held.Foreign == 0
+                && Syscall.EffectiveUser == 0 // another's capabilities, such as its file's, the launcher may not have
                 && Syscall.Has(Capability.CAP_SYS_PTRACE)
                 ? new(Syscall.Duplicate(_pidOne, least: 3), kinds)
                 : null;
