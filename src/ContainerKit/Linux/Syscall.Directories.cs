@@ -32,6 +32,17 @@ internal static unsafe partial class Syscall
         return Handle(OpenAt2(SyscallNumber.openat2.Here, directory, name, &how, sizeof(OpenHow)), "openat2", name);
     }
 
+    /// <summary>Makes a directory in another; mkdirat(2).</summary>
+    public static void MakeDirectory(SafeFileHandle directory, string name, uint mode, string path) =>
+        Check(MkdirAt(directory, name, mode), "mkdirat", path);
+
+    /// <summary>Whether a directory holds a name; faccessat(2).</summary>
+    public static bool Exists(SafeFileHandle directory, string name)
+    {
+        const int F_OK = 0;
+        return AccessAt(directory, name, F_OK, 0) == 0;
+    }
+
     /// <summary>Fills a buffer with entries, and says how many bytes they take; 0 at the end. getdents64(2).</summary>
     public static int ReadDirectory(SafeFileHandle directory, Span<byte> buffer)
     {
@@ -82,6 +93,12 @@ internal static unsafe partial class Syscall
 
     [LibraryImport("libc", EntryPoint = "syscall", SetLastError = true)]
     private static partial nint GetEntries(nint number, SafeFileHandle directory, byte* buffer, nint size);
+
+    [LibraryImport("libc", EntryPoint = "mkdirat", SetLastError = true, StringMarshalling = StringMarshalling.Utf8)]
+    private static partial int MkdirAt(SafeFileHandle directory, string name, uint mode);
+
+    [LibraryImport("libc", EntryPoint = "faccessat", SetLastError = true, StringMarshalling = StringMarshalling.Utf8)]
+    private static partial int AccessAt(SafeFileHandle directory, string name, int mode, int flags);
 
     [LibraryImport("libc", EntryPoint = "lseek", SetLastError = true)]
     private static partial nint Seek(SafeFileHandle file, nint offset, int from);

@@ -135,6 +135,15 @@ internal static unsafe partial class Syscall
         }
     }
 
+    /// <summary>Reads from an offset on; pread(2).</summary>
+    public static int ReadAt(SafeFileHandle file, Span<byte> buffer, long offset)
+    {
+        fixed (byte* start = buffer)
+        {
+            return (int)Check(Pread(file, start, (nuint)buffer.Length, (nint)offset), "pread");
+        }
+    }
+
     /// <summary>Writes what there is room for; null when a descriptor that does not block has none. write(2).</summary>
     public static int? Write(SafeFileHandle file, ReadOnlySpan<byte> content)
     {
@@ -149,6 +158,12 @@ internal static unsafe partial class Syscall
     public static string ReadText(string path)
     {
         using var file = Open(path, OpenFlags.O_RDONLY);
+        return ReadText(file);
+    }
+
+    /// <summary>Reads the rest of a small file.</summary>
+    public static string ReadText(SafeFileHandle file)
+    {
         var text = new StringBuilder();
         Span<byte> bytes = stackalloc byte[4096];
         while (Read(file, bytes) is > 0 and var length)
@@ -240,6 +255,9 @@ internal static unsafe partial class Syscall
 
     [LibraryImport("libc", EntryPoint = "read", SetLastError = true)]
     private static partial nint Read(SafeFileHandle file, byte* buffer, nuint count);
+
+    [LibraryImport("libc", EntryPoint = "pread", SetLastError = true)]
+    private static partial nint Pread(SafeFileHandle file, byte* buffer, nuint count, nint offset);
 
     [LibraryImport("libc", EntryPoint = "write", SetLastError = true)]
     private static partial nint Write(SafeFileHandle file, byte* buffer, nuint count);

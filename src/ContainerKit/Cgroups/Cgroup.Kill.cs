@@ -1,0 +1,162 @@
+using System.Diagnostics;
+using ContainerKit.Linux;
+
+namespace ContainerKit;
+
+/// <content>All processes in it end, and it is removed.</content>
+public sealed partial class Cgroup
+{
+    private const string KillAll = "cgroup.kill"; // from Linux 5.14
+
+    private static readonly TimeSpan LongestKill = TimeSpan.FromSeconds(10);
+
+    /// <summary>
+    /// Kills all processes in it and in the groups below, frozen ones and those born meanwhile, and completes when
+    /// they are gone.
+    /// </summary>
+    /// <exception cref="LinuxException">ETIMEDOUT: a process did not end in ten seconds, as one that waits for a device
+    /// does not. EACCES or EPERM: this user may not kill them.</exception>
+    public async Task KillAsync(CancellationToken cancellationToken = default)
+    {
+        var start = Stopwatch.GetTimestamp();
+        for (var delay = 1; IsPopulated; delay = Math.Min(2 * delay, 50))
+        {
+            if (Stopwatch.GetElapsedTime(start) > LongestKill)
+            {
+                throw new LinuxException("kill", Errno.ETIMEDOUT, _directories[0].Path);
+            }
+
+            await KillOnceAsync(cancellationToken).ConfigureAwait(false);
+            if (IsPopulated)
+            {
+                await Task.Delay(delay, cancellationToken).ConfigureAwait(false);
+            }
+        }
+    }
+
+    /// <summary>Whether there are processes in it or in the groups below; false when it is gone.</summary>
+    public bool IsPopulated
+    {
+        get
+        {
+            try
+            {
+                return _directories[0].IsUnified
+                    ? _directories[0].Read(State).Contains("populated 1", StringComparison.Ordinal)
+                    : ReadAllProcesses(_directories[0]).Any();
+            }
+            catch (LinuxException gone) when (IsGone(gone))
+            {
+                return false;
+            }
+        }
+    }
+
+    /// <summary>Removes it, with the groups below; harmless when it is gone.</summary>
+    /// <exception cref="LinuxException">EBUSY: there are processes in it.</exception>
+    public void Remove()
+    {
+        if (!TryRemove())
+        {
+            throw new LinuxException("rmdir", Errno.EBUSY, _directories[0].Path);
+        }
+    }
+
+    /// <summary>
+    /// Kills what runs in a group that was created, and removes it with all below; threads go back to the group above.
+    /// One that was opened is closed, and nothing else.
+    /// </summary>
+    /// <exception cref="LinuxException">ETIMEDOUT or EBUSY: a process did not end in ten seconds.</exception>
+    public async ValueTask DisposeAsync()
+    {
+        try
+        {
+            var start = Stopwatch.GetTimestamp();
+            for (var delay = 1; _isOwner && !_directories[0].IsClosed && !TryRemove(); delay = Math.Min(2 * delay, 50))
+            {
+                if (Stopwatch.GetElapsedTime(start) > LongestKill)
+                {
+                    throw new LinuxException("rmdir", Errno.EBUSY, _directories[0].Path);
+                }
+
+                await EmptyAsync().ConfigureAwait(false);
+                if (delay > 1)
+                {
+                    await Task.Delay(delay).ConfigureAwait(false); // another puts processes in
+                }
+            }
+        }
+        finally
+        {
+            Close();
+        }
+    }
+
+    private async Task EmptyAsync()
+    {
+        if (_isForThreads)
+        {
+            _directories.ForEach(directory => directory.MoveThreadsUp());
+            return;
+        }
+
+        await KillAsync(CancellationToken.None).ConfigureAwait(false);
+        foreach (var directory in _directories)
+        {
+            KillMembers(directory); // whom somebody put into it in this hierarchy alone
+        }
+    }
+
+    private bool TryRemove()
+    {
+        var isGone = true;
+        foreach (var directory in _directories)
+        {
+            isGone &= directory.RemoveTree();
+        }
+
+        return isGone;
+    }
+
+    private async Task KillOnceAsync(CancellationToken cancellationToken)
+    {
+        if (_directories[0].IsUnified)
+        {
+            _directories[0].Write(KillAll, "1");
+            return;
+        }
+
+        try
+        {
+            await FreezeAsync(cancellationToken).ConfigureAwait(false); // or some are born faster than killed
+        }
+        catch (Exception failure)
+            when (failure is LimitNotSupportedException or LinuxException { Errno: Errno.ETIMEDOUT })
+        {
+        }
+
+        KillMembers(_directories[0]);
+        ThawAll();
+    }
+
+    private static void KillMembers(CgroupDirectory directory)
+    {
+        foreach (var process in ReadAllProcesses(directory))
+        {
+            // By its descriptor: the number may be another's by now, unless it is here still.
+            using var opened = Syscall.PidfdOpen(process);
+            if (opened is not null && IsBelow(directory, process))
+            {
+                Syscall.Kill(opened);
+            }
+        }
+    }
+
+    private static IEnumerable<int> ReadAllProcesses(CgroupDirectory directory) =>
+        directory.Walk().Prepend(".").SelectMany(path => ReadIds(directory, $"{path}/{Processes}"));
+
+    private static bool IsBelow(CgroupDirectory directory, int process) =>
+        CgroupHost.HierarchiesOf(FormattableString.Invariant($"{process}")).Exists(hierarchy =>
+            hierarchy.Mount == directory.Hierarchy.Mount && hierarchy.DirectoryOf("") is { } path
+            && $"{path}/".StartsWith(directory.Path + "/", StringComparison.Ordinal));
+}

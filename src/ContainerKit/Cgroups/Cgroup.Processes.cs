@@ -1,0 +1,200 @@
+using System.Globalization;
+using ContainerKit.Linux;
+using Microsoft.Win32.SafeHandles;
+
+namespace ContainerKit;
+
+/// <content>What is in it: processes, threads, and other groups.</content>
+public sealed partial class Cgroup
+{
+    private const string Processes = "cgroup.procs";
+
+    /// <summary>Where version 1 counts threads one by one, without looking at their process.</summary>
+    private const string OldThreads = CgroupDirectory.OldThreads;
+
+    /// <summary>Reads the ids of the processes in it, without those of the groups in it.</summary>
+    public IReadOnlyList<int> ReadProcesses() => ReadIds(_directories[0], Processes);
+
+    /// <summary>
+    /// Moves a process into it, with all its threads; those that it starts from now on are in it, too. In version 1 it
+    /// is moved hierarchy by hierarchy; when one refuses, it is back where it was.
+    /// </summary>
+    /// <exception cref="LinuxException">The kernel refuses. ESRCH: there is no such process. EAGAIN: it is over the
+    /// group's limit. EACCES: this user may not take it from the group it is in.</exception>
+    public void Move(int processId)
+    {
+        ArgumentOutOfRangeException.ThrowIfNegativeOrZero(processId);
+        var id = processId.ToString(CultureInfo.InvariantCulture);
+        var before = _directories.Count > 1 ? OfProcess(processId) : null;
+        var moved = 0;
+        try
+        {
+            for (; moved < _directories.Count; moved++)
+            {
+                _directories[moved].Write(Processes, id);
+            }
+        }
+        catch
+        {
+            for (; moved > 0; moved--)
+            {
+                before?.TakeBack(_directories[moved - 1].Hierarchy, id);
+            }
+
+            throw;
+        }
+        finally
+        {
+            before?.Close();
+        }
+    }
+
+    /// <summary>
+    /// Moves one thread into it, of any process in version 1. In version 2 it must be one of
+    /// <see cref="CreateThreadedChild"/>, in the group of the thread's process.
+    /// </summary>
+    /// <exception cref="LinuxException">The kernel refuses. ESRCH: there is no such thread. ENOTSUP: the group is
+    /// not for threads.</exception>
+    public void MoveThread(int threadId)
+    {
+        ArgumentOutOfRangeException.ThrowIfNegativeOrZero(threadId);
+        MoveThread(threadId.ToString(CultureInfo.InvariantCulture));
+    }
+
+    /// <summary>
+    /// Makes a group in this one for single threads of the processes in this one: in version 2 it has only the
+    /// controllers that know of threads, cpu, cpuset and pids. Disposing it puts the threads back into this one.
+    /// </summary>
+    /// <inheritdoc cref="Create"/>
+    public Cgroup CreateThreadedChild(string name, CgroupLimits? limits = null)
+    {
+        CgroupName.Validate(name);
+        limits?.Validate();
+        return Make(name, child =>
+        {
+            child._isForThreads = true;
+            if (child.HasThreadsOfVersion2)
+            {
+                child._directories[0].Write("cgroup.type", "threaded");
+                EnableControllers(limits, OfThreads);
+            }
+
+            if (limits is not null)
+            {
+                child.Write(limits);
+            }
+        });
+    }
+
+    /// <summary>
+    /// Moves all processes of this group into a new one in it, so that groups in it can be limited: version 2 has no
+    /// limits between processes and groups. Hold this group to make others in it: this process is then one below.
+    /// Disposing the new one only closes it.
+    /// </summary>
+    public Cgroup MoveProcessesInto(string name)
+    {
+        CgroupName.Validate(name);
+        var child = Make(name, isOwner: false);
+        for (var processes = ReadProcesses(); processes.Count > 0; processes = ReadProcesses())
+        {
+            foreach (var process in processes)
+            {
+                try
+                {
+                    child.Move(process);
+                }
+                catch (LinuxException gone) when (gone.Errno is Errno.ESRCH or Errno.ENOENT)
+                {
+                }
+            }
+        }
+
+        return child;
+    }
+
+    /// <summary>Reads the names of the groups in it.</summary>
+    public IReadOnlyList<string> ReadChildren() => _directories[0].Children();
+
+    /// <summary>Opens a group in it; disposing only closes it.</summary>
+    /// <exception cref="LinuxException">There is no such group.</exception>
+    public Cgroup OpenChild(string name)
+    {
+        CgroupName.Validate(name);
+        var opened = new List<CgroupDirectory>();
+        foreach (var directory in _directories)
+        {
+            try
+            {
+                opened.Add(directory.OpenChild(name));
+            }
+            catch (LinuxException missing) when (missing.Errno is Errno.ENOENT && opened.Count > 0)
+            {
+                // Not in all hierarchies, when another made it.
+            }
+        }
+
+        return new(PathOf(name), opened, isOwner: false);
+    }
+
+    /// <summary>Reads the paths of all groups below it, from it on, each after the one it is in.</summary>
+    public IReadOnlyList<string> Walk() => [.. _directories[0].Walk()];
+
+    /// <summary>
+    /// Opens the files by which a process enters when it writes 0 to them; cheapest for its only thread.
+    /// </summary>
+    internal List<SafeFileHandle> OpenEntrances()
+    {
+        var entrances = new List<SafeFileHandle>();
+        try
+        {
+            foreach (var directory in _directories)
+            {
+                entrances.Add(directory.OpenFile(
+                    directory.IsUnified ? Processes : OldThreads, OpenFlags.O_WRONLY));
+            }
+
+            return entrances;
+        }
+        catch
+        {
+            entrances.ForEach(entrance => entrance.Dispose());
+            throw;
+        }
+    }
+
+    /// <summary>
+    /// Whether version 2 has the controllers, so that its groups are for processes unless made for threads.
+    /// </summary>
+    private bool HasThreadsOfVersion2 => _directories is [{ IsUnified: true }];
+
+    private void MoveThread(string id)
+    {
+        foreach (var directory in _directories)
+        {
+            if (!directory.IsUnified)
+            {
+                directory.Write(OldThreads, id);
+            }
+            else if (HasThreadsOfVersion2)
+            {
+                directory.Write(CgroupDirectory.Threads, id);
+            }
+        }
+    }
+
+    private void TakeBack(CgroupHierarchy hierarchy, string id)
+    {
+        try
+        {
+            _directories.Find(directory => directory.Hierarchy.Mount == hierarchy.Mount)?.Write(Processes, id);
+        }
+        catch (LinuxException)
+        {
+            // It has ended, or what it was in has.
+        }
+    }
+
+    private static List<int> ReadIds(CgroupDirectory directory, string file) =>
+        [.. directory.Read(file).Split('\n', StringSplitOptions.RemoveEmptyEntries)
+            .Select(id => int.Parse(id, CultureInfo.InvariantCulture))];
+}

@@ -1,0 +1,179 @@
+using System.Text;
+using ContainerKit.Linux;
+using Microsoft.Win32.SafeHandles;
+
+namespace ContainerKit;
+
+/// <summary>A group's directory in one hierarchy, by its descriptor: whatever its path leads to later.</summary>
+internal sealed class CgroupDirectory : IDisposable
+{
+    /// <summary>Where threads are, one by one; in version 1, whatever process they are of.</summary>
+    public const string Threads = "cgroup.threads", OldThreads = "tasks";
+
+    private readonly SafeFileHandle _handle;
+    private string[]? _controllers;
+
+    private CgroupDirectory(CgroupHierarchy hierarchy, string path, SafeFileHandle handle) =>
+        (Hierarchy, Path, _handle) = (hierarchy, path, handle);
+
+    /// <summary>The hierarchy it is in.</summary>
+    public CgroupHierarchy Hierarchy { get; }
+
+    /// <summary>Where it was found, for messages.</summary>
+    public string Path { get; }
+
+    /// <summary>Whether it is of version 2.</summary>
+    public bool IsUnified => Hierarchy.IsUnified;
+
+    /// <summary>The controllers whose files it has.</summary>
+    public string[] Controllers => _controllers ??= IsUnified
+        ? Read("cgroup.controllers").Split(' ', StringSplitOptions.RemoveEmptyEntries)
+        : Hierarchy.Controllers;
+
+    /// <summary>Opens one that is there.</summary>
+    public static CgroupDirectory Open(CgroupHierarchy hierarchy, string path) =>
+        new(hierarchy, path, Syscall.Open(path, OpenFlags.O_RDONLY));
+
+    /// <summary>Makes one in it.</summary>
+    public CgroupDirectory Make(string name)
+    {
+        var path = $"{Path}/{name}";
+        Syscall.MakeDirectory(_handle, name, 0x1ED, path); // 0755
+        try
+        {
+            return OpenChild(name);
+        }
+        catch
+        {
+            Syscall.TryRemoveDirectory(_handle, Encoding.UTF8.GetBytes(name + '\0'));
+            throw;
+        }
+    }
+
+    /// <summary>Opens one in it.</summary>
+    public CgroupDirectory OpenChild(string name) => new(
+        Hierarchy, $"{Path}/{name}",
+        Syscall.OpenChild(_handle, name, OpenFlags.O_RDONLY));
+
+    /// <summary>The names of those in it.</summary>
+    public IReadOnlyList<string> Children() => [.. Below(SearchOption.TopDirectoryOnly)];
+
+    /// <summary>The paths of all below, from it on, each after the one it is in.</summary>
+    public IReadOnlyList<string> Walk() =>
+        [.. Below(SearchOption.AllDirectories).OrderBy(path => path.Count(character => character == '/'))];
+
+    /// <summary>
+    /// Removes it and all below; false while there are processes in it, true when it is gone already.
+    /// </summary>
+    public bool RemoveTree()
+    {
+        if (Remove())
+        {
+            return true;
+        }
+
+        foreach (var path in Walk().Reverse())
+        {
+            TryOn(() => Syscall.TryRemoveDirectory(_handle, Encoding.UTF8.GetBytes(path + '\0')));
+        }
+
+        return Remove();
+    }
+
+    /// <summary>Puts the threads in it into the group that it is in.</summary>
+    public void MoveThreadsUp()
+    {
+        var file = IsUnified ? Threads : OldThreads;
+        TryOn(() =>
+        {
+            using var above = Syscall.Open($"{Syscall.PathOf(_handle)}/../{file}", OpenFlags.O_WRONLY);
+            foreach (var id in Read(file).Split('\n', StringSplitOptions.RemoveEmptyEntries))
+            {
+                TryOn(() => Syscall.Write(above, Encoding.UTF8.GetBytes(id)) > 0);
+            }
+
+            return true;
+        });
+    }
+
+    /// <summary>Whether the group is there still.</summary>
+    public bool IsThere => Has("cgroup.procs");
+
+    /// <summary>Whether it was closed.</summary>
+    public bool IsClosed => _handle.IsClosed;
+
+    /// <summary>
+    /// Removes it, wherever it is by now; false while it holds processes or groups, true when it is gone already.
+    /// </summary>
+    public bool Remove()
+    {
+        return TryOn(() =>
+        {
+            using var parent = Syscall.Open($"{Syscall.PathOf(_handle)}/..", OpenFlags.O_RDONLY);
+            var name = System.IO.Path.GetFileName(Path);
+            using var child = Syscall.OpenChild(parent, name, OpenFlags.O_PATH);
+            return Syscall.Status(child).Inode != Syscall.Status(_handle).Inode // another, of the same name
+                || Syscall.TryRemoveDirectory(parent, Encoding.UTF8.GetBytes(name + '\0'));
+        });
+    }
+
+    /// <summary>Whether it has a file: the kernel knows it, and its controller is enabled.</summary>
+    public bool Has(string file) => Syscall.Exists(_handle, file);
+
+    /// <summary>Opens a file of it.</summary>
+    public SafeFileHandle OpenFile(string file, OpenFlags flags) =>
+        Told(file, () => Syscall.OpenChild(_handle, file, flags));
+
+    /// <summary>Reads a file whole, without the newline at its end.</summary>
+    public string Read(string file)
+    {
+        using var opened = OpenFile(file, OpenFlags.O_RDONLY);
+        return Told(file, () => Syscall.ReadText(opened)).TrimEnd('\n');
+    }
+
+    /// <summary>Writes a file at once, as the kernel wants its own.</summary>
+    public void Write(string file, string text)
+    {
+        using var opened = OpenFile(file, OpenFlags.O_WRONLY);
+        Told(file, () => Syscall.Write(opened, Encoding.UTF8.GetBytes(text)));
+    }
+
+    private IEnumerable<string> Below(SearchOption which)
+    {
+        var own = Syscall.PathOf(_handle);
+        return Directory.EnumerateDirectories($"{own}/.", "*", which).Select(path => path[(own.Length + 3)..]);
+    }
+
+    /// <summary>No when it is busy; yes when what it is about is gone already.</summary>
+    private static bool TryOn(Func<bool> change)
+    {
+        try
+        {
+            return change();
+        }
+        catch (LinuxException failure) when (failure.Errno is Errno.EBUSY)
+        {
+            return false;
+        }
+        catch (LinuxException failure) when (failure.Errno is Errno.ENOENT or Errno.ENODEV or Errno.ESRCH)
+        {
+            return true;
+        }
+    }
+
+    /// <summary>Has an error say which file it was about.</summary>
+    private T Told<T>(string file, Func<T> call)
+    {
+        try
+        {
+            return call();
+        }
+        catch (LinuxException failure)
+        {
+            throw new LinuxException(failure.Call, failure.Errno, $"{Path}/{file}");
+        }
+    }
+
+    /// <inheritdoc/>
+    public void Dispose() => _handle.Dispose();
+}

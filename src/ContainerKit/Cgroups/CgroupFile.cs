@@ -1,0 +1,46 @@
+using ContainerKit.Linux;
+using Microsoft.Win32.SafeHandles;
+
+namespace ContainerKit;
+
+/// <summary>A file of a group that is read again and again: opened at the first time, and kept.</summary>
+internal sealed class CgroupFile(CgroupDirectory? directory, string name) : IDisposable
+{
+    private SafeFileHandle? _handle;
+    private bool _isMissing = directory is null;
+
+    /// <summary>Reads it whole; nothing when this kernel has none here.</summary>
+    public ReadOnlySpan<byte> Read(Span<byte> buffer)
+    {
+        if (_isMissing)
+        {
+            return default;
+        }
+
+        try
+        {
+            _handle ??= directory!.OpenFile(name, OpenFlags.O_RDONLY);
+            return buffer[..Syscall.ReadAt(_handle, buffer, 0)];
+        }
+        catch (LinuxException failure) when (_handle is null && failure.Errno is Errno.ENOENT && directory!.IsThere)
+        {
+            _isMissing = true;
+            return default;
+        }
+        catch (LinuxException failure) when (failure.Errno is Errno.ENOTSUP)
+        {
+            _isMissing = true; // as pressure, where it is switched off
+            return default;
+        }
+    }
+
+    /// <summary>Reads a number, which is the whole file; null when there is none here.</summary>
+    public long? ReadNumber(Span<byte> buffer)
+    {
+        var text = Read(buffer);
+        return text.IsEmpty ? null : CgroupText.Number(text);
+    }
+
+    /// <inheritdoc/>
+    public void Dispose() => _handle?.Dispose();
+}

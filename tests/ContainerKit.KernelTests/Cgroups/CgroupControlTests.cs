@@ -1,0 +1,109 @@
+namespace ContainerKit.KernelTests.Cgroups;
+
+/// <summary>Processes are stopped, go on, and are killed, all of them.</summary>
+public class CgroupControlTests
+{
+    private const string ForkBomb = "bomb() { bomb & bomb & wait; }; bomb 2>/dev/null";
+
+    private static CancellationToken Cancelled => TestContext.Current.CancellationToken;
+
+    [CgroupFact]
+    public async Task Five_hundred_processes_are_stopped_when_freezing_returns()
+    {
+        await using var group = TestCgroups.Create();
+        using var process = TestCgroups.Rest(
+            group, "i=0; while [ $i -lt 490 ]; do i=$((i+1)); sleep 1000 & done; "
+                + "for i in 1 2 3 4 5; do (while :; do (:); done) & done; echo up; wait");
+        Assert.Equal("up", await process.Output.ReadLineAsync(Cancelled));
+        for (var i = 0; i < TimeFactor.Times(10, soak: 100); i++)
+        {
+            await group.FreezeAsync(Cancelled);
+            Assert.True(group.IsFrozen);
+            var before = group.ReadStatistics().Cpu!.Usage;
+            await Task.Delay(2, Cancelled);
+            Assert.Equal(before, group.ReadStatistics().Cpu!.Usage);
+            await group.ThawAsync(Cancelled);
+            Assert.False(group.IsFrozen);
+        }
+    }
+
+    [CgroupFact]
+    public async Task A_fork_bomb_is_killed_to_the_last_process()
+    {
+        for (var i = 0; i < TimeFactor.Times(10, soak: 100); i++)
+        {
+            await using var group = TestCgroups.Create(new() { Pids = 200 });
+            using var process = TestCgroups.Rest(group, ForkBomb);
+            await Eventually.Holds(() => group.ReadProcesses().Count > 50, "It should grow.");
+            await group.KillAsync(Cancelled);
+            Assert.Empty(group.ReadProcesses());
+            Assert.False(group.IsPopulated);
+            Assert.Equal(137, await process.EndAsync());
+        }
+    }
+
+    [CgroupFact]
+    public async Task What_is_frozen_is_killed_and_so_are_frozen_groups_below()
+    {
+        await using var group = TestCgroups.Create();
+        await using var child = group.CreateChild("child");
+        using var process = TestCgroups.Rest(group);
+        using var other = TestCgroups.Rest(child);
+        await child.FreezeAsync(Cancelled);
+        await group.FreezeAsync(Cancelled);
+        await group.KillAsync(Cancelled);
+        Assert.Equal(137, await process.EndAsync());
+        Assert.Equal(137, await other.EndAsync());
+    }
+
+    [CgroupFact]
+    public async Task A_frozen_group_is_disposed_of()
+    {
+        var group = TestCgroups.Create();
+        using var process = TestCgroups.Rest(group);
+        await group.FreezeAsync(Cancelled);
+        await Eventually.Ends(group.DisposeAsync().AsTask());
+        Assert.Equal(137, await process.EndAsync());
+    }
+
+    [CgroupFact]
+    public async Task A_group_that_another_fills_is_disposed_of()
+    {
+        var group = TestCgroups.Create(new() { Pids = 200 });
+        await using var outside = TestCgroups.Create();
+        using var process = TestCgroups.Rest(outside, "while :; do sleep 100 & echo $! ; done");
+        using var stop = new CancellationTokenSource();
+        var filling = Task.Run(
+            async () =>
+            {
+                while (!stop.IsCancellationRequested
+                    && await process.Output.ReadLineAsync(CancellationToken.None) is { } id)
+                {
+                    try
+                    {
+                        group.Move(int.Parse(id, null));
+                    }
+                    catch (Exception gone) when (gone is LinuxException or ObjectDisposedException)
+                    {
+                    }
+                }
+            }, Cancelled);
+        await Eventually.Holds(() => group.ReadProcesses().Count > 5, "It should fill.");
+        await Eventually.Ends(group.DisposeAsync().AsTask());
+        Assert.All(group.Directories, directory => Assert.False(Directory.Exists(directory)));
+        await stop.CancelAsync();
+        await outside.KillAsync(Cancelled);
+        await Eventually.Ends(filling);
+    }
+
+    [CgroupFact]
+    public async Task A_thread_is_moved_by_itself()
+    {
+        await using var parent = TestCgroups.Create();
+        using var process = TestCgroups.Rest(parent);
+        await using var threads = parent.CreateThreadedChild("threads", new() { Cpu = CpuMax.Cpus(0.5) });
+        threads.MoveThread(process.Id);
+        Assert.Contains("/threads", File.ReadAllText($"/proc/{process.Id}/cgroup"), StringComparison.Ordinal);
+        Assert.Equal(CpuMax.Cpus(0.5), threads.ReadLimits().Cpu);
+    }
+}

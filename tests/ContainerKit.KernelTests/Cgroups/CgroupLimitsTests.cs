@@ -1,0 +1,128 @@
+namespace ContainerKit.KernelTests.Cgroups;
+
+/// <summary>Limits are written, read back, changed, and refused.</summary>
+public class CgroupLimitsTests
+{
+    private static readonly CgroupLimits Each = new()
+    {
+        Cpu = CpuMax.Cpus(0.5),
+        CpuWeight = 37,
+        Memory = ByteSize.MiB(256),
+        Pids = 12,
+    };
+
+    [CgroupFact]
+    public async Task Limits_are_read_back_as_they_were_written()
+    {
+        await using var group = TestCgroups.Create(Each);
+        var read = group.ReadLimits();
+        Assert.Equal(
+            (Each.Cpu, Each.CpuWeight, Each.Memory, Each.Pids), (read.Cpu, read.CpuWeight, read.Memory, read.Pids));
+        foreach (var weight in (int[])[1, 2, 99, 100, 101, 10_000])
+        {
+            group.Update(new() { CpuWeight = weight });
+            Assert.Equal(weight, group.ReadLimits().CpuWeight);
+        }
+    }
+
+    [CgroupFact]
+    public async Task An_update_leaves_what_is_null_and_lifts_what_is_unlimited()
+    {
+        await using var group = TestCgroups.Create(Each);
+        group.Update(new() { Memory = ByteSize.MiB(512) });
+        Assert.Equal((Limit)ByteSize.MiB(512), group.ReadLimits().Memory);
+        Assert.Equal(Each.Cpu, group.ReadLimits().Cpu);
+        group.Update(new() { Memory = Limit.Unlimited, Pids = Limit.Unlimited, Cpu = CpuMax.Unlimited });
+        var lifted = group.ReadLimits();
+        Assert.Equal(
+            (Limit.Unlimited, Limit.Unlimited, CpuMax.Unlimited), (lifted.Memory, lifted.Pids, lifted.Cpu));
+        Assert.Equal(37, lifted.CpuWeight);
+    }
+
+    [CgroupFact]
+    public async Task Cpu_quotas_and_bursts_change_in_any_order()
+    {
+        await using var parent = TestCgroups.Create(new() { Cpu = new(Milliseconds(50), Milliseconds(100)) });
+        await using var group = parent.CreateChild("child", new()
+        {
+            Cpu = new(Milliseconds(40), Milliseconds(100)),
+            CpuBurst = Milliseconds(30),
+        });
+        foreach (var (quota, period, burst) in ((double, double, double)[])[(5, 10, 1), (450, 1000, 400), (1, 2, 0)])
+        {
+            CgroupLimits limits = new()
+            {
+                Cpu = new(Milliseconds(quota), Milliseconds(period)),
+                CpuBurst = Milliseconds(burst),
+            };
+            group.Update(limits);
+            Assert.Equal((limits.Cpu, limits.CpuBurst), (group.ReadLimits().Cpu, group.ReadLimits().CpuBurst));
+        }
+    }
+
+    [CgroupFact]
+    public async Task Cpus_and_nodes_are_read_back()
+    {
+        await using var group = TestCgroups.Create(new() { Cpus = [0], MemoryNodes = [0] });
+        Assert.Equal([0], group.ReadLimits().Cpus!);
+        Assert.Equal([0], group.ReadLimits().MemoryNodes!);
+        Assert.Throws<LinuxException>(() => group.Update(new() { Cpus = [4000] }));
+    }
+
+    [CgroupFact]
+    public async Task No_process_is_made_where_none_is_allowed()
+    {
+        await using var group = TestCgroups.Create(new() { Pids = 1 });
+        using var process = TestCgroups.Rest(group, "(:) 2>/dev/null; echo forked");
+        Assert.Null(await process.Output.ReadLineAsync(TestContext.Current.CancellationToken));
+        Assert.Equal(2, await process.EndAsync());
+        group.Update(new() { Pids = 0 }); // a real limit, below what there is
+        Assert.Equal((Limit)0, group.ReadLimits().Pids);
+    }
+
+    [CgroupFact]
+    public async Task A_limit_below_the_memory_in_use_is_refused_and_nobody_is_killed()
+    {
+        await using var group = TestCgroups.Create(new() { Memory = ByteSize.MiB(256), Swap = NoSwap() });
+        using var process = TestCgroups.Rest(
+            group, "text=$(head -c 32000000 /dev/zero | tr '\\0' x); echo ${#text}; read line");
+        Assert.Equal("32000000", await process.Output.ReadLineAsync(TestContext.Current.CancellationToken));
+        var refusal = Assert.Throws<LinuxException>(() => group.Update(new() { Memory = ByteSize.MiB(16) }));
+        Assert.Equal(Errno.EBUSY, refusal.Errno);
+        Assert.Equal((Limit)ByteSize.MiB(256), group.ReadLimits().Memory);
+        Assert.False(process.HasExited);
+    }
+
+    [CgroupFact]
+    public async Task A_device_that_is_not_there_is_refused_and_nothing_is_left()
+    {
+        await using var parent = TestCgroups.Create();
+        var refusal = Assert.Throws<LinuxException>(() => parent.CreateChild("child", new()
+        {
+            Pids = 5,
+            Io = [new(new BlockDevice(4000, 1)) { ReadBytes = ByteSize.MiB(1) }],
+        }));
+        Assert.Equal(Errno.ENODEV, refusal.Errno);
+        Assert.Empty(parent.ReadChildren());
+    }
+
+    [CgroupFact]
+    public async Task What_this_host_does_not_limit_is_refused_by_name_and_nothing_is_left()
+    {
+        await using var parent = TestCgroups.Create();
+        var unified = new CgroupLimits { Unified = [new("nothing.max", "1")] };
+        Assert.Contains("nothing.max", Assert.Throws<LimitNotSupportedException>(
+            () => parent.CreateChild("child", unified)).Message, StringComparison.Ordinal);
+        if (!TestCgroups.IsPureVersion2)
+        {
+            Assert.Contains("memory.high", Assert.Throws<LimitNotSupportedException>(() => parent.CreateChild(
+                "child", new() { MemoryHigh = ByteSize.MiB(10) })).Message, StringComparison.Ordinal);
+        }
+
+        Assert.Empty(parent.ReadChildren());
+    }
+
+    private static TimeSpan Milliseconds(double time) => TimeSpan.FromMilliseconds(time);
+
+    private static Limit? NoSwap() => TestCgroups.IsPureVersion2 ? 0 : null;
+}

@@ -1,0 +1,131 @@
+namespace ContainerKit.KernelTests.Cgroups;
+
+/// <summary>Groups are made, opened, filled, emptied and removed.</summary>
+public class CgroupTests
+{
+    private static CancellationToken Cancelled => TestContext.Current.CancellationToken;
+
+    [CgroupFact]
+    public async Task A_disposed_cgroup_is_gone_with_all_that_ran_in_it_and_below()
+    {
+        var group = TestCgroups.Create();
+        var child = group.CreateChild("child");
+        using var process = TestCgroups.Rest(group, "sleep 1000 & sleep 1000 & wait");
+        using var other = TestCgroups.Rest(child);
+        Assert.All(group.Directories, directory => Assert.True(Directory.Exists(directory)));
+        Assert.True(group.IsPopulated);
+        Assert.Equal(["child"], group.ReadChildren());
+
+        await group.DisposeAsync();
+        Assert.All(group.Directories, directory => Assert.False(Directory.Exists(directory)));
+        Assert.Equal(137, await process.EndAsync());
+        Assert.Equal(137, await other.EndAsync());
+        await group.DisposeAsync();
+        await child.DisposeAsync();
+    }
+
+    [CgroupFact]
+    public async Task What_a_process_starts_is_in_its_group()
+    {
+        await using var group = TestCgroups.Create();
+        using var process = TestCgroups.Rest(group, "sleep 1000 & echo $!; wait");
+        var child = int.Parse((await process.Output.ReadLineAsync(Cancelled))!, null);
+        Assert.Equal([process.Id, child], group.ReadProcesses());
+        await using var same = Cgroup.OfProcess(child);
+        Assert.Equal(group.Directories, same.Directories);
+    }
+
+    [CgroupFact]
+    public async Task An_opened_group_outlives_its_closing_and_its_process()
+    {
+        await using var group = TestCgroups.Create();
+        using var process = TestCgroups.Rest(group);
+        await using (var opened = Cgroup.Open(group.Path))
+        {
+            Assert.Equal(group.Directories, opened.Directories);
+        }
+
+        Assert.False(process.HasExited);
+        Assert.Equal([process.Id], group.ReadProcesses());
+        var busy = Assert.Throws<LinuxException>(group.Remove);
+        Assert.Equal(Errno.EBUSY, busy.Errno);
+        await group.KillAsync(Cancelled);
+        group.Remove();
+        group.Remove();
+        Assert.False(group.IsPopulated);
+    }
+
+    [CgroupFact]
+    public async Task A_group_that_is_there_already_or_whose_parent_is_not_is_refused()
+    {
+        await using var group = TestCgroups.Create();
+        Assert.Equal(Errno.EEXIST, Assert.Throws<LinuxException>(() => Cgroup.Create(group.Path)).Errno);
+        Assert.Equal(Errno.ENOENT, Assert.Throws<LinuxException>(() => Cgroup.Create($"{group.Path}/a/b")).Errno);
+        Assert.Equal(Errno.ENOENT, Assert.Throws<LinuxException>(() => Cgroup.Open($"{group.Path}/a")).Errno);
+        Assert.Empty(group.ReadChildren());
+    }
+
+    [CgroupFact]
+    public async Task All_below_is_walked_and_parents_come_first()
+    {
+        await using var group = TestCgroups.Create();
+        await using var a = group.CreateChild("a");
+        await using var b = a.CreateChild("b");
+        await using var c = b.CreateChild("c");
+        Assert.Equal(["a", "a/b", "a/b/c"], group.Walk());
+        await using var opened = group.OpenChild("a");
+        Assert.Equal(a.Path, opened.Path);
+        Assert.Equal(["b"], opened.ReadChildren());
+    }
+
+    [CgroupFact]
+    public async Task A_group_that_another_removed_is_typed_and_disposing_it_is_harmless()
+    {
+        await using var group = TestCgroups.Create();
+        foreach (var directory in group.Directories)
+        {
+            Directory.Delete(directory);
+        }
+
+        Assert.Contains(Assert.Throws<LinuxException>(
+            () => group.Update(new() { Pids = 5 })).Errno, (Errno[])[Errno.ENOENT, Errno.ENODEV]);
+        Assert.False(group.IsPopulated);
+        Assert.False(group.IsFrozen);
+    }
+
+    [CgroupFact]
+    public async Task A_process_that_is_gone_or_none_cannot_be_moved()
+    {
+        await using var group = TestCgroups.Create();
+        int gone;
+        using (var process = Resting.Start(""))
+        {
+            gone = process.Id;
+        }
+
+        Assert.Contains(
+            Assert.Throws<LinuxException>(() => group.Move(gone)).Errno, (Errno[])[Errno.ESRCH, Errno.ENOENT]);
+        Assert.Throws<ArgumentOutOfRangeException>(() => group.Move(0));
+        Assert.Throws<ArgumentOutOfRangeException>(() => group.Move(-1));
+    }
+
+    [Theory]
+    [InlineData("")]
+    [InlineData("a/../b")]
+    [InlineData("/")]
+    [InlineData("..")]
+    [InlineData(".hidden")]
+    [InlineData("a//b")]
+    [InlineData("a/")]
+    [InlineData("new\nline")]
+    [InlineData("nul\0")]
+    [InlineData("cgroup.procs")]
+    [InlineData("memory.max")]
+    [InlineData("tasks")]
+    public void A_name_that_could_be_another_file_or_lead_elsewhere_is_refused(string path) =>
+        Assert.ThrowsAny<ArgumentException>(() => Cgroup.Create(path));
+
+    [Fact]
+    public void A_name_that_is_too_long_is_refused() =>
+        Assert.Throws<ArgumentException>(() => Cgroup.Create(new string('n', 255)));
+}

@@ -1,0 +1,35 @@
+namespace ContainerKit.KernelTests.Cgroups;
+
+/// <summary>Where tests make groups, and what they put in these.</summary>
+internal static class TestCgroups
+{
+    private static int _last;
+
+    /// <summary>Makes a group of its own where this user may.</summary>
+    public static Cgroup Create(CgroupLimits? limits = null) =>
+        Cgroup.Create($"{Parent.TrimEnd('/')}/{NewName()}", limits);
+
+    /// <summary>A name that nobody else has.</summary>
+    public static string NewName() =>
+        FormattableString.Invariant($"ck-test-{Environment.ProcessId}-{Interlocked.Increment(ref _last)}");
+
+    /// <summary>
+    /// The path of the group in which this user makes groups: the root of version 1's hierarchies, or in version 2 the
+    /// one that this process's own group is in.
+    /// </summary>
+    public static string Parent { get; } = IsPureVersion2
+        ? File.ReadLines("/proc/self/cgroup").Single()[3..] is var own ? own[..Math.Max(1, own.LastIndexOf('/'))] : ""
+        : "/";
+
+    /// <summary>Whether this host has nothing but version 2.</summary>
+    public static bool IsPureVersion2 => File.ReadLines("/proc/self/cgroup").Count() == 1;
+
+    /// <summary>Starts a process of this user, and moves it into a group.</summary>
+    public static Resting Rest(Cgroup group, string script = "exec sleep 1000")
+    {
+        var process = Resting.Start(script);
+        group.Move(process.Id);
+        process.Go();
+        return process;
+    }
+}
