@@ -59,6 +59,32 @@ public class SupervisorTests
         }
     }
 
+    [CgroupFact]
+    public async Task The_supervisor_is_not_in_the_containers_cgroup()
+    {
+        var own = CgroupsOf(Environment.ProcessId);
+        await using var host = new ContainerHost(new() { CgroupParent = CgroupFactAttribute.Parent });
+        foreach (var init in (bool[])[true, false])
+        {
+            var options = new ContainerOptions { Command = ["sleep", "1000"], Init = init };
+            await using var container = await host.StartAsync(options, TestContext.Current.CancellationToken);
+            await using var executed = await container.ExecAsync(
+                new() { Command = ["sleep", "1000"] }, TestContext.Current.CancellationToken);
+            var above = ProcessTree.Find(container.Pid)!.Value.Parent;
+            var (pidOne, supervisor) = init ? (above, ProcessTree.Find(above)!.Value.Parent) : (container.Pid, above);
+            Assert.Equal(Environment.ProcessId, ProcessTree.Find(supervisor)!.Value.Parent);
+
+            Assert.Equal(own, CgroupsOf(supervisor));
+            var group = Assert.Single(CgroupsOf(container.Pid).Except(own));
+            Assert.Matches($"/containerkit-{Environment.ProcessId}-[0-9]+$", group);
+            Assert.All([pidOne, executed.Pid], inside => Assert.Contains(group, CgroupsOf(inside)));
+            Assert.All(ProcessTree.ChildrenOf(Environment.ProcessId), child => // of what was executed, too
+                Assert.DoesNotContain(group, CgroupsOf(child.Id)));
+        }
+
+        static List<string> CgroupsOf(int process) => [.. File.ReadLines($"/proc/{process}/cgroup")];
+    }
+
     [Theory]
     [InlineData(true)]
     [InlineData(false)]
