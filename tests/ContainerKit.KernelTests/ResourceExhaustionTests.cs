@@ -43,6 +43,19 @@ public class ResourceExhaustionTests
         Assert.Contains("RLIMIT_AS", refusal.Hint, StringComparison.Ordinal);
     }
 
+    [Theory]
+    [InlineData("making", "LinuxException memfd_create ENOMEM memfd_create 'plan': ENOMEM")]
+    [InlineData("writing", "LinuxException pwrite ENOMEM")]
+    [InlineData("mapping", "LaunchException mmap ENOMEM")]
+    public async Task A_host_that_is_refused_memory_for_a_plan_says_so_and_recovers(string what, string says)
+    {
+        var lines = await StarveAsync([], what);
+
+        Assert.StartsWith(says, lines[0], StringComparison.Ordinal);
+        Assert.Equal(what == "mapping", lines[0].Contains("raise RLIMIT_AS", StringComparison.Ordinal));
+        Assert.Equal(["exited with code 0", "left: "], lines[1..]);
+    }
+
     [Fact]
     public async Task A_host_at_its_limit_of_processes_says_so_and_recovers()
     {

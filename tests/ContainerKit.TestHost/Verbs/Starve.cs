@@ -5,20 +5,22 @@ using Microsoft.Win32.SafeHandles;
 namespace ContainerKit.TestHost.Verbs;
 
 /// <summary>
-/// starve descriptors|mounts|processes|nothing: starts a container when this process has run out of something,
-/// gives it back, and prints, after a line to begin with, what came of it, and what was left: descriptors, children.
+/// starve descriptors|mounts|processes|making|writing|mapping|nothing: starts a container when this process has run out
+/// of something (of memory, when a plan is made, written or mapped by the launcher), gives it back, and prints, after a
+/// line to begin with, what came of it, and what was left: descriptors, children. All of it on the main thread: one
+/// that has a filter hands it down to those it makes, and the pool's may be among them.
 /// </summary>
 internal static class Starve
 {
     private const int RLIMIT_NPROC = 6, RLIMIT_NOFILE = 7;
 
-    public static async Task<int> StartAsync(string[] arguments)
+    public static Task<int> StartAsync(string[] arguments)
     {
         var options = new ContainerOptions { Command = ["true"] };
         if (arguments[0] == "nothing")
         {
-            Console.WriteLine($"ready\n{await TryAsync(options)}");
-            return 0;
+            Console.WriteLine($"ready\n{Try(options)}");
+            return Task.FromResult(0);
         }
 
         if (arguments[0] == "mounts")
@@ -29,32 +31,51 @@ internal static class Starve
 
         // .NET itself ends when it can open no library: a start that succeeds, one that fails and a line printed load
         // them.
-        Func<ContainerOptions, Task<List<string>>> starve = arguments[0] == "processes"
-            ? OfProcessesAsync
-            : OfDescriptorsAsync;
-        await TryAsync(options);
-        await TryAsync(options with { Root = RootFilesystem.Directory("/no/such") });
+        Func<ContainerOptions, List<string>> starve = arguments[0] switch
+        {
+            "processes" => OfProcesses,
+            "making" => options => OfMemory(options, CallFilter.MemfdCreate),
+            "writing" => options => OfMemory(options, CallFilter.Write),
+            "mapping" => options => OfMemory(options, CallFilter.MapPlan),
+            _ => OfDescriptors,
+        };
+        Try(options);
+        Try(options with { Root = RootFilesystem.Directory("/no/such") });
         Console.WriteLine("ready");
-        await starve(options);
-        await TryAsync(options);
+        starve(options);
+        Try(options);
         var before = Descriptors();
-        (await starve(options)).ForEach(Console.WriteLine);
-        Console.WriteLine(await TryAsync(options));
+        starve(options).ForEach(Console.WriteLine);
+        Console.WriteLine(Try(options));
         var left = Descriptors().Except(before).Select(number => new FileInfo($"/proc/self/fd/{number}").LinkTarget);
         Console.WriteLine($"left: {string.Join(' ', left)}{Children()}");
-        return 0;
+        return Task.FromResult(0);
     }
 
-    private static async Task<List<string>> OfProcessesAsync(ContainerOptions options)
+    private static List<string> OfProcesses(ContainerOptions options)
     {
         using var limited = new Limited(RLIMIT_NPROC, 1);
-        return [await TryAsync(options)];
+        return [Try(options)];
+    }
+
+    /// <summary>On a thread of its own, which keeps the filter, as the launcher does that it starts.</summary>
+    private static List<string> OfMemory(ContainerOptions options, CallFilter refused)
+    {
+        List<string> said = [];
+        var thread = new Thread(() =>
+        {
+            refused.Apply();
+            said.Add(Try(options));
+        });
+        thread.Start();
+        thread.Join();
+        return said;
     }
 
     /// <summary>
     /// With no descriptor left, here and for the launcher, then one, and so on, until that is enough.
     /// </summary>
-    private static async Task<List<string>> OfDescriptorsAsync(ContainerOptions options)
+    private static List<string> OfDescriptors(ContainerOptions options)
     {
         var (said, most) = (new List<string>(), Descriptors().Max() + 1);
         for (var left = 0; said.Count == 0 || said[^1].Contains("EMFILE", StringComparison.Ordinal); left++)
@@ -78,7 +99,7 @@ internal static class Starve
                 handle.Dispose();
             }
 
-            said.Add(await TryAsync(options));
+            said.Add(Try(options));
             foreach (var rest in taken)
             {
                 rest.Dispose();
@@ -88,11 +109,11 @@ internal static class Starve
         return said;
     }
 
-    private static async Task<string> TryAsync(ContainerOptions options)
+    private static string Try(ContainerOptions options)
     {
         try
         {
-            return (await Container.RunAsync(options)).ExitStatus.ToString();
+            return Container.RunAsync(options).GetAwaiter().GetResult().ExitStatus.ToString();
         }
         catch (LinuxException failure)
         {
