@@ -143,7 +143,7 @@ public class NamespaceTests
 
         Assert.All(
             [() => Namespace.OfProcess(gone, NamespaceKinds.Network), () => Namespace.ListOfProcess(gone),
-                () => Namespace.OfProcess(pidfd, NamespaceKinds.Network)],
+                () => Namespace.OfProcess(pidfd, NamespaceKinds.Network), () => Namespace.Open($"/proc/{gone}/ns/net")],
             (Func<object> question) =>
                 Assert.Contains(Assert.Throws<LinuxException>(question).Errno, (Errno[])[Errno.ESRCH, Errno.ENOENT]));
         Assert.Throws<ArgumentOutOfRangeException>(() => Namespace.OfProcess(0, NamespaceKinds.Network));

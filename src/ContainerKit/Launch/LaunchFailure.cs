@@ -79,6 +79,12 @@ internal static class LaunchFailure
                 + "user namespace that is joined there may be no new cgroup namespace: join the one that goes with it.",
         ("clone3", Errno.EAGAIN) =>
             "A limit of processes is reached: RLIMIT_NPROC, the pids controller, or kernel.pid_max.",
+        ("clone3", Errno.ENOMEM) =>
+            "The machine has no memory for another process, or the pid namespace that was joined takes none, since its "
+                + "PID 1 has ended: open that of another container.",
+        ("setns", Errno.EINVAL) =>
+            "This process is in it already, as in its own user namespace, or it is a pid namespace above this "
+                + "process's own: leave it out.",
         ("setns", Errno.EPERM) =>
             "This process has no privileges over that namespace: it is of a parent, was made by another user, or "
                 + "before this process gave up privileges. Make or keep one anew.",
