@@ -231,7 +231,8 @@ public sealed partial class ContainerHost
                     options with { Root = root }, asked, told, locked.Handle, members);
                 try
                 {
-                    directory.Write(DetachedRecord.Of(options, plan.Held) with { Cgroup = group?.Path });
+                    Detached.Write(
+                        directory, DetachedRecord.Of(options, plan.Held) with { Cgroup = group?.Path });
                 }
                 catch
                 {

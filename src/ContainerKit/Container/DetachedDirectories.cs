@@ -68,6 +68,20 @@ internal sealed class DetachedDirectories(string? stateDirectory)
         return list;
     }
 
+    /// <summary>Writes what other processes need to know of a container.</summary>
+    /// <exception cref="LaunchException">There is no room for it.</exception>
+    public void Write(DetachedDirectory directory, DetachedRecord record)
+    {
+        try
+        {
+            directory.Write(record);
+        }
+        catch (LinuxException failure)
+        {
+            throw StateDirectory.Failed(stateDirectory, failure);
+        }
+    }
+
     /// <summary>
     /// Removes that of a container which is no more, or whose start failed: this one, and no later one of its id.
     /// </summary>
@@ -143,7 +157,7 @@ internal sealed class DetachedDirectories(string? stateDirectory)
             {
                 Syscall.MakeDirectory($"{Syscall.PathOf(state)}/{Name}", 0x1C0); // 0700
             }
-            catch (LinuxException exists) when (exists.Errno is Errno.EEXIST or Errno.EROFS)
+            catch (LinuxException exists) when (exists.Errno is Errno.EEXIST)
             {
             }
 

@@ -93,7 +93,7 @@ internal sealed class DetachedDirectory : IDisposable
     {
         try
         {
-            using var file = OpenFile("lock", OpenFlags.O_RDWR | OpenFlags.O_NONBLOCK);
+            using var file = OpenFile("lock", OpenFlags.O_RDONLY | OpenFlags.O_NONBLOCK);
             return Syscall.IsLocked(file);
         }
         catch (LinuxException missing) when (missing.Errno is Errno.ENOENT)
