@@ -63,42 +63,6 @@ public sealed partial class ContainerHost
     public Task<IReadOnlyList<ContainerInfo>> ListAsync(CancellationToken cancellationToken = default) =>
         Detached.ListAsync(Describe, cancellationToken);
 
-    /// <summary>
-    /// Kills a detached container at once, waits until it is gone, and removes what is kept of it; harmless when there
-    /// is none. One that a host is starting is waited for.
-    /// </summary>
-    /// <exception cref="ArgumentException">It is no id.</exception>
-    public async Task RemoveAsync(string id, CancellationToken cancellationToken = default)
-    {
-        ContainerId.Validate(id);
-        using var directory = Detached.Open(id);
-        if (directory is not null)
-        {
-            await RemoveAsync(directory, cancellationToken).ConfigureAwait(false);
-        }
-    }
-
-    /// <summary>The same of this one, and of no later one with its id.</summary>
-    internal async Task RemoveAsync(DetachedDirectory directory, CancellationToken cancellationToken)
-    {
-        var delay = 1;
-        for (var seen = Look(directory); seen.State is ContainerState.Running or ContainerState.Starting;
-            seen = Look(directory))
-        {
-            directory.Send(Signal.SIGKILL);
-            var frozen = FreezerGroup.At(directory.ReadRecord()?.Cgroup);
-            frozen?.LetGo();
-            using var supervisor = seen.Supervisor;
-            await (supervisor is null || frozen is { HoldsBackKills: true } // and somebody may freeze it again
-                ? Task.Delay(delay = Math.Min(2 * delay, 50), cancellationToken)
-                : EventLoop.ReadyAsync(supervisor, cancellationToken)).ConfigureAwait(false);
-        }
-
-        var group = FreezerGroup.At(directory.ReadRecord()?.Cgroup);
-        await Detached.RemoveAsync(directory, cancellationToken).ConfigureAwait(false);
-        group?.Dispose();
-    }
-
     /// <summary>The directories of detached containers.</summary>
     internal DetachedDirectories Detached { get; }
 
@@ -163,6 +127,12 @@ public sealed partial class ContainerHost
                 directory.Id, Errno.EINVAL,
                 "What is written of it is damaged, or by a newer version: use that, or RemoveAsync.");
             return new(this, directory, record, supervisor, isStart);
+        }
+        catch (LinuxException missing) when (missing is not LaunchException && missing.Errno is Errno.ENOENT)
+        {
+            supervisor?.Dispose();
+            directory.Dispose();
+            throw Unattachable(directory.Id, Errno.EINVAL, "Its status is missing: RemoveAsync removes the rest.");
         }
         catch
         {

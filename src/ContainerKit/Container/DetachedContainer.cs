@@ -111,6 +111,7 @@ public sealed class DetachedContainer : IAsyncDisposable
     /// <summary>
     /// Kills it at once, waits until it is gone, and removes what is kept of it, logs too; harmless when that was done.
     /// </summary>
+    /// <exception cref="LaunchException">As of <see cref="ContainerHost"/>'s method.</exception>
     public async Task RemoveAsync(CancellationToken cancellationToken = default)
     {
         await _host.RemoveAsync(_directory, cancellationToken).ConfigureAwait(false);

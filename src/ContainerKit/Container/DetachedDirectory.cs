@@ -128,7 +128,7 @@ internal sealed class DetachedDirectory : IDisposable
             var content = new byte[Math.Min(RandomAccess.GetLength(file), DetachedRecord.MostBytes)];
             return DetachedRecord.Parse(content.AsSpan(0, RandomAccess.Read(file, content, 0)));
         }
-        catch (LinuxException missing) when (missing.Errno is Errno.ENOENT or Errno.ELOOP)
+        catch (LinuxException missing) when (missing.Errno is Errno.ENOENT)
         {
             return null;
         }
@@ -147,16 +147,18 @@ internal sealed class DetachedDirectory : IDisposable
         Syscall.WriteWhole(file, json);
     }
 
-    /// <summary>Asks the supervisor for a signal; harmless when it is gone.</summary>
-    public void Send(Signal signal)
+    /// <summary>Asks the supervisor for a signal; false when it is gone, or cannot be reached.</summary>
+    public bool Send(Signal signal)
     {
         try
         {
             using var control = OpenFile("control", OpenFlags.O_WRONLY | OpenFlags.O_NONBLOCK);
             Syscall.Write(control, BitConverter.GetBytes((int)signal));
+            return true;
         }
         catch (LinuxException gone) when (gone.Errno is Errno.ENXIO or Errno.ENOENT or Errno.EPIPE)
         {
+            return false;
         }
     }
 
@@ -166,8 +168,27 @@ internal sealed class DetachedDirectory : IDisposable
     /// <inheritdoc/>
     public void Dispose() => _directory.Dispose();
 
-    private SafeFileHandle OpenFile(string name, OpenFlags flags) =>
-        Syscall.OpenEntry(_directory, Name(name), flags, flags.HasFlag(OpenFlags.O_CREAT) ? 0x180u : 0); // 0600
+    /// <summary>Opens one of its files; what lies in the place of one is none, and that is missing.</summary>
+    private SafeFileHandle OpenFile(string name, OpenFlags flags)
+    {
+        try
+        {
+            var mode = flags.HasFlag(OpenFlags.O_CREAT) ? 0x180u : 0; // 0600
+            var file = Syscall.OpenEntry(_directory, Name(name), flags, mode);
+            var status = Syscall.Status(file);
+            if (name == "control" ? !status.IsRegularFile && !status.IsDirectory : status.IsRegularFile)
+            {
+                return file;
+            }
+
+            file.Dispose();
+        }
+        catch (LinuxException other) when (other.Errno is Errno.ELOOP or Errno.EISDIR)
+        {
+        }
+
+        throw new LinuxException("openat2", Errno.ENOENT, name);
+    }
 
     private static byte[] Name(string name) => Encoding.UTF8.GetBytes(name + '\0');
 }

@@ -115,12 +115,17 @@ internal sealed record DetachedRecord
     {
         try
         {
-            return JsonSerializer.Deserialize(json, DetachedJson.Default.DetachedRecord) is
-            { Version: CurrentVersion } record
-                ? record
-                : null;
+            var record = JsonSerializer.Deserialize(json, DetachedJson.Default.DetachedRecord);
+            if (record is not { Version: CurrentVersion })
+            {
+                return null;
+            }
+
+            record.ToOptions(); // whose texts may be none of this version's
+            return record;
         }
-        catch (Exception damaged) when (damaged is JsonException or NotSupportedException)
+        catch (Exception damaged) when (damaged is JsonException or NotSupportedException or FormatException
+            or OverflowException or ArgumentException)
         {
             return null;
         }
@@ -145,7 +150,7 @@ internal sealed record DetachedRecord
             nameof(SingleIdMap) => ContainerKit.IdMap.SingleId,
             nameof(IdentityIdMap) => ContainerKit.IdMap.Identity,
             nameof(RangesIdMap) => ContainerKit.IdMap.Ranges(Ranges(UserRanges), Ranges(GroupRanges)),
-            _ => Single(IdMap.Split(':')),
+            _ => Single(IdMap),
         },
         Namespaces = (NamespaceKinds)(ForeignNamespaces | OtherNamespaces),
         Environment = Environment,
@@ -160,23 +165,34 @@ internal sealed record DetachedRecord
         Init = HasInit,
     };
 
-    private static ResourceLimit Limit(string text)
+    private static ResourceLimit Limit(string? text)
     {
-        var numbers = text.Split(':').Select(number => ulong.Parse(number, CultureInfo.InvariantCulture)).ToArray();
+        var numbers = Numbers(text, ':', 3);
         return new((Resource)numbers[0], numbers[1], numbers[2]);
     }
 
-    private static SingleIdMap Single(string[] ids) => new(Number(ids[0]), Number(ids[1]));
+    private static SingleIdMap Single(string text)
+    {
+        var ids = Numbers(text, ':', 2);
+        return new(checked((uint)ids[0]), checked((uint)ids[1]));
+    }
 
     private static IReadOnlyList<IdRange> Ranges(string text) =>
     [
-        .. text.Split('\n').Select(line => line.Split(' '))
-            .Select(numbers => new IdRange(Number(numbers[0]), Number(numbers[1]), Number(numbers[2]))),
+        .. text.Split('\n').Select(line => Numbers(line, ' ', 3)).Select(
+            range => new IdRange(checked((uint)range[0]), checked((uint)range[1]), checked((uint)range[2]))),
     ];
 
-    private static uint Number(string text) => uint.Parse(text, CultureInfo.InvariantCulture);
+    private static ulong[] Numbers(string? text, char between, int count)
+    {
+        var parts = text?.Split(between) ?? [];
+        return parts.Length == count
+            ? Array.ConvertAll(parts, part => ulong.Parse(part, NumberStyles.None, CultureInfo.InvariantCulture))
+            : throw new FormatException();
+    }
 }
 
 /// <summary>The code that reads and writes records, made by the compiler.</summary>
+[JsonSourceGenerationOptions(RespectNullableAnnotations = true)]
 [JsonSerializable(typeof(DetachedRecord))]
 internal sealed partial class DetachedJson : JsonSerializerContext;
