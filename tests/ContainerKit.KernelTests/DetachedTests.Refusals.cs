@@ -19,8 +19,18 @@ public sealed partial class DetachedTests
         await Assert.ThrowsAsync<ArgumentException>(() => _host.StartDetachedAsync(id, Sleeper, Cancelled));
         await Assert.ThrowsAsync<ArgumentException>(() => _host.AttachAsync(id, Cancelled));
         await Assert.ThrowsAsync<ArgumentException>(() => _host.RemoveAsync(id, Cancelled));
-        await Assert.ThrowsAsync<ArgumentException>(() => _host.AttachAsync(new('a', 300), Cancelled));
         await Assert.ThrowsAsync<ArgumentNullException>(() => _host.AttachAsync(null!, Cancelled));
+        Assert.False(Directory.Exists(_temp["state"]));
+    }
+
+    [Fact]
+    public async Task An_id_has_at_most_128_letters()
+    {
+        await What_is_no_id_is_refused(new('a', 300));
+        await What_is_no_id_is_refused(new('a', 129));
+
+        await using var container = await _host.StartDetachedAsync(new('a', 128), Sleeper, Cancelled);
+        Assert.Equal(new('a', 128), (await _host.ListAsync(Cancelled)).Single().Id);
     }
 
     [Fact]

@@ -53,6 +53,31 @@ public sealed partial class DetachedTests
         Assert.Empty(Directory.EnumerateFileSystemEntries(_temp["empty"]));
     }
 
+    [Fact]
+    public async Task A_state_directory_of_another_user_is_refused()
+    {
+        if (Host.IsRoot)
+        {
+            Directory.CreateDirectory(_temp["others"]);
+            Tools.Run("chown", "65534", _temp["others"]);
+        }
+
+        var state = Host.IsRoot ? _temp["others"] : "/usr";
+        await using var host = new ContainerHost(new() { StateDirectory = state });
+        foreach (var attempt in new Func<Task>[]
+        {
+            () => host.StartDetachedAsync("one", Sleeper, Cancelled), () => host.ListAsync(Cancelled),
+            () => host.AttachAsync("one", Cancelled), () => host.RemoveAsync("one", Cancelled),
+        })
+        {
+            var refusal = await Assert.ThrowsAsync<LaunchException>(attempt);
+            Assert.Equal(("the state directory", Errno.EPERM), (refusal.Cause, refusal.Errno));
+            Assert.Contains("It belongs to user", refusal.Hint, StringComparison.Ordinal);
+        }
+
+        Assert.True(!Host.IsRoot || !Directory.EnumerateFileSystemEntries(state).Any());
+    }
+
     private async Task AssertReadOnlyAsync(string directory, string id, string[] says)
     {
         var path = _temp[directory];
