@@ -1,4 +1,5 @@
 using System.Globalization;
+using ContainerKit.KernelTests.Cgroups;
 
 namespace ContainerKit.KernelTests;
 
@@ -66,30 +67,52 @@ public sealed partial class PauseTests
     [CgroupFact]
     public async Task A_group_that_a_killed_host_of_the_same_number_left_is_in_nobodys_way()
     {
-        using var first = FreezerGroup.Make(CgroupFactAttribute.Parent!);
-        var last = first.Path.LastIndexOf('-') + 1;
-        var left = $"{first.Path[..last]}{int.Parse(first.Path[last..], CultureInfo.InvariantCulture) + 1}";
-        Directory.CreateDirectory(left);
+        await using var parent = Cgroup.Open(CgroupFactAttribute.Parent!);
+        var first = ContainerGroup.Make(parent, limits: null);
+        var name = Path.GetFileName(first.Directories[0]);
+        var last = name.LastIndexOf('-') + 1;
+        var next = $"{name[..last]}{int.Parse(name[last..], CultureInfo.InvariantCulture) + 1}";
+        var left = parent.CreateChild(next);
+        Assert.True(left.TryLock()); // as one whose containers live
         try
         {
             Assert.True((await _host.RunAsync(new() { Command = ["true"] }, Cancelled)).ExitStatus.IsSuccess);
-            Assert.True(Directory.Exists(left));
+            Assert.All(left.Directories, directory => Assert.True(Directory.Exists(directory)));
         }
         finally
         {
-            Directory.Delete(left);
+            await left.DisposeAsync();
+            await first.RemoveAsync();
         }
+    }
+
+    [CgroupFact]
+    public async Task Groups_of_a_killed_host_are_removed_by_the_next_and_no_others()
+    {
+        await using var parent = TestCgroups.Create();
+        await using var host = new ContainerHost(new() { CgroupParent = parent.Path });
+        await using var container = await host.StartAsync(Sleeper, Cancelled);
+        var left = parent.CreateChild("containerkit-1-1"); // as one whose host is gone: nobody has locked it
+        var other = parent.CreateChild("another");
+        await using var next = new ContainerHost(new() { CgroupParent = parent.Path });
+        Assert.True((await next.RunAsync(new() { Command = ["true"] }, Cancelled)).ExitStatus.IsSuccess);
+        await Eventually.Holds(() => !Directory.Exists(left.Directories[0]), "It should be removed.");
+        Assert.True(Directory.Exists(other.Directories[0]));
+        Assert.True(container.Pid > 0 && ProcessTree.IsAlive(container.Pid));
+        left.Close();
+        await other.DisposeAsync();
     }
 
     [CgroupFact]
     public async Task A_group_that_is_gone_is_a_container_that_is()
     {
-        var group = FreezerGroup.Make(CgroupFactAttribute.Parent!);
-        group.Dispose();
+        await using var parent = Cgroup.Open(CgroupFactAttribute.Parent!);
+        var group = ContainerGroup.Make(parent, limits: null);
+        await parent.OpenChild(Path.GetFileName(group.Directories[0]), isOwner: true).DisposeAsync();
         group.Thaw();
         await group.ThawAsync(Cancelled);
         Assert.False(group.IsFrozen);
-        Assert.Equal(Errno.ESRCH, Assert.Throws<LaunchException>(group.OpenMembers).Errno);
+        Assert.Equal(Errno.ESRCH, Assert.Throws<LaunchException>(group.OpenEntrances).Errno);
         var refusal = await Assert.ThrowsAsync<LaunchException>(() => group.FreezeAsync(Cancelled));
         Assert.Equal(Errno.ESRCH, refusal.Errno);
     }

@@ -117,7 +117,10 @@ public sealed partial class Cgroup
 
     /// <summary>Opens a group in it; disposing only closes it.</summary>
     /// <exception cref="LinuxException">There is no such group.</exception>
-    public Cgroup OpenChild(string name)
+    public Cgroup OpenChild(string name) => OpenChild(name, isOwner: false);
+
+    /// <summary>The same; disposing removes it when it is this process's.</summary>
+    internal Cgroup OpenChild(string name, bool isOwner)
     {
         CgroupName.Validate(name);
         var opened = new List<CgroupDirectory>();
@@ -133,7 +136,7 @@ public sealed partial class Cgroup
             }
         }
 
-        return new(PathOf(name), opened, isOwner: false);
+        return new(PathOf(name), opened, isOwner);
     }
 
     /// <summary>Reads the paths of all groups below it, from it on, each after the one it is in.</summary>

@@ -227,7 +227,8 @@ public sealed partial class Cgroup : IAsyncDisposable
     /// <summary>Its directory of version 2; null where there is none.</summary>
     private CgroupDirectory? Unified => _directories.Find(directory => directory.IsUnified);
 
-    private void Close()
+    /// <summary>Closes it, and leaves the group as it is.</summary>
+    internal void Close()
     {
         lock (_reading)
         {

@@ -13,6 +13,9 @@ internal sealed class CgroupDirectory : IDisposable
     private readonly SafeFileHandle _handle;
     private string[]? _controllers;
 
+    /// <summary>Its descriptor.</summary>
+    public SafeFileHandle Handle => _handle;
+
     private CgroupDirectory(CgroupHierarchy hierarchy, string path, SafeFileHandle handle) =>
         (Hierarchy, Path, _handle) = (hierarchy, path, handle);
 

@@ -46,7 +46,12 @@ internal static class CgroupName
     public static void ValidatePath(string path)
     {
         ArgumentException.ThrowIfNullOrEmpty(path);
-        foreach (var name in path.TrimStart('/').Split('/'))
+        if (path is "/")
+        {
+            return;
+        }
+
+        foreach (var name in (path[0] is '/' ? path[1..] : path).Split('/'))
         {
             Validate(name);
         }

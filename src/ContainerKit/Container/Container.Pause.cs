@@ -4,7 +4,7 @@ namespace ContainerKit;
 
 public sealed partial class Container
 {
-    private readonly FreezerGroup? _group;
+    private readonly ContainerGroup? _group;
     private bool _isPaused;
 
     /// <summary>
@@ -13,14 +13,14 @@ public sealed partial class Container
     /// all the same. With cgroups of version 1, a container that is paused when this process is killed stays as it is,
     /// and what was executed in it ends only once it goes on.
     /// </summary>
-    /// <exception cref="LimitNotSupportedException">The container has no cgroup: its host has no
-    /// <see cref="ContainerHostOptions.CgroupParent"/>.</exception>
+    /// <exception cref="LimitNotSupportedException">The container has no cgroup: there are no
+    /// <see cref="ContainerOptions.Limits"/>, nor a <see cref="ContainerHostOptions.CgroupParent"/>.</exception>
     /// <exception cref="LaunchException">The container has ended.</exception>
     /// <exception cref="LinuxException">ETIMEDOUT: a process did not stop in five seconds; none is stopped
     /// now.</exception>
     public async Task PauseAsync(CancellationToken cancellationToken = default)
     {
-        var group = _group ?? throw FreezerGroup.Missing();
+        var group = _group ?? throw ContainerGroup.Missing();
         if (!IsRunning)
         {
             throw LaunchFailure.ContainerGone();
@@ -49,7 +49,7 @@ public sealed partial class Container
     /// <exception cref="LinuxException">ETIMEDOUT: a cgroup above the container's is frozen.</exception>
     public async Task ResumeAsync(CancellationToken cancellationToken = default)
     {
-        var group = _group ?? throw FreezerGroup.Missing();
+        var group = _group ?? throw ContainerGroup.Missing();
         if (!IsRunning)
         {
             return;

@@ -17,12 +17,13 @@ public sealed partial class Container : ContainerProcess
     private readonly ObservedStart? _observed;
     private readonly long _launchedAt = Stopwatch.GetTimestamp();
     private readonly ContainerEntrance _entrance;
+    private Task? _groupRemoved;
     private bool _isToldOf;
 
     internal Container(
         ContainerHost host, ContainerOptions options, LaunchedProcess launched, StandardStreams streams,
         IDisposable? held,
-        FreezerGroup? group,
+        ContainerGroup? group,
         ObservedStart? observed)
         : base(options, launched, streams)
     {
@@ -80,11 +81,18 @@ public sealed partial class Container : ContainerProcess
     public override async ValueTask DisposeAsync()
     {
         await base.DisposeAsync().ConfigureAwait(false);
-        await _entrance.EndExecutedAsync().ConfigureAwait(false);
+        await GoneAsync().ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
     }
 
     /// <summary>Completes when nothing of the container is left.</summary>
-    internal Task GoneAsync() => Task.WhenAll(Ended, _entrance.EndExecutedAsync());
+    internal async Task GoneAsync()
+    {
+        await Task.WhenAll(Ended, _entrance.EndExecutedAsync()).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+        if (_groupRemoved is not null)
+        {
+            await _groupRemoved.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+        }
+    }
 
     /// <inheritdoc/>
     internal override Task StartedAsync(CancellationToken cancellationToken)
@@ -106,12 +114,15 @@ public sealed partial class Container : ContainerProcess
         }
     }
 
+    private protected override CgroupStatistics? ReadStatistics() => _group?.ReadStatistics();
+
+    /// <inheritdoc/>
     private protected override void OnEnd(ExitStatus? status, Exception? failure)
     {
         LeaveInside();
         ForgetMounts();
         _held?.Dispose();
-        _group?.Dispose();
+        _groupRemoved = _group?.RemoveAsync();
         _host.Forget(this);
         Telemetry.Gone();
 

@@ -13,7 +13,7 @@ internal sealed class ContainerEntrance(
     private readonly HashSet<ExecutedProcess> _executed = [];
 
     /// <summary>The container's cgroup, which other programs enter, too; null when it has none.</summary>
-    public FreezerGroup? Group { get; init; }
+    public ContainerGroup? Group { get; init; }
 
     /// <summary>The way to join all namespaces by one call, where there is one.</summary>
     public Func<CloneFlags, JoinedNamespace?>? OpenTogether { get; init; }
@@ -146,12 +146,12 @@ internal sealed class ContainerEntrance(
             throw LaunchFailure.Paused();
         }
 
-        using var members = Group?.OpenMembers();
+        using var entrances = Entrances.Of(Group);
         var streams = new StandardStreams(program, StandardStream.Null);
         try
         {
             var launched = WithAllNamespaces(
-                namespaces => host.Launch(ContainerPlan.MakeJoined(program, namespaces, members), streams.OfProgram));
+                namespaces => host.Launch(ContainerPlan.MakeJoined(program, namespaces, entrances), streams.OfProgram));
             var process = new ExecutedProcess(this, program, launched, streams);
             lock (_executed)
             {

@@ -185,10 +185,10 @@ public sealed partial class ContainerHost
         DetachedDirectory directory, LockedFile locked, ContainerOptions options, CancellationToken cancellationToken)
     {
         var (root, held) = options.Root.Open();
-        FreezerGroup? group = null;
+        ContainerGroup? group = null;
         try
         {
-            group = _cgroupParent is null ? null : FreezerGroup.Make(_cgroupParent);
+            group = _cgroup.MakeFor(options);
             using var output = await LogAsync(directory, "stdout.log", options.StandardOutput).ConfigureAwait(false);
             using var error = await LogAsync(directory, "stderr.log", options.StandardError).ConfigureAwait(false);
             var nothing = StandardStreams.None;
@@ -196,13 +196,13 @@ public sealed partial class ContainerHost
             using (asked)
             using (told)
             {
-                using var members = group?.OpenMembers();
+                using var entrances = Entrances.Of(group);
                 var plan = ContainerPlan.MakeDetached(
-                    options with { Root = root }, asked, told, locked.Handle, members);
+                    options with { Root = root }, asked, told, locked.Handle, entrances);
                 try
                 {
                     Detached.Write(
-                        directory, DetachedRecord.Of(options, plan.Held) with { Cgroup = group?.Path });
+                        directory, DetachedRecord.Of(options, plan.Held) with { Cgroup = group?.Directories });
                 }
                 catch
                 {
@@ -218,9 +218,11 @@ public sealed partial class ContainerHost
         catch
         {
             held?.Dispose();
-            group?.Dispose();
+            await (group?.RemoveAsync() ?? Task.CompletedTask).ConfigureAwait(false);
             throw;
         }
+
+        group?.Leave();
 
         (held as LockedFile)?.Leave();
     }

@@ -32,17 +32,18 @@ public sealed partial class ContainerHost
         for (var seen = Look(directory); seen.State is ContainerState.Running or ContainerState.Starting;
             seen = Look(directory), isAsked = directory.Send(Signal.SIGKILL))
         {
-            var frozen = FreezerGroup.At(directory.ReadRecord()?.Cgroup);
+            var frozen = ContainerGroup.At(directory.ReadRecord()?.Cgroup);
             frozen?.LetGo();
+            frozen?.Leave();
             using var supervisor = seen.Supervisor;
             await (supervisor is null || (isAsked && frozen is { HoldsBackKills: true }) // and it is frozen again
                 ? Task.Delay(delay = Math.Min(2 * delay, 50), cancellationToken)
                 : EndAsync(directory, supervisor, isAsked, cancellationToken)).ConfigureAwait(false);
         }
 
-        var group = FreezerGroup.At(directory.ReadRecord()?.Cgroup);
+        var group = ContainerGroup.At(directory.ReadRecord()?.Cgroup);
         await Detached.RemoveAsync(directory, cancellationToken).ConfigureAwait(false);
-        group?.Dispose();
+        await (group?.RemoveAsync() ?? Task.CompletedTask).ConfigureAwait(false);
     }
 
     /// <summary>Waits for the end of a supervisor; not for long, when that could not be asked for it.</summary>

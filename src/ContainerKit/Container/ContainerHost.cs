@@ -11,7 +11,7 @@ public sealed partial class ContainerHost : IAsyncDisposable
 
     private readonly Spares _spares;
     private readonly HostIdMaps _ids;
-    private readonly string? _cgroupParent;
+    private readonly HostCgroup _cgroup;
     private ContainerEvents? _events;
     private readonly HashSet<Container> _running = [];
     private volatile bool _disposed;
@@ -25,7 +25,7 @@ public sealed partial class ContainerHost : IAsyncDisposable
         _spares = new(Launcher, options.Spares);
         _ids = new(options);
         Detached = new(options.StateDirectory);
-        _cgroupParent = options.CgroupParent?.TrimEnd('/');
+        _cgroup = new(options.CgroupParent);
     }
 
     /// <summary>The host behind the static methods of <see cref="Container"/>.</summary>
@@ -139,6 +139,7 @@ public sealed partial class ContainerHost : IAsyncDisposable
         {
             _events?.End();
             _ids.Dispose();
+            _cgroup.Dispose();
         }
     }
 
@@ -233,16 +234,16 @@ public sealed partial class ContainerHost : IAsyncDisposable
     {
         var observed = Telemetry.Begin(options.Command[0]);
         IDisposable? held = null;
-        FreezerGroup? group = null;
+        ContainerGroup? group = null;
         StandardStreams? streams = null;
         try
         {
             (var root, held) = options.Root.Open();
             held = HeldTogether.With(held, options.IdMap.Held);
             streams = new(options, output);
-            group = _cgroupParent is null ? null : FreezerGroup.Make(_cgroupParent);
-            using var members = group?.OpenMembers();
-            var plan = ContainerPlan.Make(options with { Root = root }, members);
+            group = _cgroup.MakeFor(options);
+            using var entrances = Entrances.Of(group);
+            var plan = ContainerPlan.Make(options with { Root = root }, entrances);
             onlyEnd &= observed is null && Events is not { AreWatched: true };
             var launched = _spares.Start(plan, streams.OfProgram, onlyEnd);
             observed?.Follow(launched);
@@ -261,7 +262,7 @@ public sealed partial class ContainerHost : IAsyncDisposable
         {
             streams?.Dispose();
             (held ?? options.IdMap.Held)?.Dispose();
-            group?.Dispose();
+            _ = group?.RemoveAsync();
             observed?.End(processId: 0, failure);
             throw;
         }

@@ -32,9 +32,10 @@ public sealed record ContainerHostOptions
     }
 
     /// <summary>
-    /// The absolute path of a cgroup's directory, of version 2 or of version 1's freezer hierarchy, below which each
-    /// container gets a group of its own, so that it can be paused. None unless said otherwise. This user must be
-    /// allowed to make groups there, and this process to move others into them. Such a start finds no spare.
+    /// The cgroup in which each container gets one of its own, with a path as for <see cref="Cgroup.Open"/>: then any
+    /// can be paused and has a receipt. Unless said otherwise, those with <see cref="ContainerOptions.Limits"/> get
+    /// theirs in the group that this process is in at the first, and others none. Groups that a killed host left there
+    /// are removed. A start with a group finds no spare.
     /// </summary>
     public string? CgroupParent { get; init; }
 
@@ -51,10 +52,9 @@ public sealed record ContainerHostOptions
     {
         ArgumentOutOfRangeException.ThrowIfNegative(Spares);
         ArgumentOutOfRangeException.ThrowIfGreaterThan(Spares, 64);
-        if (CgroupParent is not null
-            && (!CgroupParent.StartsWith('/') || CgroupParent.Contains('\0', StringComparison.Ordinal)))
+        if (CgroupParent is not null)
         {
-            throw new ArgumentException("CgroupParent must be an absolute path without NUL.");
+            CgroupName.ValidatePath(CgroupParent);
         }
 
         ContainerKit.StateDirectory.Validate(StateDirectory);

@@ -101,6 +101,13 @@ public sealed record ContainerOptions
     /// </summary>
     public int MaxUserNamespaces { get; init; }
 
+    /// <summary>
+    /// Limits of all processes of the container together, in a cgroup that is made for it and removed after it: even
+    /// without one, with <c>new()</c>, it has a group that can be paused, and a <see cref="Receipt"/>. Null, unless said
+    /// otherwise, gives it none; <see cref="ContainerHostOptions.CgroupParent"/> says where.
+    /// </summary>
+    public CgroupLimits? Limits { get; init; }
+
     /// <summary>Limits of each process; setrlimit(2).</summary>
     public IReadOnlyList<ResourceLimit> ResourceLimits { get; init; } = [];
 

@@ -10,23 +10,27 @@ internal static class ContainerPlan
     private const string DefaultPath = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 
     /// <summary>All that a start does.</summary>
-    public static LaunchPlan Make(ContainerOptions options, SafeFileHandle? members = null) =>
-        LaunchPlan.Make(plan => AddTo(plan, options, members));
+    public static LaunchPlan Make(ContainerOptions options, Entrances? entrances = null) =>
+        LaunchPlan.Make(plan => AddTo(plan, options, entrances));
 
     /// <summary>The same for a container that outlives its host, and is asked and told by files.</summary>
     public static LaunchPlan MakeDetached(
         ContainerOptions options, SafeFileHandle asked, SafeFileHandle told, SafeFileHandle locked,
-        SafeFileHandle? members) =>
-        LaunchPlan.Make(plan => AddTo(plan, options, members, () => plan.Detach(asked, told, locked)));
+        Entrances? entrances) =>
+        LaunchPlan.Make(plan => AddTo(plan, options, entrances, () =>
+        {
+            plan.Detach(asked, told, locked);
+            entrances?.HoldLock(plan);
+        }));
 
     /// <summary>All that the start of another process in a container does, which has these namespaces.</summary>
     public static LaunchPlan MakeJoined(
-        ContainerOptions options, IReadOnlyList<JoinedNamespace> namespaces, SafeFileHandle? members) =>
+        ContainerOptions options, IReadOnlyList<JoinedNamespace> namespaces, Entrances? entrances) =>
         LaunchPlan.Make(plan =>
         {
             var user = UserLookup.Find(options);
             plan.BeginJoined(namespaces);
-            Enter(plan.Root, plan, members);
+            entrances?.AddTo(plan, plan.Root);
             plan.Because(options.IdMap);
             options.IdMap.Enter(plan, user.User, user.Group);
             plan.Because("the container's root");
@@ -103,17 +107,17 @@ internal static class ContainerPlan
     }
 
     private static void AddTo(
-        LaunchPlan plan, ContainerOptions options, SafeFileHandle? members, Action? begun = null)
+        LaunchPlan plan, ContainerOptions options, Entrances? entrances, Action? begun = null)
     {
         var user = UserLookup.Find(options);
 
-        var later = NamespaceKinds.Time | (members is null ? NamespaceKinds.None : NamespaceKinds.Cgroup);
+        var later = NamespaceKinds.Time | (entrances is null ? NamespaceKinds.None : NamespaceKinds.Cgroup);
         plan.Namespaces = (CloneFlags)(options.NewNamespaces & ~later);
         plan.Init = options.HasInit;
         plan.Begin();
         begun?.Invoke();
-        Enter(plan.Early, plan, members);
-        if (members is not null && options.NewNamespaces.HasFlag(NamespaceKinds.Cgroup))
+        entrances?.AddTo(plan, plan.Early);
+        if (entrances is not null && options.NewNamespaces.HasFlag(NamespaceKinds.Cgroup))
         {
             plan.Early.Unshare(CloneFlags.CLONE_NEWCGROUP); // so that its root is the container's group
         }
@@ -156,18 +160,6 @@ internal static class ContainerPlan
         }
 
         plan.Program.Execute(Candidates(options), options.Command, Environment(options, user));
-    }
-
-    /// <summary>
-    /// The child enters the container's cgroup before it does anything there, and nothing outside is in it.
-    /// </summary>
-    private static void Enter(LaunchStage stage, LaunchPlan plan, SafeFileHandle? members)
-    {
-        if (members is not null)
-        {
-            plan.Because("the container's cgroup");
-            stage.Write(plan.Inherit(members), stage.Data.Add("0"u8), 1);
-        }
     }
 
     private static void AddNamespaces(

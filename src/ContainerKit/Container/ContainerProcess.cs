@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using ContainerKit.Launch;
 
 namespace ContainerKit;
@@ -13,7 +14,10 @@ public abstract class ContainerProcess : IAsyncDisposable
     private readonly StandardStreams _streams;
     private readonly CancellationTokenSource _timeout;
     private Task _ended = Task.CompletedTask;
+    private readonly long _startedAt = Stopwatch.GetTimestamp();
     private ExitStatus _status;
+    private Receipt? _receipt;
+    private volatile bool _isKilled;
 
     private protected ContainerProcess(ContainerOptions options, LaunchedProcess launched, StandardStreams streams)
     {
@@ -114,7 +118,8 @@ public abstract class ContainerProcess : IAsyncDisposable
     internal Task Ended => _ended;
 
     /// <summary>What became of it, once it and its output have ended.</summary>
-    internal ContainerResult Result => new(_options.Command[0], _status, _streams.Output, _streams.Error);
+    internal ContainerResult Result => new(
+        _options.Command[0], _status, _receipt!, _streams.Output, _streams.Error);
 
     /// <summary>Whether it has not ended.</summary>
     internal bool IsRunning => !_launched.Ended.IsCompleted;
@@ -147,10 +152,24 @@ public abstract class ContainerProcess : IAsyncDisposable
         Terminal = _launched.TakeOpened() is { } master ? ContainerTerminal.Open(master) : null;
 
     /// <summary>Kills it, at once and without waiting.</summary>
-    internal virtual void Kill() => _launched.Send(Signal.SIGKILL);
+    internal virtual void Kill()
+    {
+        _isKilled = true;
+        _launched.Send(Signal.SIGKILL);
+    }
+
+    /// <summary>What was counted of it, which has ended; null when nothing was.</summary>
+    private protected virtual CgroupStatistics? ReadStatistics() => null;
 
     /// <summary>Takes note of its end; without a status its supervisor was killed, or it never started.</summary>
     private protected abstract void OnEnd(ExitStatus? status, Exception? failure);
+
+    /// <summary>The kernel counts whom it kills by want of memory, and says not whom.</summary>
+    private bool? WasOomKilled(WaitStatus status, CgroupStatistics? counted) =>
+        _isKilled || status.Signal is not Signal.SIGKILL || counted?.Memory?.OomKills is 0 ? false
+        : counted?.Memory?.OomKills is null ? null
+        : counted.Pids?.Peak <= (_options.HasInit ? 2 : 1) || _options.Limits?.OomGroup is true ? true
+        : null;
 
     private void OnEnd(Task<WaitStatus> launch)
     {
@@ -158,7 +177,12 @@ public abstract class ContainerProcess : IAsyncDisposable
         _timeout.Dispose();
         if (launch.IsCompletedSuccessfully)
         {
-            _status = new(launch.Result, timedOut && launch.Result.Signal is Signal.SIGKILL);
+            var counted = ReadStatistics();
+            _receipt = Receipt.Of(Stopwatch.GetElapsedTime(_startedAt), counted);
+            _status = new(launch.Result, timedOut && launch.Result.Signal is Signal.SIGKILL)
+            {
+                OomKilled = WasOomKilled(launch.Result, counted),
+            };
         }
 
         OnEnd(launch.IsCompletedSuccessfully ? _status : null, launch.Exception?.InnerException);

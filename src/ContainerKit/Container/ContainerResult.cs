@@ -5,10 +5,12 @@ namespace ContainerKit;
 /// <summary>What became of a program that ran in a container.</summary>
 public sealed class ContainerResult
 {
-    internal ContainerResult(string program, ExitStatus status, Captured output, Captured error)
+    internal ContainerResult(
+        string program, ExitStatus status, Receipt receipt, Captured output, Captured error)
     {
         Program = program;
         ExitStatus = status;
+        Receipt = receipt;
         StandardOutputBytes = output.Bytes;
         StandardErrorBytes = error.Bytes;
         OutputTruncated = output.Truncated || error.Truncated;
@@ -16,6 +18,9 @@ public sealed class ContainerResult
 
     /// <summary>How it ended.</summary>
     public ExitStatus ExitStatus { get; }
+
+    /// <summary>What it took.</summary>
+    public Receipt Receipt { get; }
 
     /// <summary>What it wrote to standard output, as UTF-8; empty unless it was captured.</summary>
     public string StandardOutput => field ??= Encoding.UTF8.GetString(StandardOutputBytes.Span);

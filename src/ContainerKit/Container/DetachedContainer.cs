@@ -19,7 +19,7 @@ public sealed class DetachedContainer : IAsyncDisposable
     private readonly Task<ExitStatus> _ended;
     private bool _isLeft;
     private readonly ContainerEntrance _entrance;
-    private readonly FreezerGroup? _group;
+    private readonly ContainerGroup? _group;
 
     /// <summary>Over its directory, which is this object's, and its supervisor; null when that has ended.</summary>
     internal DetachedContainer(
@@ -37,7 +37,7 @@ public sealed class DetachedContainer : IAsyncDisposable
         }
 
         _ended = EndAsync(isStart || supervisor is not null);
-        _group = FreezerGroup.At(record.Cgroup);
+        _group = ContainerGroup.At(record.Cgroup);
         _entrance = new(host, _options, kinds => OpenNamespaces(record.Held, kinds), _ended) { Group = _group };
     }
 
@@ -98,12 +98,12 @@ public sealed class DetachedContainer : IAsyncDisposable
     /// <inheritdoc cref="Container.PauseAsync"/>
     public Task PauseAsync(CancellationToken cancellationToken = default) =>
         _ended.IsCompleted ? throw LaunchFailure.ContainerGone()
-        : (_group ?? throw FreezerGroup.Missing()).FreezeAsync(cancellationToken);
+        : (_group ?? throw ContainerGroup.Missing()).FreezeAsync(cancellationToken);
 
     /// <inheritdoc cref="Container.ResumeAsync"/>
     public Task ResumeAsync(CancellationToken cancellationToken = default) =>
         _ended.IsCompleted ? Task.CompletedTask
-        : (_group ?? throw FreezerGroup.Missing()).ThawAsync(cancellationToken);
+        : (_group ?? throw ContainerGroup.Missing()).ThawAsync(cancellationToken);
 
     /// <inheritdoc cref="Container.OpenNamespaces"/>
     public IReadOnlyList<Namespace> OpenNamespaces(NamespaceKinds kinds) => _entrance.OpenNamespaces(kinds);
@@ -129,6 +129,7 @@ public sealed class DetachedContainer : IAsyncDisposable
         await _left.CancelAsync().ConfigureAwait(false);
         await ((Task)_ended).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
         await _entrance.EndExecutedAsync().ConfigureAwait(false);
+        _group?.Leave();
         _supervisor?.Dispose();
         _status.Dispose();
         _directory.Dispose();

@@ -57,7 +57,8 @@ internal sealed record DetachedRecord
 
     public TimeSpan StopTimeout { get; init; }
 
-    public string? Cgroup { get; init; }
+    /// <summary>The directories of its cgroup.</summary>
+    public IReadOnlyList<string>? Cgroup { get; init; }
 
     public bool LogsOutput { get; init; }
 

@@ -18,12 +18,19 @@ public readonly record struct ExitStatus
     /// <summary>Whether it was killed because it ran longer than its timeout.</summary>
     public bool TimedOut { get; }
 
+    /// <summary>
+    /// Whether the program itself was killed by want of memory; null when it was killed by SIGKILL and that cannot be
+    /// told, as without a cgroup, or when others in it may have been meant. <see cref="Receipt.OomKills"/> counts all.
+    /// </summary>
+    public bool? OomKilled { get; internal init; }
+
     /// <summary>Whether it exited with the code 0.</summary>
     public bool IsSuccess => ExitCode == 0;
 
     /// <summary>Says it as a sentence's end: <c>exited with code 3</c>, <c>was killed by SIGKILL</c>.</summary>
     public override string ToString() =>
         TimedOut ? "ran longer than its timeout and was killed"
+        : OomKilled is true ? "was killed by want of memory"
         : ExitCode is { } code ? $"exited with code {code}"
         : $"was killed by {Signal}";
 }

@@ -27,6 +27,7 @@ internal static class OptionsCheck
         }
 
         CheckPaths(options);
+        options.Limits?.Validate();
     }
 
     /// <summary>The same for a container that outlives this process.</summary>

@@ -27,8 +27,17 @@ internal static class OptionsSnapshot
             Join = Copy(options.Join),
             Environment = Copy(options.Environment),
             Sysctls = Copy(options.Sysctls),
+            Limits = options.Limits is { } limits ? Of(limits) : null,
         };
     }
+
+    private static CgroupLimits Of(CgroupLimits limits) => limits with
+    {
+        Cpus = limits.Cpus is null ? null : [.. limits.Cpus],
+        MemoryNodes = limits.MemoryNodes is null ? null : [.. limits.MemoryNodes],
+        Io = Copy(limits.Io),
+        Unified = [.. limits.Unified],
+    };
 
     private static void NotNull(object? option, [CallerArgumentExpression(nameof(option))] string? name = null)
     {

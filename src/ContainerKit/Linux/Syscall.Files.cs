@@ -196,6 +196,13 @@ internal static unsafe partial class Syscall
         return found.Type != F_UNLCK;
     }
 
+    /// <summary>Locks a file or directory for this open file description alone; false when another has it. flock(2).</summary>
+    public static bool TryLockWhole(SafeFileHandle file)
+    {
+        const int LOCK_EX = 2, LOCK_NB = 4;
+        return Flock(file, LOCK_EX | LOCK_NB) == 0 || (LastError is Errno.EAGAIN ? false : throw Failed("flock"));
+    }
+
     /// <summary>Makes a FIFO that must not be there yet; mkfifo(3).</summary>
     public static void MakeFifo(string path, uint mode) => Check(Mkfifo(path, mode), "mkfifo", path);
 
@@ -220,6 +227,9 @@ internal static unsafe partial class Syscall
 
     [LibraryImport("libc", EntryPoint = "fcntl", SetLastError = true)]
     private static partial int Lock(SafeFileHandle file, int command, FileLock* wanted);
+
+    [LibraryImport("libc", EntryPoint = "flock", SetLastError = true)]
+    private static partial int Flock(SafeFileHandle file, int operation);
 
     [LibraryImport("libc", EntryPoint = "chmod", SetLastError = true, StringMarshalling = StringMarshalling.Utf8)]
     private static partial int Chmod(string path, uint mode);

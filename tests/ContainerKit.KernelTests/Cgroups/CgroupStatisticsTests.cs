@@ -47,7 +47,7 @@ public class CgroupStatisticsTests
         });
         using var process = TestCgroups.Rest(group, "head -c 100M /dev/zero | tail -c 100M >/dev/null");
         Assert.Equal(137, await process.EndAsync());
-        await Eventually.Holds(() => group.ReadStatistics().Memory!.OomKills == 1, () => $"{group.ReadStatistics()}");
+        await Eventually.Holds(() => group.ReadStatistics().Memory!.OomKills >= 1, () => $"{group.ReadStatistics()}");
         Assert.InRange(group.ReadStatistics().Memory!.Peak!.Value.Bytes, 10 << 20, 16 << 20);
     }
 

@@ -13,16 +13,11 @@ internal static class TestCgroups
     public static string NewName() =>
         FormattableString.Invariant($"ck-test-{Environment.ProcessId}-{Interlocked.Increment(ref _last)}");
 
-    /// <summary>
-    /// The path of the group in which this user makes groups: the root of version 1's hierarchies, or in version 2 the
-    /// one that this process's own group is in.
-    /// </summary>
-    public static string Parent { get; } = IsPureVersion2
-        ? File.ReadLines("/proc/self/cgroup").Single()[3..] is var own ? own[..Math.Max(1, own.LastIndexOf('/'))] : ""
-        : "/";
+    /// <summary>The group in which this user makes others.</summary>
+    public static string Parent => CgroupFactAttribute.Parent!;
 
-    /// <summary>Whether this host has nothing but version 2.</summary>
-    public static bool IsPureVersion2 => File.ReadLines("/proc/self/cgroup").Count() == 1;
+    /// <inheritdoc cref="CgroupFactAttribute.IsPureVersion2"/>
+    public static bool IsPureVersion2 => CgroupFactAttribute.IsPureVersion2;
 
     /// <summary>Starts a process of this user, and moves it into a group.</summary>
     public static Resting Rest(Cgroup group, string script = "exec sleep 1000")

@@ -15,17 +15,28 @@ internal sealed class CgroupFactAttribute(
     [CallerFilePath] string? sourceFilePath = null, [CallerLineNumber] int sourceLineNumber = -1)
     : FactAttribute(sourceFilePath, sourceLineNumber)
 {
-    /// <summary>Where this user may make groups: of version 1's freezer, or beside the group it is in itself.</summary>
-    public static string? Parent { get; } = Find() is { } parent && Syscall.MayWrite(parent) ? parent : null;
+    /// <summary>Whether this host has nothing but version 2.</summary>
+    public static bool IsPureVersion2 { get; } = File.ReadLines("/proc/self/cgroup").Count() == 1;
+
+    /// <summary>
+    /// The group in which this user may make others, to put processes of its own there; null when there is none: the
+    /// root of version 1's hierarchies, or in version 2 the one that this process's own group is in.
+    /// </summary>
+    public static string? Parent { get; } = Find();
 
     private static string? Find()
     {
-        const string version1 = "/sys/fs/cgroup/freezer";
-        var own = File.ReadLines("/proc/self/cgroup")
-            .FirstOrDefault(line => line.StartsWith("0::", StringComparison.Ordinal));
-        return Directory.Exists(version1) ? version1
-            : own is not null && Directory.Exists("/sys/fs/cgroup") ? Path.GetDirectoryName($"/sys/fs/cgroup{own[3..]}")
-            : null;
+        var own = File.ReadLines("/proc/self/cgroup").Last()[3..];
+        var path = IsPureVersion2 ? own[..Math.Max(1, own.LastIndexOf('/'))] : "/";
+        try
+        {
+            var group = Cgroup.Open(path);
+            return group.Directories.All(Syscall.MayWrite) ? path : null;
+        }
+        catch (LinuxException)
+        {
+            return null;
+        }
     }
 }
 

@@ -1,0 +1,45 @@
+using ContainerKit.Linux;
+using Microsoft.Win32.SafeHandles;
+
+namespace ContainerKit;
+
+/// <content>Whose it is: who made it holds it by a lock, which ends with the last process that has it.</content>
+public sealed partial class Cgroup
+{
+    /// <summary>Whether it is there still.</summary>
+    internal bool IsThere => _directories.TrueForAll(directory => directory.IsThere);
+
+    /// <summary>What its lock is on.</summary>
+    internal IEnumerable<SafeFileHandle> Handles => _directories.Select(directory => directory.Handle);
+
+    /// <summary>
+    /// Opens a group by directories of this host, as its <see cref="Directories"/> were; null when it is gone. It is
+    /// removed when it is disposed.
+    /// </summary>
+    internal static Cgroup? OpenDirectories(IReadOnlyList<string> paths)
+    {
+        var hierarchies = CgroupHost.HierarchiesOf("self");
+        var opened = new List<CgroupDirectory>();
+        foreach (var path in paths)
+        {
+            try
+            {
+                if (hierarchies.Find(hierarchy =>
+                    path.StartsWith(hierarchy.Mount + "/", StringComparison.Ordinal)) is { } hierarchy)
+                {
+                    opened.Add(CgroupDirectory.Open(hierarchy, path));
+                }
+            }
+            catch (LinuxException gone) when (IsGone(gone))
+            {
+            }
+        }
+
+        return opened.Count == 0 ? null : new("", opened, isOwner: true);
+    }
+
+    /// <summary>
+    /// Locks it in all hierarchies, since other processes may see other ones; false when another has it, or it is gone.
+    /// </summary>
+    internal bool TryLock() => _directories.TrueForAll(directory => Syscall.TryLockWhole(directory.Handle)) && IsThere;
+}

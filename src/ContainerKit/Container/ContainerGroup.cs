@@ -1,0 +1,209 @@
+using System.Globalization;
+using ContainerKit.Launch;
+using Microsoft.Win32.SafeHandles;
+
+namespace ContainerKit;
+
+/// <summary>
+/// The cgroup of one container, which enters it at its birth: locked while its host, or the supervisor of a detached
+/// one, lives, so that the next host knows it from one that was left.
+/// </summary>
+internal sealed class ContainerGroup
+{
+    /// <summary>What a failure is said to be about.</summary>
+    public const string Cause = "the container's cgroup";
+
+    private const string Prefix = "containerkit-";
+
+    private static int _lastNumber;
+
+    private readonly Cgroup _group;
+    private volatile bool _isLetGo;
+
+    private ContainerGroup(Cgroup group) => _group = group;
+
+    /// <summary>Its directories.</summary>
+    public IReadOnlyList<string> Directories => _group.Directories;
+
+    /// <summary>What its lock is on, for another process to hold it.</summary>
+    public IEnumerable<SafeFileHandle> Lock => _group.Handles;
+
+    /// <summary>Whether what is frozen in it cannot be killed.</summary>
+    public bool HoldsBackKills => _group.HoldsBackKills;
+
+    /// <summary>Whether all of it is stopped; false when it is gone.</summary>
+    public bool IsFrozen
+    {
+        get
+        {
+            try
+            {
+                return _group.IsFrozen;
+            }
+            catch (ObjectDisposedException)
+            {
+                return false;
+            }
+        }
+    }
+
+    /// <summary>Makes one below another group.</summary>
+    /// <exception cref="LaunchException">This user may not.</exception>
+    public static ContainerGroup Make(Cgroup parent, CgroupLimits? limits)
+    {
+        while (true)
+        {
+            var name = string.Create(CultureInfo.InvariantCulture,
+                $"{Prefix}{Environment.ProcessId}-{Interlocked.Increment(ref _lastNumber)}");
+            try
+            {
+                var made = parent.CreateChild(name, limits);
+                if (made.TryLock())
+                {
+                    return new(made);
+                }
+
+                made.Close(); // another host takes it for one that was left, and removes it
+            }
+            catch (LinuxException taken) when (taken.Errno is Errno.EEXIST || (IsGone(taken) && parent.IsThere))
+            {
+                // The same; or it is of another process with this one's number, whose containers outlive it.
+            }
+            catch (LinuxException failure) when (failure.Call is "mkdirat")
+            {
+                throw new LaunchException(
+                    $"mkdirat(\"{failure.Path}\")", Cause, failure.Call, failure.Errno,
+                    "This user must be allowed to make cgroups there, as systemd has it with Delegate=yes; another "
+                    + "place is set by ContainerHostOptions.CgroupParent.");
+            }
+        }
+    }
+
+    /// <summary>One that is there already, by its directories; null when there is none.</summary>
+    public static ContainerGroup? At(IReadOnlyList<string>? directories) =>
+        directories is { Count: > 0 } && Cgroup.OpenDirectories(directories) is { } group ? new(group) : null;
+
+    /// <summary>What is said where a container has none.</summary>
+    public static LimitNotSupportedException Missing() => new(
+        "A container is paused by its cgroup, and this one has none: set ContainerHostOptions.CgroupParent, or "
+        + "ContainerOptions.Limits.");
+
+    /// <summary>Kills what is left in groups whose hosts ended without removing them, and removes these.</summary>
+    public static async Task SweepAsync(Cgroup parent)
+    {
+        foreach (var name in parent.ReadChildren())
+        {
+            if (name.StartsWith(Prefix, StringComparison.Ordinal))
+            {
+                try
+                {
+                    var left = parent.OpenChild(name, isOwner: true);
+                    if (left.TryLock())
+                    {
+                        await left.DisposeAsync().ConfigureAwait(false);
+                    }
+
+                    left.Close();
+                }
+                catch (LinuxException)
+                {
+                    // It is gone by now, or is not this user's.
+                }
+            }
+        }
+    }
+
+    /// <summary>
+    /// Opens the files by which a process enters when it writes 0 to them, with this process's permission.
+    /// </summary>
+    /// <exception cref="LaunchException">It is gone.</exception>
+    public List<SafeFileHandle> OpenEntrances()
+    {
+        try
+        {
+            return _group.OpenEntrances();
+        }
+        catch (Exception failure) when (IsGone(failure))
+        {
+            throw LaunchFailure.ContainerGone();
+        }
+    }
+
+    /// <summary>Freezes all of it, and completes when that is so.</summary>
+    /// <exception cref="LaunchException">It is gone, or let go to be killed.</exception>
+    /// <exception cref="LinuxException">ETIMEDOUT: something does not stop, and nothing stays frozen.</exception>
+    public async Task FreezeAsync(CancellationToken cancellationToken)
+    {
+        try
+        {
+            await _group.FreezeAsync(cancellationToken).ConfigureAwait(false);
+        }
+        catch (Exception failure) when (IsGone(failure))
+        {
+            throw LaunchFailure.ContainerGone();
+        }
+
+        if (_isLetGo)
+        {
+            Thaw();
+            throw LaunchFailure.ContainerGone();
+        }
+    }
+
+    /// <summary>Lets all of it go on, and completes when that is so; harmless when it is gone.</summary>
+    /// <exception cref="LinuxException">ETIMEDOUT: a group above is frozen.</exception>
+    public async Task ThawAsync(CancellationToken cancellationToken)
+    {
+        try
+        {
+            await _group.ThawAsync(cancellationToken).ConfigureAwait(false);
+        }
+        catch (Exception failure) when (IsGone(failure))
+        {
+        }
+    }
+
+    /// <summary>The same without waiting.</summary>
+    public void Thaw()
+    {
+        try
+        {
+            _group.Thaw();
+        }
+        catch (ObjectDisposedException)
+        {
+        }
+    }
+
+    /// <summary>Lets go what was killed, which this freezes no more, not even if it is about to.</summary>
+    public void LetGo()
+    {
+        _isLetGo = true;
+        if (HoldsBackKills)
+        {
+            Thaw();
+        }
+    }
+
+    /// <summary>What was used in it; null when it is gone.</summary>
+    public CgroupStatistics? ReadStatistics()
+    {
+        try
+        {
+            return _group.ReadStatistics();
+        }
+        catch (Exception failure) when (failure is LinuxException or ObjectDisposedException)
+        {
+            return null; // nobody else removes it, or the end of a container is to be told all the same
+        }
+    }
+
+    /// <summary>Closes it, and leaves it as it is.</summary>
+    public void Leave() => _group.Close();
+
+    /// <summary>Kills what is left in it, and removes it.</summary>
+    public async Task RemoveAsync() => await _group.DisposeAsync().ConfigureAwait(false);
+
+    private static bool IsGone(Exception failure) =>
+        failure is ObjectDisposedException or LinuxException { Errno: Errno.ENOENT or Errno.ENODEV };
+}

@@ -1,0 +1,35 @@
+using ContainerKit.Launch;
+using Microsoft.Win32.SafeHandles;
+
+namespace ContainerKit;
+
+/// <summary>The open files by which a child enters a container's cgroup before it does anything there.</summary>
+internal sealed class Entrances(ContainerGroup group) : IDisposable
+{
+    private readonly List<SafeFileHandle> _files = group.OpenEntrances();
+
+    /// <summary>Those of a group; null when there is none.</summary>
+    public static Entrances? Of(ContainerGroup? group) => group is null ? null : new(group);
+
+    /// <summary>Has the supervisor keep the group locked.</summary>
+    public void HoldLock(LaunchPlan plan)
+    {
+        foreach (var handle in group.Lock)
+        {
+            plan.Hold(handle);
+        }
+    }
+
+    /// <summary>Has a child enter, and nothing outside of it.</summary>
+    public void AddTo(LaunchPlan plan, LaunchStage stage)
+    {
+        plan.Because(ContainerGroup.Cause);
+        foreach (var file in _files)
+        {
+            stage.Write(plan.Inherit(file), stage.Data.Add("0"u8), 1);
+        }
+    }
+
+    /// <inheritdoc/>
+    public void Dispose() => _files.ForEach(file => file.Dispose());
+}
