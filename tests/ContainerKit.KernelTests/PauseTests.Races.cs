@@ -68,7 +68,7 @@ public sealed partial class PauseTests
     public async Task A_group_that_a_killed_host_of_the_same_number_left_is_in_nobodys_way()
     {
         await using var parent = Cgroup.Open(CgroupFactAttribute.Parent!);
-        var first = ContainerGroup.Make(parent, limits: null);
+        var first = ContainerGroup.Make(parent, new());
         var name = Path.GetFileName(first.Directories[0]);
         var last = name.LastIndexOf('-') + 1;
         var next = $"{name[..last]}{int.Parse(name[last..], CultureInfo.InvariantCulture) + 1}";
@@ -107,7 +107,7 @@ public sealed partial class PauseTests
     public async Task A_group_that_is_gone_is_a_container_that_is()
     {
         await using var parent = Cgroup.Open(CgroupFactAttribute.Parent!);
-        var group = ContainerGroup.Make(parent, limits: null);
+        var group = ContainerGroup.Make(parent, new());
         await parent.OpenChild(Path.GetFileName(group.Directories[0]), isOwner: true).DisposeAsync();
         group.Thaw();
         await group.ThawAsync(Cancelled);

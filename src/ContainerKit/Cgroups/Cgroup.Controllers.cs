@@ -5,17 +5,17 @@ public sealed partial class Cgroup
 {
     private const string Enabled = "cgroup.subtree_control";
 
-    /// <summary>The controllers that count, and limit what is asked for most.</summary>
+    /// <summary>The controllers that count, beside those that are to limit.</summary>
     private static readonly string[] OfProcesses = ["cpu", "io", "memory", "pids"], OfThreads = ["cpu", "pids"];
 
     private void EnableControllers(CgroupLimits? limits, string[] wanted)
     {
-        if (Unified is not { } unified || unified.Controllers.Length == 0)
+        if (limits is null || Unified is not { } unified || unified.Controllers.Length == 0)
         {
             return;
         }
 
-        List<string> needed = limits is null ? [] : [.. CgroupController.All
+        List<string> needed = [.. CgroupController.All
             .Where(controller => controller.Concerns(limits) && controller is not UnifiedFiles)
             .Select(controller => controller.Name), .. UnifiedFiles.ControllersOf(limits)];
         var enabled = unified.Read(Enabled).Split(' ');

@@ -19,8 +19,9 @@ public sealed partial class Cgroup
     /// Moves a process into it, with all its threads; those that it starts from now on are in it, too. In version 1 it
     /// is moved hierarchy by hierarchy; when one refuses, it is back where it was.
     /// </summary>
-    /// <exception cref="LinuxException">The kernel refuses. ESRCH: there is no such process. EAGAIN: it is over the
-    /// group's limit. EACCES: this user may not take it from the group it is in.</exception>
+    /// <exception cref="LinuxException">The kernel refuses. ESRCH: there is no such process. EBUSY: in version 2, the
+    /// groups in this one are limited, and it takes none itself. EACCES: this user may not take it from the group it is
+    /// in.</exception>
     public void Move(int processId)
     {
         ArgumentOutOfRangeException.ThrowIfNegativeOrZero(processId);
@@ -73,7 +74,7 @@ public sealed partial class Cgroup
         return Make(name, child =>
         {
             child._isForThreads = true;
-            if (child.HasThreadsOfVersion2)
+            if (child.IsVersion2)
             {
                 child._directories[0].Write("cgroup.type", "threaded");
                 EnableControllers(limits, OfThreads);
@@ -166,9 +167,9 @@ public sealed partial class Cgroup
     }
 
     /// <summary>
-    /// Whether version 2 has the controllers, so that its groups are for processes unless made for threads.
+    /// Whether it is of version 2 alone, whose groups are for processes unless they are made for threads.
     /// </summary>
-    private bool HasThreadsOfVersion2 => _directories is [{ IsUnified: true }];
+    internal bool IsVersion2 => _directories is [{ IsUnified: true }];
 
     private void MoveThread(string id)
     {
@@ -178,7 +179,7 @@ public sealed partial class Cgroup
             {
                 directory.Write(OldThreads, id);
             }
-            else if (HasThreadsOfVersion2)
+            else if (IsVersion2)
             {
                 directory.Write(CgroupDirectory.Threads, id);
             }

@@ -26,7 +26,8 @@ public sealed partial class Cgroup : IAsyncDisposable
 
     /// <summary>
     /// Makes a group below one that is there, with limits: in this process's own group, or from the root of the
-    /// hierarchies with a path that starts with a slash.
+    /// hierarchies with a path that starts with a slash. In version 2, a group in which one was made with limits, even
+    /// with none set, takes no process itself, and one without limits may count less.
     /// </summary>
     /// <exception cref="ArgumentException">The path or the limits cannot be what is meant; nothing was
     /// made.</exception>

@@ -28,6 +28,9 @@ internal sealed class ContainerGroup
     /// <summary>What its lock is on, for another process to hold it.</summary>
     public IEnumerable<SafeFileHandle> Lock => _group.Handles;
 
+    /// <inheritdoc cref="Cgroup.IsVersion2"/>
+    public bool IsVersion2 => _group.IsVersion2;
+
     /// <summary>Whether what is frozen in it cannot be killed.</summary>
     public bool HoldsBackKills => _group.HoldsBackKills;
 
@@ -49,7 +52,7 @@ internal sealed class ContainerGroup
 
     /// <summary>Makes one below another group.</summary>
     /// <exception cref="LaunchException">This user may not.</exception>
-    public static ContainerGroup Make(Cgroup parent, CgroupLimits? limits)
+    public static ContainerGroup Make(Cgroup parent, CgroupLimits limits)
     {
         while (true)
         {

@@ -11,6 +11,9 @@ internal sealed class Entrances(ContainerGroup group) : IDisposable
     /// <summary>Those of a group; null when there is none.</summary>
     public static Entrances? Of(ContainerGroup? group) => group is null ? null : new(group);
 
+    /// <summary>Whether one file system shows all of the group.</summary>
+    public bool AreOfVersion2 => group.IsVersion2;
+
     /// <summary>Has the supervisor keep the group locked.</summary>
     public void HoldLock(LaunchPlan plan)
     {

@@ -16,7 +16,7 @@ internal sealed class HostCgroup(string? path) : IDisposable
             return null;
         }
 
-        return ContainerGroup.Make(LazyInitializer.EnsureInitialized(ref _parent, Open), options.Limits);
+        return ContainerGroup.Make(LazyInitializer.EnsureInitialized(ref _parent, Open), options.Limits ?? new());
     }
 
     /// <inheritdoc/>

@@ -11,7 +11,8 @@ internal static class HostCgroups
     public static IEnumerable<HostFinding> Probe(HostSurroundings around)
     {
         var hierarchies = HostSurroundings.Lines("/proc/self/cgroup")
-            .Select(line => Hierarchy.Find(line, around.Mounts)).OfType<Hierarchy>().ToList();
+            .Select(line => CgroupHierarchy.Find(line, around.Mounts) is { } found ? new Own(found) : null)
+            .OfType<Own>().Where(own => own.IsInSight).ToList();
         if (hierarchies.Count == 0)
         {
             yield return HostFinding.No(
@@ -20,16 +21,16 @@ internal static class HostCgroups
         }
 
         var (unified, old) = (
-            hierarchies.Find(hierarchy => hierarchy.IsUnified), hierarchies.FindAll(hierarchy => !hierarchy.IsUnified));
+            hierarchies.Find(own => own.Hierarchy.IsUnified), hierarchies.FindAll(own => !own.Hierarchy.IsUnified));
         yield return HostFinding.Yes("cgroups", (unified, old.Count) switch
         {
-            (not null, 0) => $"v2 at {unified.Mount}",
-            (not null, _) => $"hybrid: v2 at {unified.Mount}, v1 beside it",
+            (not null, 0) => $"v2 at {unified.Hierarchy.Mount}",
+            (not null, _) => $"hybrid: v2 at {unified.Hierarchy.Mount}, v1 beside it",
             _ => "v1",
         });
 
         var controllers =
-            hierarchies.SelectMany(hierarchy => hierarchy.Controllers).Order(StringComparer.Ordinal).ToList();
+            hierarchies.SelectMany(own => own.Controllers).Order(StringComparer.Ordinal).ToList();
         var missing = Wanted.Except(controllers).ToList();
         yield return HostFinding.Of("cgroup controllers", missing.Count == 0 ? null : new(
                 "This process's own cgroup has no controller for "
@@ -39,8 +40,8 @@ internal static class HostCgroups
             string.Join(' ', controllers));
 
         var closed = hierarchies
-            .Where(hierarchy => hierarchy.IsUnified || hierarchy.Controllers.Intersect(Wanted).Any())
-            .Where(hierarchy => !hierarchy.IsWritable).Select(hierarchy => hierarchy.Own ?? $"above {hierarchy.Mount}")
+            .Where(own => own.Hierarchy.IsUnified || own.Controllers.Intersect(Wanted).Any())
+            .Where(own => !own.IsWritable).Select(own => own.Path ?? $"above {own.Hierarchy.Mount}")
                 .ToList();
         yield return HostFinding.Of("writable cgroup", closed.Count == 0 ? null : new(
                 $"This user may not make cgroups below its own: {string.Join(", ", closed)}.",
@@ -48,47 +49,30 @@ internal static class HostCgroups
                     ? "Mount /sys/fs/cgroup for writing; in a container, give it a cgroup namespace of its own."
                     : "Start with systemd-run --user --scope -p Delegate=yes, or let root chown a cgroup, and its "
                         + "cgroup.procs, to this user."),
-            unified?.Own ?? old[0].Own);
+            unified?.Path ?? old[0].Path);
+
+        var oldControllers = old.SelectMany(own => own.Controllers).ToHashSet();
+        foreach (var feature in HostCgroupFeature.All)
+        {
+            yield return feature.Find(unified?.Controllers, oldControllers, around.IsRoot);
+        }
     }
 
-    /// <summary>
-    /// A tree of cgroups, and the group in it that this process is in; null when that lies above the mount.
-    /// </summary>
-    private sealed record Hierarchy(string Mount, string? Own, string[] Controllers, bool IsUnified)
+    /// <summary>The group of a hierarchy that this process is in.</summary>
+    private sealed record Own(CgroupHierarchy Hierarchy)
     {
-        public bool IsWritable => Own is not null && Syscall.MayWrite(Own) && Syscall.MayWrite($"{Own}/cgroup.procs");
+        /// <summary>Its directory; null when that lies above the mount.</summary>
+        public string? Path { get; } = Hierarchy.DirectoryOf("");
 
-        /// <summary>Reads a line of /proc/self/cgroup: <c>4:memory:/group</c>, <c>0::/group</c>.</summary>
-        public static Hierarchy? Find(string line, IReadOnlyList<MountInfo> mounts)
-        {
-            if (line.Split(':', 3) is not [_, var controllers, var path])
-            {
-                return null;
-            }
+        /// <summary>Whether nothing else is mounted over it.</summary>
+        public bool IsInSight => Path is null || File.Exists($"{Path}/cgroup.procs");
 
-            var isUnified = controllers.Length == 0;
-            var mount = mounts.LastOrDefault(mount => isUnified
-                ? mount.Type == "cgroup2"
-                : mount.Type == "cgroup" && controllers.Split(',').All(mount.SuperOptions.Split(',').Contains));
-            if (mount is null)
-            {
-                return null;
-            }
+        public bool IsWritable =>
+            Path is not null && Syscall.MayWrite(Path) && Syscall.MayWrite($"{Path}/cgroup.procs");
 
-            var root = mount.Root.TrimEnd('/');
-            var own = path == root || path.StartsWith(root + "/", StringComparison.Ordinal)
-                ? (mount.Target + path[root.Length..]).TrimEnd('/')
-                : null;
-            if (own is not null && !File.Exists($"{own}/cgroup.procs"))
-            {
-                return null; // something else is mounted over it
-            }
-
-            var names = isUnified
-                ? HostSurroundings.Lines($"{own}/cgroup.controllers")
-                    .SelectMany(names => names.Split(' ', StringSplitOptions.RemoveEmptyEntries))
-                : controllers.Split(',').Where(name => !name.StartsWith("name=", StringComparison.Ordinal));
-            return new(mount.Target, own, [.. names], isUnified);
-        }
+        public string[] Controllers { get; } = !Hierarchy.IsUnified
+            ? [.. Hierarchy.Controllers.Where(name => !name.StartsWith("name=", StringComparison.Ordinal))]
+            : [.. HostSurroundings.Lines($"{Hierarchy.DirectoryOf("")}/cgroup.controllers")
+                .SelectMany(names => names.Split(' ', StringSplitOptions.RemoveEmptyEntries))];
     }
 }

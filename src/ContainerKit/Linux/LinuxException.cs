@@ -5,7 +5,7 @@ public class LinuxException : IOException
 {
     /// <summary>Describes a failed call.</summary>
     public LinuxException(string call, Errno errno, string? path = null)
-        : this((path is null ? $"{call}: {errno}" : $"{call} '{path}': {errno}") + Remedy(call, errno), call,
+        : this((path is null ? $"{call}: {errno}" : $"{call} '{path}': {errno}") + Remedy(call, errno, path), call,
             errno, path)
     {
     }
@@ -28,7 +28,7 @@ public class LinuxException : IOException
     public string? Path { get; }
 
     /// <summary>What to do when this process, or the machine, has run out of something.</summary>
-    private static string? Remedy(string call, Errno errno) => (call, errno) switch
+    private static string? Remedy(string call, Errno errno, string? path) => (call, errno) switch
     {
         (_, Errno.EMFILE) => ". This process has no descriptors left: close some, or raise RLIMIT_NOFILE.",
         (_, Errno.ENFILE) => ". The machine has no descriptors left: see fs.file-max in sysctl.",
@@ -45,6 +45,13 @@ public class LinuxException : IOException
         ("mount", Errno.EINVAL) =>
             ". A mount namespace cannot be pinned within itself or an older one, nor where mounts are passed on to "
             + "others: pin it below a private mount.",
+        ("write", Errno.EBUSY) when path?.EndsWith("/cgroup.procs", StringComparison.Ordinal) is true =>
+            ". A cgroup of version 2 whose groups are limited takes no process itself: move it into one of these.",
+        ("write", Errno.EBUSY) when path?.Contains("/memory.", StringComparison.Ordinal) is true =>
+            ". More memory is in use than that, and the kernel cannot free enough of it: end something first.",
+        ("mkdirat", Errno.EACCES or Errno.EPERM or Errno.EROFS) =>
+            ". This user must be allowed to make cgroups there, as systemd has it with Delegate=yes, and the mount "
+            + "must be writable.",
         ("posix_spawn", Errno.EACCES) =>
             ". The launcher may not be executed here: from memory, see Launcher.File; a file's mount may be noexec.",
         ("posix_spawn", Errno.EAGAIN) =>

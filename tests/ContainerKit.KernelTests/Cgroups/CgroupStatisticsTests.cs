@@ -21,7 +21,7 @@ public class CgroupStatisticsTests
         Assert.InRange(found.Memory!.Current.Bytes, 20_000_000, 200 << 20);
         Assert.InRange(found.Memory.Anonymous.Bytes, 20_000_000, found.Memory.Current.Bytes);
         Assert.InRange(found.Memory.WorkingSet.Bytes, 20_000_000, found.Memory.Current.Bytes);
-        Assert.True(found.Memory.Faults > 4000, $"{found.Memory}");
+        Assert.True(found.Memory.Faults > 1000, $"{found.Memory}");
         Assert.Equal((1, true), (found.Pids!.Current, found.Pids.Peak is null or >= 3));
         Assert.NotNull(found.Io);
         Assert.Equal(0, found.Memory.OomKills);

@@ -119,7 +119,18 @@ public sealed class ContainerLimitsTests : IAsyncDisposable
             new() { Command = ["cat", "/proc/self/cgroup"], Limits = new() }, Cancelled);
         Assert.DoesNotContain("containerkit", result.StandardOutput, StringComparison.Ordinal);
         Assert.Contains(":/\n", result.StandardOutput, StringComparison.Ordinal);
-        Assert.Empty((await _host.RunAsync(
-            new() { Command = ["ls", "/sys/fs/cgroup"], Limits = new() }, Cancelled)).StandardOutput);
+        var shown = await _host.RunAsync(
+            Script.Shell("cat /sys/fs/cgroup/memory.max; : >/sys/fs/cgroup/cgroup.procs; ls /sys/fs/cgroup") with
+            { Limits = new() { Memory = ByteSize.MiB(64) } },
+            Cancelled);
+        if (TestCgroups.IsPureVersion2)
+        {
+            Assert.StartsWith("67108864\n", shown.StandardOutput, StringComparison.Ordinal);
+            Assert.Contains("Read-only file system", shown.StandardError, StringComparison.Ordinal);
+        }
+        else
+        {
+            Assert.Empty(shown.StandardOutput);
+        }
     }
 }
