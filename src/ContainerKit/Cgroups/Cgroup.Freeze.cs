@@ -87,7 +87,7 @@ public sealed partial class Cgroup
         }
     }
 
-    private static bool IsGone(LinuxException failure) => failure.Errno is Errno.ENOENT or Errno.ENODEV;
+    internal static bool IsGone(LinuxException failure) => failure.Errno is Errno.ENOENT or Errno.ENODEV;
 
     private static void SetFrozen(CgroupDirectory directory, bool isFrozen)
     {

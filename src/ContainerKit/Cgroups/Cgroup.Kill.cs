@@ -109,6 +109,7 @@ public sealed partial class Cgroup
 
     private bool TryRemove()
     {
+        ReadForWatches();
         var isGone = true;
         foreach (var directory in _directories)
         {

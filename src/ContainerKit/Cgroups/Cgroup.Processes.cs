@@ -198,7 +198,7 @@ public sealed partial class Cgroup
         }
     }
 
-    private static List<int> ReadIds(CgroupDirectory directory, string file) =>
+    internal static List<int> ReadIds(CgroupDirectory directory, string file) =>
         [.. directory.Read(file).Split('\n', StringSplitOptions.RemoveEmptyEntries)
             .Select(id => int.Parse(id, CultureInfo.InvariantCulture))];
 }

@@ -233,6 +233,7 @@ public sealed partial class Cgroup : IAsyncDisposable
     {
         lock (_reading)
         {
+            _watches.ForEach(watch => watch.End());
             _readers?.Dispose();
             _directories.ForEach(directory => directory.Dispose());
         }

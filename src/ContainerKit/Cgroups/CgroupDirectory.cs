@@ -25,6 +25,12 @@ internal sealed class CgroupDirectory : IDisposable
     /// <summary>Where it was found, for messages.</summary>
     public string Path { get; }
 
+    /// <summary>A path that leads to the directory it is in, while it is open and there.</summary>
+    public string PathAbove => $"{Syscall.PathOf(_handle)}/..";
+
+    /// <summary>Its name in that.</summary>
+    public string Name => System.IO.Path.GetFileName(Path);
+
     /// <summary>Whether it is of version 2.</summary>
     public bool IsUnified => Hierarchy.IsUnified;
 
@@ -89,7 +95,7 @@ internal sealed class CgroupDirectory : IDisposable
         var file = IsUnified ? Threads : OldThreads;
         TryOn(() =>
         {
-            using var above = Syscall.Open($"{Syscall.PathOf(_handle)}/../{file}", OpenFlags.O_WRONLY);
+            using var above = Syscall.Open($"{PathAbove}/{file}", OpenFlags.O_WRONLY);
             foreach (var id in Read(file).Split('\n', StringSplitOptions.RemoveEmptyEntries))
             {
                 TryOn(() => Syscall.Write(above, Encoding.UTF8.GetBytes(id)) > 0);
@@ -112,11 +118,10 @@ internal sealed class CgroupDirectory : IDisposable
     {
         return TryOn(() =>
         {
-            using var parent = Syscall.Open($"{Syscall.PathOf(_handle)}/..", OpenFlags.O_RDONLY);
-            var name = System.IO.Path.GetFileName(Path);
-            using var child = Syscall.OpenChild(parent, name, OpenFlags.O_PATH);
+            using var parent = Syscall.Open(PathAbove, OpenFlags.O_RDONLY);
+            using var child = Syscall.OpenChild(parent, Name, OpenFlags.O_PATH);
             return Syscall.Status(child).Inode != Syscall.Status(_handle).Inode // another, of the same name
-                || Syscall.TryRemoveDirectory(parent, Encoding.UTF8.GetBytes(name + '\0'));
+                || Syscall.TryRemoveDirectory(parent, Encoding.UTF8.GetBytes(Name + '\0'));
         });
     }
 

@@ -79,5 +79,7 @@ internal enum EpollEvents : uint
 {
     None = 0,
     EPOLLIN = 1,
+    EPOLLPRI = 2,
     EPOLLOUT = 4,
+    EPOLLET = 0x80000000,
 }

@@ -15,7 +15,7 @@ public partial class ConstantTests
         "<linux/landlock.h>", "<linux/memfd.h>", "<linux/mount.h>", "<linux/nsfs.h>", "<linux/openat2.h>",
         "<linux/prctl.h>", "<linux/sched.h>",
         "<linux/seccomp.h>", "<linux/securebits.h>", "<poll.h>", "<signal.h>", "<spawn.h>", "<sys/epoll.h>",
-        "<sys/ioctl.h>",
+        "<sys/inotify.h>", "<sys/ioctl.h>",
         "<sys/mman.h>", "<sys/resource.h>", "<sys/socket.h>", "<sys/stat.h>", "<sys/syscall.h>", "<sys/wait.h>",
     ];
 

@@ -13,8 +13,8 @@ public class StructureTests
     private static readonly string[] Headers =
     [
         "<dirent.h>", "<fcntl.h>", "<linux/capability.h>", "<linux/mount.h>", "<linux/openat2.h>", "<linux/sched.h>",
-        "<net/if.h>", "<poll.h>", "<signal.h>", "<spawn.h>", "<sys/epoll.h>", "<sys/ioctl.h>", "<sys/resource.h>",
-        "<sys/socket.h>",
+        "<net/if.h>", "<poll.h>", "<signal.h>", "<spawn.h>", "<sys/epoll.h>", "<sys/inotify.h>", "<sys/ioctl.h>",
+        "<sys/resource.h>", "<sys/socket.h>",
         "<sys/stat.h>", "<sys/uio.h>",
     ];
 
@@ -32,6 +32,8 @@ public class StructureTests
         [typeof(FileLock)] = ("struct flock",
             [("Type", "l_type"), ("Whence", "l_whence"), ("Start", "l_start"), ("Length", "l_len"),
                 ("ProcessId", "l_pid")]),
+        [typeof(InotifyEvent)] = ("struct inotify_event",
+            [("Watch", "wd"), ("Events", "mask"), ("Cookie", "cookie"), ("Length", "len")]),
         [typeof(IoVector)] = ("struct iovec", [("Start", "iov_base"), ("Length", "iov_len")]),
         [typeof(MessageHeader)] = ("struct msghdr",
         [
