@@ -16,7 +16,7 @@ public sealed partial class Cgroup
         }
 
         List<string> needed = [.. CgroupController.All
-            .Where(controller => controller.Concerns(limits) && controller is not UnifiedFiles)
+            .Where(controller => controller.Concerns(limits) && !controller.IsInAllOfVersion2)
             .Select(controller => controller.Name), .. UnifiedFiles.ControllersOf(limits)];
         var enabled = unified.Read(Enabled).Split(' ');
         List<string> missing = [.. needed.Union(wanted).Intersect(unified.Controllers).Except(enabled)];

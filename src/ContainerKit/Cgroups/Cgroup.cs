@@ -201,16 +201,15 @@ public sealed partial class Cgroup : IAsyncDisposable
         }
     }
 
-    /// <summary>Where a controller's files are; null where it is not.</summary>
+    /// <summary>Where a controller is; null where it is not.</summary>
     private CgroupDirectory? DirectoryOf(CgroupController controller) =>
-        DirectoryOf(controller.Name, controller.OldName);
+        DirectoryOf(controller.Name, controller.OldName) ?? (controller.IsInAllOfVersion2 ? Unified : null);
 
     private CgroupDirectory? DirectoryOf(string name, string oldName)
     {
         foreach (var directory in _directories)
         {
-            if (directory.Controllers.Contains(directory.IsUnified ? name : oldName)
-                || (directory.IsUnified && name == UnifiedFiles.NoController))
+            if (directory.Controllers.Contains(directory.IsUnified ? name : oldName))
             {
                 return directory;
             }

@@ -9,7 +9,7 @@ internal abstract class CgroupController
     public static readonly CgroupController[] All =
     [
         new CpusetController(), new CpuController(), new MemoryController(), new PidsController(), new IoController(),
-        new UnifiedFiles(),
+        new DevicesController(), new UnifiedFiles(),
     ];
 
     /// <summary>Its name in version 2.</summary>
@@ -17,6 +17,9 @@ internal abstract class CgroupController
 
     /// <summary>Its name in version 1.</summary>
     public virtual string OldName => Name;
+
+    /// <summary>Whether each group of version 2 has it, and nothing enables it.</summary>
+    public virtual bool IsInAllOfVersion2 => false;
 
     /// <summary>Whether any of its limits is to be changed.</summary>
     public abstract bool Concerns(CgroupLimits limits);

@@ -12,6 +12,7 @@ internal sealed class CgroupDirectory : IDisposable
 
     private readonly SafeFileHandle _handle;
     private string[]? _controllers;
+    private AttachedDevices? _devices;
 
     /// <summary>Its descriptor.</summary>
     public SafeFileHandle Handle => _handle;
@@ -38,6 +39,10 @@ internal sealed class CgroupDirectory : IDisposable
     public string[] Controllers => _controllers ??= IsUnified
         ? Read("cgroup.controllers").Split(' ', StringSplitOptions.RemoveEmptyEntries)
         : Hierarchy.Controllers;
+
+    /// <summary>Its devices, when it is of version 2, which has no file of them.</summary>
+    public AttachedDevices Devices =>
+        _devices ?? Interlocked.CompareExchange(ref _devices, new(_handle, Path), null) ?? _devices;
 
     /// <summary>Opens one that is there.</summary>
     public static CgroupDirectory Open(CgroupHierarchy hierarchy, string path) =>
@@ -183,5 +188,9 @@ internal sealed class CgroupDirectory : IDisposable
     }
 
     /// <inheritdoc/>
-    public void Dispose() => _handle.Dispose();
+    public void Dispose()
+    {
+        _devices?.Dispose();
+        _handle.Dispose();
+    }
 }

@@ -62,6 +62,12 @@ public sealed record CgroupLimits
     public int? IoWeight { get; init; }
 
     /// <summary>
+    /// The devices that may be used, and no others; <see cref="DeviceRule.All"/> allows all again, and none are allowed
+    /// by none. What a group above, or another program, denies stays denied.
+    /// </summary>
+    public IReadOnlyList<DeviceRule>? Devices { get; init; }
+
+    /// <summary>
     /// Files of version 2 that are to hold a text, such as <c>hugetlb.2MB.max</c>, written in this order after all
     /// others.
     /// </summary>
@@ -98,6 +104,11 @@ public sealed record CgroupLimits
         foreach (var limit in Io)
         {
             (limit ?? throw new ArgumentException("A limit in Io is null.")).Validate();
+        }
+
+        foreach (var rule in Devices ?? [])
+        {
+            (rule ?? throw new ArgumentException("A rule in Devices is null.")).Validate();
         }
 
         foreach (var (file, text) in Unified)

@@ -4,10 +4,10 @@ namespace ContainerKit;
 internal sealed class UnifiedFiles : CgroupController
 {
     /// <summary>What stands for the controller's name: each file has its own.</summary>
-    public const string NoController = "of version 2";
+    public override string Name => "of version 2";
 
     /// <inheritdoc/>
-    public override string Name => NoController;
+    public override bool IsInAllOfVersion2 => true;
 
     /// <summary>Complains about what is no limit.</summary>
     public static void Validate(string file, string text)

@@ -27,7 +27,10 @@ internal sealed class Resting : IDisposable
     })!);
 
     /// <summary>Tells it to run its script.</summary>
-    public void Go() => _process.StandardInput.WriteLine();
+    public void Go() => Tell("");
+
+    /// <summary>Writes it a line.</summary>
+    public void Tell(string line) => _process.StandardInput.WriteLine(line);
 
     /// <summary>Waits for its end, and gives its exit code.</summary>
     public async Task<int> EndAsync()

@@ -122,6 +122,9 @@ public class StructureTests
         var check = new HeaderCheck(Headers);
         AddTo(check, OfKernel);
         AddTo(check, Beginnings, ">=");
+        check.Equal("offsetof(struct bpf_cgroup_dev_ctx, access_type)", DeviceProgram.AccessAndKind);
+        check.Equal("offsetof(struct bpf_cgroup_dev_ctx, major)", DeviceProgram.Major);
+        check.Equal("offsetof(struct bpf_cgroup_dev_ctx, minor)", DeviceProgram.Minor);
         AddSizes(check);
         AddEpollEvent(check, architecture);
         check.Verify(architecture);

@@ -46,6 +46,27 @@ internal static unsafe partial class Native
         }
     }
 
+    /// <summary>Runs something on a thread that alone has become a user without rights; setresuid(2).</summary>
+    public static Task<T> AsNobody<T>(Func<T> action)
+    {
+        const int nobody = 65534;
+        var result = new TaskCompletionSource<T>(TaskCreationOptions.RunContinuationsAsynchronously);
+        new Thread(() =>
+        {
+            try
+            {
+                // Not by the C library, which would change all threads.
+                Assert.Equal(0, Call(SyscallNumber.setresuid.Here, nobody, nobody, nobody));
+                result.SetResult(action());
+            }
+            catch (Exception failure)
+            {
+                result.SetException(failure);
+            }
+        }).Start();
+        return result.Task;
+    }
+
     /// <summary>
     /// Takes away what is left of a child that ended, and says whether there was such a child; waitpid(2).
     /// </summary>
@@ -81,6 +102,9 @@ internal static unsafe partial class Native
 
     [LibraryImport("libc", EntryPoint = "kill", SetLastError = true)]
     private static partial int Kill(int id, int signal);
+
+    [LibraryImport("libc", EntryPoint = "syscall", SetLastError = true)]
+    private static partial nint Call(nint number, nint first, nint second, nint third);
 
     [LibraryImport("libc", EntryPoint = "dup", SetLastError = true)]
     private static partial int Duplicate(SafeFileHandle file);
