@@ -35,6 +35,7 @@ internal static class OptionsSnapshot
     {
         Cpus = limits.Cpus is null ? null : [.. limits.Cpus],
         MemoryNodes = limits.MemoryNodes is null ? null : [.. limits.MemoryNodes],
+        Devices = limits.Devices is null ? null : Copy(limits.Devices),
         Io = Copy(limits.Io),
         Unified = [.. limits.Unified],
     };
