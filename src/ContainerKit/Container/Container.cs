@@ -17,6 +17,7 @@ public sealed partial class Container : ContainerProcess
     private readonly ObservedStart? _observed;
     private readonly long _launchedAt = Stopwatch.GetTimestamp();
     private readonly ContainerEntrance _entrance;
+    private readonly CpuTimeout? _cpuTimeout;
     private Task? _groupRemoved;
     private bool _isToldOf;
 
@@ -29,6 +30,11 @@ public sealed partial class Container : ContainerProcess
     {
         (_host, _options, _launched, _held, _observed) = (host, options, launched, held, observed);
         _group = group;
+        if (options.CpuTimeout != Timeout.InfiniteTimeSpan)
+        {
+            _cpuTimeout = new(options.CpuTimeout, ReadStatistics, Kill);
+        }
+
         _entrance = new(host, options, launched.OpenNamespaces, launched.Ended)
         {
             Group = group,
@@ -117,8 +123,12 @@ public sealed partial class Container : ContainerProcess
     private protected override CgroupStatistics? ReadStatistics() => _group?.ReadStatistics();
 
     /// <inheritdoc/>
+    private protected override bool IsOutOfCpuTime => _cpuTimeout is { IsOver: true };
+
+    /// <inheritdoc/>
     private protected override void OnEnd(ExitStatus? status, Exception? failure)
     {
+        _cpuTimeout?.Dispose();
         LeaveInside();
         ForgetMounts();
         _held?.Dispose();

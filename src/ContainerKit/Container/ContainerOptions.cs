@@ -117,6 +117,13 @@ public sealed record ContainerOptions
     /// <summary>How long the program may run before it is killed; no limit unless said otherwise.</summary>
     public TimeSpan Timeout { get; init; } = System.Threading.Timeout.InfiniteTimeSpan;
 
+    /// <summary>
+    /// How much time on CPUs all processes of the container together may take before they are killed; no limit unless
+    /// said otherwise. With it the container has a cgroup, as with <see cref="Limits"/>. A detached container has no
+    /// such limit: use a <see cref="Resource.RLIMIT_CPU"/> for each process.
+    /// </summary>
+    public TimeSpan CpuTimeout { get; init; } = System.Threading.Timeout.InfiniteTimeSpan;
+
     /// <summary>What the program reads; nothing unless said otherwise.</summary>
     public StandardStream StandardInput { get; init; } = StandardStream.Null;
 

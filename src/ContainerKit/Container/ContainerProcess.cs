@@ -161,6 +161,9 @@ public abstract class ContainerProcess : IAsyncDisposable
     /// <summary>What was counted of it, which has ended; null when nothing was.</summary>
     private protected virtual CgroupStatistics? ReadStatistics() => null;
 
+    /// <summary>Whether it was killed for the time it had on CPUs.</summary>
+    private protected virtual bool IsOutOfCpuTime => false;
+
     /// <summary>Takes note of its end; without a status its supervisor was killed, or it never started.</summary>
     private protected abstract void OnEnd(ExitStatus? status, Exception? failure);
 
@@ -173,7 +176,7 @@ public abstract class ContainerProcess : IAsyncDisposable
 
     private void OnEnd(Task<WaitStatus> launch)
     {
-        var timedOut = _timeout.IsCancellationRequested;
+        var timedOut = _timeout.IsCancellationRequested || IsOutOfCpuTime;
         _timeout.Dispose();
         if (launch.IsCompletedSuccessfully)
         {

@@ -15,7 +15,7 @@ public readonly record struct ExitStatus
     /// <summary>The signal that killed it; null when it exited.</summary>
     public Signal? Signal { get; }
 
-    /// <summary>Whether it was killed because it ran longer than its timeout.</summary>
+    /// <summary>Whether it was killed because it ran longer than its timeout, by the clock or on CPUs.</summary>
     public bool TimedOut { get; }
 
     /// <summary>

@@ -11,7 +11,7 @@ internal sealed class HostCgroup(string? path) : IDisposable
     /// <summary>Makes the group of a container; null when it needs none.</summary>
     public ContainerGroup? MakeFor(ContainerOptions options)
     {
-        if (path is null && options.Limits is null)
+        if (path is null && options.Limits is null && options.CpuTimeout == Timeout.InfiniteTimeSpan)
         {
             return null;
         }

@@ -40,8 +40,8 @@ internal static class OptionsCheck
         Check(options.HasInit,
             "A detached container has an init, in a pid namespace of its own: so nothing outlives a supervisor that is "
                 + "killed.");
-        Check(options.Timeout == Timeout.InfiniteTimeSpan,
-            "A detached container has no Timeout: the process that would see to it may end before it.");
+        Check(options.Timeout == Timeout.InfiniteTimeSpan && options.CpuTimeout == Timeout.InfiniteTimeSpan,
+            "A detached container has no Timeout or CpuTimeout: who would see to it may end before it.");
         Check(options.Root is not DirectoryRoot { Changes.KeptIn: null } || !TemporaryLayer.IsNeeded,
             "Before Linux 6.6 a host removes a temporary layer: a detached container needs CopyOnWrite.In.");
         Validate(options with { StandardOutput = null, StandardError = null });
@@ -93,6 +93,9 @@ internal static class OptionsCheck
         Check(options.Timeout == Timeout.InfiniteTimeSpan
             || (options.Timeout > TimeSpan.Zero && options.Timeout.TotalDays <= 40),
             "Timeout must be positive and at most 40 days, or Timeout.InfiniteTimeSpan.");
+        Check(options.CpuTimeout == Timeout.InfiniteTimeSpan
+            || (options.CpuTimeout > TimeSpan.Zero && options.CpuTimeout.TotalDays <= 40),
+            "CpuTimeout must be positive and at most 40 days, or Timeout.InfiniteTimeSpan.");
         CheckLimits(options);
         CheckStreams(options);
         if (options.Descriptors.Count > 0 || options.SocketActivation || options.DescriptorNames.Count > 0)

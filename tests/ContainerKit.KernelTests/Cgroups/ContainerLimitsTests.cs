@@ -98,6 +98,21 @@ public sealed class ContainerLimitsTests : IAsyncDisposable
     }
 
     [CgroupFact]
+    public async Task Time_on_cpus_that_is_used_up_ends_all_of_it()
+    {
+        var most = TimeSpan.FromMilliseconds(300);
+        var result = await Eventually.Ends(_host.RunAsync(
+            Script.Shell("while :; do :; done & while :; do :; done") with { CpuTimeout = most }, Cancelled));
+        Assert.True(result.ExitStatus.TimedOut, $"{result.ExitStatus}");
+        Assert.True(result.Receipt.Cpu!.Usage >= most, $"{result.Receipt}");
+        var idle = await _host.RunAsync(Script.Shell("sleep 0.5") with { CpuTimeout = most }, Cancelled);
+        Assert.True(idle.ExitStatus.IsSuccess);
+        Assert.False(idle.ExitStatus.TimedOut);
+        await Assert.ThrowsAsync<ArgumentException>(
+            () => _host.RunAsync(new() { Command = ["true"], CpuTimeout = TimeSpan.Zero }, Cancelled));
+    }
+
+    [CgroupFact]
     public async Task Limits_that_cannot_be_start_nothing_and_leave_nothing()
     {
         var before = await Leftovers.Before();
