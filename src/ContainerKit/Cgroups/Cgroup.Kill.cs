@@ -101,7 +101,7 @@ public sealed partial class Cgroup
         }
 
         await KillAsync(CancellationToken.None).ConfigureAwait(false);
-        foreach (var directory in _directories)
+        foreach (var directory in _directories.Where(directory => directory.IsThere))
         {
             KillMembers(directory); // whom somebody put into it in this hierarchy alone
         }
