@@ -4,13 +4,10 @@ using Microsoft.Win32.SafeHandles;
 
 namespace ContainerKit;
 
-/// <content>What is in it: processes, threads, and other groups.</content>
+/// <content>What is in it: processes, and other groups.</content>
 public sealed partial class Cgroup
 {
     private const string Processes = "cgroup.procs";
-
-    /// <summary>Where version 1 counts threads one by one, without looking at their process.</summary>
-    private const string OldThreads = CgroupDirectory.OldThreads;
 
     /// <summary>Reads the ids of the processes in it, without those of the groups in it.</summary>
     public IReadOnlyList<int> ReadProcesses() => ReadIds(_directories[0], Processes);
@@ -48,43 +45,6 @@ public sealed partial class Cgroup
         {
             before?.Close();
         }
-    }
-
-    /// <summary>
-    /// Moves one thread into it, of any process in version 1. In version 2 it must be one of
-    /// <see cref="CreateThreadedChild"/>, in the group of the thread's process.
-    /// </summary>
-    /// <exception cref="LinuxException">The kernel refuses. ESRCH: there is no such thread. ENOTSUP: the group is
-    /// not for threads.</exception>
-    public void MoveThread(int threadId)
-    {
-        ArgumentOutOfRangeException.ThrowIfNegativeOrZero(threadId);
-        MoveThread(threadId.ToString(CultureInfo.InvariantCulture));
-    }
-
-    /// <summary>
-    /// Makes a group in this one for single threads of the processes in this one: in version 2 it has only the
-    /// controllers that know of threads, cpu, cpuset and pids. Disposing it puts the threads back into this one.
-    /// </summary>
-    /// <inheritdoc cref="Create"/>
-    public Cgroup CreateThreadedChild(string name, CgroupLimits? limits = null)
-    {
-        CgroupName.Validate(name);
-        limits?.Validate();
-        return Make(name, child =>
-        {
-            child._isForThreads = true;
-            if (child.IsVersion2)
-            {
-                child._directories[0].Write("cgroup.type", "threaded");
-                EnableControllers(limits, OfThreads);
-            }
-
-            if (limits is not null)
-            {
-                child.Write(limits);
-            }
-        });
     }
 
     /// <summary>
@@ -154,7 +114,7 @@ public sealed partial class Cgroup
             foreach (var directory in _directories)
             {
                 entrances.Add(directory.OpenFile(
-                    directory.IsUnified ? Processes : OldThreads, OpenFlags.O_WRONLY));
+                    directory.IsUnified ? Processes : CgroupDirectory.OldThreads, OpenFlags.O_WRONLY));
             }
 
             return entrances;
@@ -163,26 +123,6 @@ public sealed partial class Cgroup
         {
             entrances.ForEach(entrance => entrance.Dispose());
             throw;
-        }
-    }
-
-    /// <summary>
-    /// Whether it is of version 2 alone, whose groups are for processes unless they are made for threads.
-    /// </summary>
-    internal bool IsVersion2 => _directories is [{ IsUnified: true }];
-
-    private void MoveThread(string id)
-    {
-        foreach (var directory in _directories)
-        {
-            if (!directory.IsUnified)
-            {
-                directory.Write(OldThreads, id);
-            }
-            else if (IsVersion2)
-            {
-                directory.Write(CgroupDirectory.Threads, id);
-            }
         }
     }
 

@@ -7,8 +7,8 @@ namespace ContainerKit;
 /// <summary>A group's directory in one hierarchy, by its descriptor: whatever its path leads to later.</summary>
 internal sealed class CgroupDirectory : IDisposable
 {
-    /// <summary>Where threads are, one by one; in version 1, whatever process they are of.</summary>
-    public const string Threads = "cgroup.threads", OldThreads = "tasks";
+    /// <summary>Where version 1 counts threads one by one, whatever process they are of.</summary>
+    public const string OldThreads = "tasks";
 
     private readonly SafeFileHandle _handle;
     private string[]? _controllers;
@@ -34,6 +34,9 @@ internal sealed class CgroupDirectory : IDisposable
 
     /// <summary>Whether it is of version 2.</summary>
     public bool IsUnified => Hierarchy.IsUnified;
+
+    /// <summary>The file in which threads are, one by one.</summary>
+    public string Threads => IsUnified ? "cgroup.threads" : OldThreads;
 
     /// <summary>The controllers whose files it has.</summary>
     public string[] Controllers => _controllers ??= IsUnified
@@ -97,11 +100,10 @@ internal sealed class CgroupDirectory : IDisposable
     /// <summary>Puts the threads in it into the group that it is in.</summary>
     public void MoveThreadsUp()
     {
-        var file = IsUnified ? Threads : OldThreads;
         TryOn(() =>
         {
-            using var above = Syscall.Open($"{PathAbove}/{file}", OpenFlags.O_WRONLY);
-            foreach (var id in Read(file).Split('\n', StringSplitOptions.RemoveEmptyEntries))
+            using var above = Syscall.Open($"{PathAbove}/{Threads}", OpenFlags.O_WRONLY);
+            foreach (var id in Read(Threads).Split('\n', StringSplitOptions.RemoveEmptyEntries))
             {
                 TryOn(() => Syscall.Write(above, Encoding.UTF8.GetBytes(id)) > 0);
             }

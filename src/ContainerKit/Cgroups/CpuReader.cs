@@ -1,7 +1,8 @@
 namespace ContainerKit;
 
 /// <summary>
-/// Reads the time on CPUs: version 2 has it even where version 1 has the controller, which then knows of throttling.
+/// Reads the time on CPUs: version 2 has it even where version 1 has the controller, which then knows of throttling,
+/// and of threads that are in the group without their process.
 /// </summary>
 internal sealed class CpuReader : StatisticsReader
 {
@@ -12,8 +13,9 @@ internal sealed class CpuReader : StatisticsReader
     public CpuReader(CgroupDirectory? unified, CgroupDirectory? cpu, CgroupDirectory? accounting)
     {
         _unified = Add(unified, "cpu.stat");
-        _oldUsage = Add(unified is null ? accounting : null, "cpuacct.usage");
-        _oldUser = Add(unified is null ? accounting : null, "cpuacct.usage_user");
+        var old = accounting is { IsUnified: false } ? accounting : null;
+        _oldUsage = Add(old, "cpuacct.usage");
+        _oldUser = Add(old, "cpuacct.usage_user");
         _oldThrottling = Add(cpu is { IsUnified: false } ? cpu : null, "cpu.stat");
     }
 
@@ -70,12 +72,16 @@ internal sealed class CpuReader : StatisticsReader
         };
     }
 
-    private static CpuStatistics OfVersion1(long usage, long user) => new()
+    private static CpuStatistics OfVersion1(long usage, long user)
     {
-        Usage = new(usage / NanosecondsPerTick),
-        User = new(user / NanosecondsPerTick),
-        System = new((usage - user) / NanosecondsPerTick),
-    };
+        user = Math.Min(user, usage); // it is counted in whole ticks of the clock, all of it is not
+        return new()
+        {
+            Usage = new(usage / NanosecondsPerTick),
+            User = new(user / NanosecondsPerTick),
+            System = new((usage - user) / NanosecondsPerTick),
+        };
+    }
 
     private static void ReadPeriods(ReadOnlySpan<byte> key, long value, ref long? periods, ref long? throttled)
     {

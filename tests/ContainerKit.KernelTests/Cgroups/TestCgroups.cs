@@ -9,6 +9,18 @@ internal static class TestCgroups
     public static Cgroup Create(CgroupLimits? limits = null) =>
         Cgroup.Create($"{Parent.TrimEnd('/')}/{NewName()}", limits);
 
+    /// <summary>Makes a group for threads of this process.</summary>
+    public static async Task<Cgroup> CreateForThreadsAsync(CgroupLimits? limits = null)
+    {
+        if (!IsPureVersion2)
+        {
+            return Create(limits);
+        }
+
+        await using var own = Cgroup.OfThisProcess();
+        return own.CreateThreadedChild(NewName(), limits);
+    }
+
     /// <summary>A name that nobody else has.</summary>
     public static string NewName() =>
         FormattableString.Invariant($"ck-test-{Environment.ProcessId}-{Interlocked.Increment(ref _last)}");
