@@ -3,9 +3,15 @@ using Microsoft.Win32.SafeHandles;
 
 namespace ContainerKit;
 
-/// <summary>A file of a group that is read again and again: opened at the first time, and kept.</summary>
+/// <summary>
+/// A file of a group that is read again and again: opened at the first time, and kept, unless this process has hardly
+/// any descriptors left.
+/// </summary>
 internal sealed class CgroupFile(CgroupDirectory? directory, string name) : IDisposable
 {
+    /// <summary>A new descriptor has the least free number, so the number tells how many there are.</summary>
+    private static readonly ulong MostKept = Syscall.GetLimit(Resource.RLIMIT_NOFILE).Soft / 8 * 7;
+
     private SafeFileHandle? _handle;
     private bool _isMissing = directory is null;
 
@@ -19,8 +25,7 @@ internal sealed class CgroupFile(CgroupDirectory? directory, string name) : IDis
 
         try
         {
-            _handle ??= directory!.OpenFile(name, OpenFlags.O_RDONLY);
-            return buffer[..Syscall.ReadAt(_handle, buffer, 0)];
+            return Read(_handle ?? Open(), buffer);
         }
         catch (LinuxException failure) when (_handle is null && failure.Errno is Errno.ENOENT && directory!.IsThere)
         {
@@ -43,4 +48,30 @@ internal sealed class CgroupFile(CgroupDirectory? directory, string name) : IDis
 
     /// <inheritdoc/>
     public void Dispose() => _handle?.Dispose();
+
+    private SafeFileHandle Open()
+    {
+        var handle = directory!.OpenFile(name, OpenFlags.O_RDONLY);
+        if ((ulong)handle.DangerousGetHandle() < MostKept)
+        {
+            _handle = handle;
+        }
+
+        return handle;
+    }
+
+    private ReadOnlySpan<byte> Read(SafeFileHandle handle, Span<byte> buffer)
+    {
+        try
+        {
+            return buffer[..Syscall.ReadAt(handle, buffer, 0)];
+        }
+        finally
+        {
+            if (handle != _handle)
+            {
+                handle.Dispose();
+            }
+        }
+    }
 }
