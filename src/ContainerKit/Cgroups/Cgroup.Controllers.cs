@@ -18,8 +18,12 @@ public sealed partial class Cgroup
         List<string> needed = [.. CgroupController.All
             .Where(controller => controller.Concerns(limits) && !controller.IsInAllOfVersion2)
             .Select(controller => controller.Name), .. UnifiedFiles.ControllersOf(limits)];
-        var enabled = unified.Read(Enabled).Split(' ');
-        List<string> missing = [.. needed.Union(wanted).Intersect(unified.Controllers).Except(enabled)];
+        List<string> missing = [.. needed.Union(wanted).Intersect(unified.Controllers)];
+        if (missing.Count > 0)
+        {
+            missing.RemoveAll(unified.Read(Enabled).Split(' ').Contains);
+        }
+
         if (missing.Count == 0)
         {
             return;

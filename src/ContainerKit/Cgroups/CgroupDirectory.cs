@@ -125,10 +125,9 @@ internal sealed class CgroupDirectory : IDisposable
     {
         return TryOn(() =>
         {
-            using var parent = Syscall.Open(PathAbove, OpenFlags.O_RDONLY);
-            using var child = Syscall.OpenChild(parent, Name, OpenFlags.O_PATH);
-            return Syscall.Status(child).Inode != Syscall.Status(_handle).Inode // another, of the same name
-                || Syscall.TryRemoveDirectory(parent, Encoding.UTF8.GetBytes(Name + '\0'));
+            var path = $"../{Name}";
+            return Syscall.Status(_handle, path).Inode != Syscall.Status(_handle).Inode // another, of the same name
+                || Syscall.TryRemoveDirectory(_handle, Encoding.UTF8.GetBytes(path + '\0'));
         });
     }
 

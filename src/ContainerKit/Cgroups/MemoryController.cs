@@ -65,7 +65,7 @@ internal sealed class MemoryController : CgroupController
         }
 
         var memory = ReadOld(directory, OldMax);
-        return limits with { Memory = memory, Swap = ReadOldSwap(directory, memory) };
+        return limits with { Memory = memory, Swap = ReadOldSwap(directory) };
     }
 
     /// <summary>
@@ -118,9 +118,8 @@ internal sealed class MemoryController : CgroupController
             throw new LimitNotSupportedException("This kernel does not count swap: boot it with swapaccount=1.");
         }
 
-        var before = ReadOld(directory, OldMax);
-        var memory = limits.Memory ?? before;
-        var swap = limits.Swap ?? ReadOldSwap(directory, before) ?? Limit.Unlimited;
+        var memory = limits.Memory ?? ReadOld(directory, OldMax);
+        var swap = limits.Swap ?? ReadOldSwap(directory) ?? Limit.Unlimited;
         if (swap.Value is not null && memory.Value is null)
         {
             throw new LimitNotSupportedException(
@@ -157,8 +156,8 @@ internal sealed class MemoryController : CgroupController
         return value >= none ? Limit.Unlimited : value;
     }
 
-    private static Limit? ReadOldSwap(CgroupDirectory directory, Limit memory) =>
+    private static Limit? ReadOldSwap(CgroupDirectory directory) =>
         !directory.Has(OldWithSwap) ? null
-        : ReadOld(directory, OldWithSwap).Value is { } both ? both - (memory.Value ?? 0)
+        : ReadOld(directory, OldWithSwap).Value is { } both ? both - (ReadOld(directory, OldMax).Value ?? 0)
         : Limit.Unlimited;
 }

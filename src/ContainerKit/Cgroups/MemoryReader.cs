@@ -33,17 +33,18 @@ internal sealed class MemoryReader : StatisticsReader
 
         var (ooms, kills) = ReadEvents(buffer);
         long anonymous = 0, file = 0, inactive = 0, faults = 0, majorFaults = 0;
-        var text = new CgroupText(_stat.Read(buffer));
+        var stat = _stat.Read(buffer);
+        if (!_isUnified)
+        {
+            stat = stat[Math.Max(0, stat.IndexOf("total_"u8))..]; // before it is the group without those below
+        }
+
+        var text = new CgroupText(stat);
         while (text.Next(out var key, out var value))
         {
             if (!_isUnified)
             {
-                if (!key.StartsWith("total_"u8))
-                {
-                    continue; // of the group without those below
-                }
-
-                key = key["total_"u8.Length..];
+                key = key.StartsWith("total_"u8) ? key["total_"u8.Length..] : default;
             }
 
             if (key.SequenceEqual(_isUnified ? "anon"u8 : "rss"u8))

@@ -116,6 +116,15 @@ internal static unsafe partial class Syscall
         return status;
     }
 
+    /// <summary>What a path from a directory on leads to, which is no link; fstatat(2).</summary>
+    public static FileStatus Status(SafeHandle directory, string path)
+    {
+        const int AT_SYMLINK_NOFOLLOW = 0x100;
+        var status = new FileStatus();
+        Check(StatX(SyscallNumber.statx.Here, directory, path, AT_SYMLINK_NOFOLLOW, Wanted, &status), "statx", path);
+        return status;
+    }
+
     /// <summary>What a file of the host is; links are followed. stat(2).</summary>
     public static FileStatus Status(string path)
     {
