@@ -11,7 +11,11 @@ if (Settings.Parse(args) is not { } settings)
 
 try
 {
-    HybridCgroups.Leave();
+    if (settings.Parts is not ["cgroups"])
+    {
+        HybridCgroups.Leave();
+    }
+
     var verdicts = new Verdicts(judge: !settings.Quick);
     using var workshop = new Workshop();
     Console.WriteLine($"{Machine.Describe(workshop)}\n");
@@ -22,6 +26,7 @@ try
             "start" => StartToExit.RunAsync(settings, workshop, verdicts),
             "steady" => SteadyState.RunAsync(settings, workshop, verdicts),
             "streams" => Streams.RunAsync(settings, workshop, verdicts),
+            "cgroups" => Cgroups.RunAsync(settings, workshop, verdicts),
             "live" => Live.RunAsync(settings, workshop, verdicts),
             "memory" => Memory.RunAsync(settings, workshop, verdicts),
             _ => QuickstartProcess.RunAsync(settings, verdicts),

@@ -24,6 +24,7 @@ internal sealed class Workshop : IDisposable
         Compile("true.c", True, "-static");
         Compile("work.c", Work, "-static");
         Compile("streams.c", Streams, "-static");
+        Compile("cgroups.c", Cgroups, "-static");
         Compile("limit.c", Limit,
             ["-static", "-nostdlib", "-ffreestanding", "-fno-stack-protector", .. Versus.Limit.Defines]);
         File.WriteAllBytes(System.IO.Path.Combine(Root, "data"), new byte[16 << 20]);
@@ -46,6 +47,9 @@ internal sealed class Workshop : IDisposable
 
     /// <summary>The program at the other end of a stream, as the host sees it.</summary>
     public string Streams => System.IO.Path.Combine(Root, "streams");
+
+    /// <summary>The program that uses cgroups without a library.</summary>
+    public string Cgroups => System.IO.Path.Combine(Path, "cgroups");
 
     /// <summary>The limit's program.</summary>
     public string Limit => System.IO.Path.Combine(Path, "limit");
