@@ -1,4 +1,5 @@
 using System.Diagnostics;
+using ContainerKit.KernelTests.Cgroups;
 
 namespace ContainerKit.KernelTests;
 
@@ -58,6 +59,17 @@ public class SamplesTests
         Assert.Contains("\n  pivot_root(\".\", \".\")\n", output, StringComparison.Ordinal);
         Assert.Contains("\n  execve(\"/no/such/program\", [\"/no/such/program\", \"its argument\"], [PATH, HOME])\n",
             output, StringComparison.Ordinal);
+    }
+
+    [CgroupFact]
+    public async Task What_eats_memory_burns_cpu_time_or_forks_is_stopped_by_its_limit()
+    {
+        var output = await OutputAsync("ResourceLimits", TestCgroups.Parent);
+
+        Assert.Matches(@"(?m)^eats memory .* 1 +0$", output); // killed, and nothing is left
+        Assert.Matches(@"(?m)^burns CPU +[0-9.]+ +[0-9.]*[1-9]", output); // it was made to wait
+        Assert.Matches(@"(?m)^forks .* (39|40)$", output);
+        Assert.EndsWith("\nAll of them are gone.\n", output, StringComparison.Ordinal);
     }
 
     /// <summary>What a sample prints, which must succeed.</summary>
