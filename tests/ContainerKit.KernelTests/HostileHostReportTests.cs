@@ -189,6 +189,13 @@ public class HostileHostReportTests
             "systemd-run --user --scope -p Delegate=yes");
     }
 
+    [Fact(Skip = Host.NoCgroups, SkipUnless = nameof(Host.HasCgroups), SkipType = typeof(Host))]
+    public async Task A_cgroup_that_systemd_manages_is_named()
+    {
+        var found = await Report.InAsync(AsRoot, "mount -t tmpfs none /run; mkdir -p /run/systemd/system");
+        found.AssertNo("cgroup delegated by systemd", "systemd manages the cgroup of this process", "Delegate=yes");
+    }
+
     [Fact]
     public async Task A_missing_newuidmap_is_named()
     {

@@ -120,6 +120,44 @@ public sealed partial class PauseTests : IAsyncDisposable
         await before.AssertNone();
     }
 
+    [CgroupFact]
+    public async Task Who_watches_is_told_of_pauses_once_each()
+    {
+        using var source = CancellationTokenSource.CreateLinkedTokenSource(Cancelled);
+        var events = _host.WatchAsync(source.Token);
+        await using (var container = await _host.StartAsync(Sleeper, Cancelled))
+        {
+            await container.PauseAsync(Cancelled);
+            await container.PauseAsync(Cancelled);
+            await container.ResumeAsync(Cancelled);
+            await container.ResumeAsync(Cancelled);
+        }
+
+        await using (var detached = await _host.StartDetachedAsync("told", Sleeper, Cancelled))
+        {
+            await detached.PauseAsync(Cancelled);
+            await detached.ResumeAsync(Cancelled);
+            await detached.RemoveAsync(Cancelled);
+        }
+
+        var told = new List<(ContainerEventKind, string?)>();
+        await foreach (var happened in events)
+        {
+            told.Add((happened.Kind, happened.Id));
+            if (told.Count == 8)
+            {
+                break;
+            }
+        }
+
+        ContainerEventKind[] each =
+        [
+            ContainerEventKind.Started, ContainerEventKind.Paused, ContainerEventKind.Resumed,
+            ContainerEventKind.Exited,
+        ];
+        Assert.Equal([.. each.Select(kind => (kind, (string?)null)), .. each.Select(kind => (kind, "told"))], told);
+    }
+
     [Fact]
     public async Task Without_a_group_pausing_is_refused_and_the_error_says_what_to_set()
     {

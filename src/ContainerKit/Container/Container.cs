@@ -32,7 +32,7 @@ public sealed partial class Container : ContainerProcess
         _group = group;
         if (options.CpuTimeout != Timeout.InfiniteTimeSpan)
         {
-            _cpuTimeout = new(options.CpuTimeout, ReadStatistics, Kill);
+            _cpuTimeout = new(options.CpuTimeout, Counted, Kill);
         }
 
         _entrance = new(host, options, launched.OpenNamespaces, launched.Ended)
@@ -83,6 +83,12 @@ public sealed partial class Container : ContainerProcess
     public Task<ContainerProcess> ExecAsync(ExecOptions options, CancellationToken cancellationToken = default) =>
         _entrance.ExecAsync(options, cancellationToken);
 
+    /// <summary>Reads what all its processes have used and use; once it ended, there is its receipt.</summary>
+    /// <exception cref="LimitNotSupportedException">The container has no cgroup.</exception>
+    /// <exception cref="LaunchException">The container has ended.</exception>
+    public CgroupStatistics ReadStatistics() =>
+        (_group ?? throw ContainerGroup.Missing()).ReadStatistics() ?? throw LaunchFailure.ContainerGone();
+
     /// <inheritdoc/>
     public override async ValueTask DisposeAsync()
     {
@@ -120,7 +126,7 @@ public sealed partial class Container : ContainerProcess
         }
     }
 
-    private protected override CgroupStatistics? ReadStatistics() => _group?.ReadStatistics();
+    private protected override CgroupStatistics? Counted() => _group?.ReadStatistics();
 
     /// <inheritdoc/>
     private protected override bool IsOutOfCpuTime => _cpuTimeout is { IsOver: true };

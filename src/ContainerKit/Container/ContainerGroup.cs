@@ -88,8 +88,8 @@ internal sealed class ContainerGroup
 
     /// <summary>What is said where a container has none.</summary>
     public static LimitNotSupportedException Missing() => new(
-        "A container is paused by its cgroup, and this one has none: set ContainerHostOptions.CgroupParent, or "
-        + "ContainerOptions.Limits.");
+        "A container is paused and counted by its cgroup, and this one has none: set ContainerOptions.Limits, or "
+        + "ContainerHostOptions.CgroupParent.");
 
     /// <summary>Kills what is left in groups whose hosts ended without removing them, and removes these.</summary>
     public static async Task SweepAsync(Cgroup parent)

@@ -122,7 +122,7 @@ public abstract class ContainerProcess : IAsyncDisposable
         _options.Command[0], _status, _receipt!, _streams.Output, _streams.Error);
 
     /// <summary>Whether it has not ended.</summary>
-    internal bool IsRunning => !_launched.Ended.IsCompleted;
+    public bool IsRunning => !_launched.Ended.IsCompleted;
 
     /// <summary>Sees to its end, once it is whole; it may have come already.</summary>
     internal void Follow()
@@ -159,7 +159,7 @@ public abstract class ContainerProcess : IAsyncDisposable
     }
 
     /// <summary>What was counted of it, which has ended; null when nothing was.</summary>
-    private protected virtual CgroupStatistics? ReadStatistics() => null;
+    private protected virtual CgroupStatistics? Counted() => null;
 
     /// <summary>Whether it was killed for the time it had on CPUs.</summary>
     private protected virtual bool IsOutOfCpuTime => false;
@@ -180,7 +180,7 @@ public abstract class ContainerProcess : IAsyncDisposable
         _timeout.Dispose();
         if (launch.IsCompletedSuccessfully)
         {
-            var counted = ReadStatistics();
+            var counted = Counted();
             _receipt = Receipt.Of(Stopwatch.GetElapsedTime(_startedAt), counted);
             _status = new(launch.Result, timedOut && launch.Result.Signal is Signal.SIGKILL)
             {

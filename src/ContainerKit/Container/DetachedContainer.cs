@@ -96,14 +96,42 @@ public sealed class DetachedContainer : IAsyncDisposable
         _entrance.ExecAsync(options, cancellationToken);
 
     /// <inheritdoc cref="Container.PauseAsync"/>
-    public Task PauseAsync(CancellationToken cancellationToken = default) =>
-        _ended.IsCompleted ? throw LaunchFailure.ContainerGone()
-        : (_group ?? throw ContainerGroup.Missing()).FreezeAsync(cancellationToken);
+    public async Task PauseAsync(CancellationToken cancellationToken = default)
+    {
+        var group = _group ?? throw ContainerGroup.Missing();
+        if (_ended.IsCompleted)
+        {
+            throw LaunchFailure.ContainerGone();
+        }
+
+        var isNews = !group.IsFrozen;
+        await group.FreezeAsync(cancellationToken).ConfigureAwait(false);
+        if (isNews)
+        {
+            _host.Events?.Tell(ContainerEventKind.Paused, Pid, Id);
+        }
+    }
 
     /// <inheritdoc cref="Container.ResumeAsync"/>
-    public Task ResumeAsync(CancellationToken cancellationToken = default) =>
-        _ended.IsCompleted ? Task.CompletedTask
-        : (_group ?? throw ContainerGroup.Missing()).ThawAsync(cancellationToken);
+    public async Task ResumeAsync(CancellationToken cancellationToken = default)
+    {
+        var group = _group ?? throw ContainerGroup.Missing();
+        if (_ended.IsCompleted)
+        {
+            return;
+        }
+
+        var isNews = group.IsFrozen;
+        await group.ThawAsync(cancellationToken).ConfigureAwait(false);
+        if (isNews)
+        {
+            _host.Events?.Tell(ContainerEventKind.Resumed, Pid, Id);
+        }
+    }
+
+    /// <inheritdoc cref="Container.ReadStatistics"/>
+    public CgroupStatistics ReadStatistics() =>
+        (_group ?? throw ContainerGroup.Missing()).ReadStatistics() ?? throw LaunchFailure.ContainerGone();
 
     /// <inheritdoc cref="Container.OpenNamespaces"/>
     public IReadOnlyList<Namespace> OpenNamespaces(NamespaceKinds kinds) => _entrance.OpenNamespaces(kinds);

@@ -51,6 +51,16 @@ internal static class HostCgroups
                         + "cgroup.procs, to this user."),
             unified?.Path ?? old[0].Path);
 
+        if (Directory.Exists("/run/systemd/system"))
+        {
+            var isDelegated = unified?.Path is { } own
+                && (Syscall.HasAttribute(own, "user.delegate") || Syscall.HasAttribute(own, "trusted.delegate"));
+            yield return HostFinding.Of("cgroup delegated by systemd", isDelegated ? null : new(
+                "systemd manages the cgroup of this process, and may undo what is made in it.",
+                "Start in a scope or a service of its own: systemd-run --scope -p Delegate=yes, or Delegate=yes in the "
+                + "unit."));
+        }
+
         var oldControllers = old.SelectMany(own => own.Controllers).ToHashSet();
         foreach (var feature in HostCgroupFeature.All)
         {

@@ -91,9 +91,11 @@ public sealed class ContainerLimitsTests : IAsyncDisposable
         await using var container = await _host.StartAsync(
             Script.Shell("while :; do :; done") with { Limits = new() { Cpu = CpuMax.Cpus(0.1) } }, Cancelled);
         await Task.Delay(TimeSpan.FromMilliseconds(500), Cancelled);
+        Assert.True(container.ReadStatistics().Cpu is { ThrottledPeriods: > 0 }, $"{container.ReadStatistics()}");
         await container.StopAsync(Cancelled);
         var result = await container.WaitForResultAsync(Cancelled);
         Assert.True(result.Receipt.Cpu is { ThrottledPeriods: > 0 }, $"{result.Receipt}");
+        Assert.Throws<LaunchException>(container.ReadStatistics);
         Assert.True(result.Receipt.Cpu.Usage < 0.5 * result.Receipt.WallTime, $"{result.Receipt}");
     }
 
