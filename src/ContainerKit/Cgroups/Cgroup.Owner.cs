@@ -38,6 +38,35 @@ public sealed partial class Cgroup
         return opened.Count == 0 ? null : new("", opened, isOwner: true);
     }
 
+    /// <summary>Makes a group in this one that is locked before it has limits, so that nobody takes it away.</summary>
+    /// <exception cref="LinuxException">EEXIST: it is there, or another has taken it for one that was left, and removes
+    /// it. What else the kernel refuses is about the limits.</exception>
+    /// <inheritdoc cref="Create"/>
+    internal Cgroup CreateLockedChild(string name, CgroupLimits limits)
+    {
+        CgroupName.Validate(name);
+        limits.Validate();
+        EnableControllers(limits, OfProcesses);
+        var isLocked = false;
+        try
+        {
+            return Make(name, child =>
+            {
+                isLocked = child.TryLock();
+                if (!isLocked)
+                {
+                    throw new LinuxException("flock", Errno.EEXIST, child.Directories[0]);
+                }
+
+                child.Write(limits);
+            });
+        }
+        catch (LinuxException lost) when (!isLocked && IsGone(lost) && IsThere)
+        {
+            throw new LinuxException(lost.Call, Errno.EEXIST, lost.Path);
+        }
+    }
+
     /// <summary>
     /// Locks it in all hierarchies, since other processes may see other ones; false when another has it, or it is gone.
     /// </summary>

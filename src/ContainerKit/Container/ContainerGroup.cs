@@ -60,17 +60,12 @@ internal sealed class ContainerGroup
                 $"{Prefix}{Environment.ProcessId}-{Interlocked.Increment(ref _lastNumber)}");
             try
             {
-                var made = parent.CreateChild(name, limits);
-                if (made.TryLock())
-                {
-                    return new(made);
-                }
-
-                made.Close(); // another host takes it for one that was left, and removes it
+                return new(parent.CreateLockedChild(name, limits));
             }
-            catch (LinuxException taken) when (taken.Errno is Errno.EEXIST || (IsGone(taken) && parent.IsThere))
+            catch (LinuxException taken) when (taken.Errno is Errno.EEXIST)
             {
-                // The same; or it is of another process with this one's number, whose containers outlive it.
+                // Another host takes it for one that was left, and removes it; or it is of another process with this
+                // one's number, whose containers outlive it.
             }
             catch (LinuxException failure) when (failure.Call is "mkdirat")
             {

@@ -1,0 +1,35 @@
+namespace ContainerKit.KernelTests.Cgroups;
+
+/// <summary>The groups of containers are told from those of others, and from those of containers that were.</summary>
+public sealed class ContainerGroupTests
+{
+    private static CancellationToken Cancelled => TestContext.Current.CancellationToken;
+
+    [CgroupFact]
+    public async Task A_group_that_is_lost_before_it_is_locked_is_left_in_no_hierarchy()
+    {
+        await using var parent = TestCgroups.Create();
+        var name = "containerkit-taken";
+        await using var made = parent.CreateChild(name);
+        Assert.Equal(
+            Errno.EEXIST, Assert.Throws<LinuxException>(() => parent.CreateLockedChild(name, new())).Errno);
+        await using var locked = parent.CreateLockedChild("locked", new());
+        Assert.False(parent.OpenChild("locked").TryLock());
+    }
+
+    [CgroupFact]
+    public async Task A_limit_of_a_device_that_is_not_there_is_refused_at_once()
+    {
+        await using var parent = TestCgroups.Create();
+        await using var host = new ContainerHost(new() { CgroupParent = parent.Path });
+        var options = new ContainerOptions
+        {
+            Command = ["true"],
+            Limits = new() { Io = [new(new BlockDevice(4001, 7)) { ReadBytes = 1 << 20 }] },
+        };
+        var run = Task.Run(() => host.RunAsync(options, Cancelled), Cancelled);
+        await Eventually.Ends(run.ContinueWith(_ => { }, TaskScheduler.Default));
+        Assert.Equal(Errno.ENODEV, (await Assert.ThrowsAsync<LinuxException>(() => run)).Errno);
+        Assert.Empty(parent.ReadChildren());
+    }
+}
