@@ -92,7 +92,7 @@ public sealed partial class PauseTests
         await using var parent = TestCgroups.Create();
         await using var host = new ContainerHost(new() { CgroupParent = parent.Path });
         await using var container = await host.StartAsync(Sleeper, Cancelled);
-        var left = parent.CreateChild("containerkit-1-1"); // as one whose host is gone: nobody has locked it
+        var left = parent.CreateChild("containerkit-1-0123456789abcdef-1"); // as of a host that is gone: not locked
         var other = parent.CreateChild("another");
         await using var next = new ContainerHost(new() { CgroupParent = parent.Path });
         Assert.True((await next.RunAsync(new() { Command = ["true"] }, Cancelled)).ExitStatus.IsSuccess);

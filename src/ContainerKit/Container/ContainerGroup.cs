@@ -15,6 +15,9 @@ internal sealed class ContainerGroup
 
     private const string Prefix = "containerkit-";
 
+    /// <summary>What no other process has in a name: numbers come again, after a reboot as in a container.</summary>
+    private static readonly string Mark = Random.Shared.NextInt64().ToString("x16", CultureInfo.InvariantCulture);
+
     private static int _lastNumber;
 
     private readonly Cgroup _group;
@@ -57,7 +60,7 @@ internal sealed class ContainerGroup
         while (true)
         {
             var name = string.Create(CultureInfo.InvariantCulture,
-                $"{Prefix}{Environment.ProcessId}-{Interlocked.Increment(ref _lastNumber)}");
+                $"{Prefix}{Environment.ProcessId}-{Mark}-{Interlocked.Increment(ref _lastNumber)}");
             try
             {
                 return new(parent.CreateLockedChild(name, limits));
@@ -91,7 +94,7 @@ internal sealed class ContainerGroup
     {
         foreach (var name in parent.ReadChildren())
         {
-            if (name.StartsWith(Prefix, StringComparison.Ordinal))
+            if (IsName(name))
             {
                 try
                 {
@@ -201,6 +204,13 @@ internal sealed class ContainerGroup
 
     /// <summary>Kills what is left in it, and removes it.</summary>
     public async Task RemoveAsync() => await _group.DisposeAsync().ConfigureAwait(false);
+
+    private static bool IsName(string name) =>
+        name.StartsWith(Prefix, StringComparison.Ordinal)
+        && name[Prefix.Length..].Split('-') is [var process, { Length: 16 } mark, var number]
+        && int.TryParse(process, NumberStyles.None, CultureInfo.InvariantCulture, out _)
+        && mark.All(char.IsAsciiHexDigitLower)
+        && int.TryParse(number, NumberStyles.None, CultureInfo.InvariantCulture, out _);
 
     private static bool IsGone(Exception failure) =>
         failure is ObjectDisposedException or LinuxException { Errno: Errno.ENOENT or Errno.ENODEV };

@@ -6,6 +6,32 @@ public sealed class ContainerGroupTests
     private static CancellationToken Cancelled => TestContext.Current.CancellationToken;
 
     [CgroupFact]
+    public async Task A_group_that_is_only_named_like_a_containers_is_never_swept()
+    {
+        await using var parent = TestCgroups.Create();
+        await using var web = parent.CreateChild("containerkit-web.service");
+        await using var numbered = parent.CreateChild("containerkit-1-1");
+        using var process = TestCgroups.Rest(web);
+        await ContainerGroup.SweepAsync(parent);
+        Assert.False(process.HasExited);
+        Assert.All(
+            [.. web.Directories, .. numbered.Directories], directory => Assert.True(Directory.Exists(directory)));
+    }
+
+    [CgroupFact]
+    public async Task A_groups_name_never_comes_again()
+    {
+        await using var parent = TestCgroups.Create();
+        var group = ContainerGroup.Make(parent, new());
+        Assert.Matches(
+            $"/containerkit-{Environment.ProcessId}-[0-9a-f]{{16}}-[0-9]+$", group.Directories[0]);
+        await group.RemoveAsync();
+        var next = ContainerGroup.Make(parent, new());
+        Assert.Null(ContainerGroup.At(group.Directories));
+        await next.RemoveAsync();
+    }
+
+    [CgroupFact]
     public async Task A_group_that_is_lost_before_it_is_locked_is_left_in_no_hierarchy()
     {
         await using var parent = TestCgroups.Create();

@@ -78,7 +78,7 @@ public class SupervisorTests
             var groups = CgroupsOf(container.Pid).Except(own).ToList();
             Assert.NotEmpty(groups);
             Assert.All(
-                groups, group => Assert.Matches($"/containerkit-{Environment.ProcessId}-[0-9]+$", group));
+                groups, group => Assert.Matches($"/containerkit-{Environment.ProcessId}-[0-9a-f]+-[0-9]+$", group));
             Assert.All(
                 [pidOne, executed.Pid], inside => Assert.Equal(groups, CgroupsOf(inside).Except(own)));
             Assert.All(ProcessTree.ChildrenOf(Environment.ProcessId), child => // of what was executed, too
