@@ -73,8 +73,9 @@ public sealed partial class Cgroup
         return child;
     }
 
-    /// <summary>Reads the names of the groups in it.</summary>
-    public IReadOnlyList<string> ReadChildren() => _directories[0].Children();
+    /// <summary>Reads the names of the groups in it, in whichever of its hierarchies they are.</summary>
+    public IReadOnlyList<string> ReadChildren() =>
+        [.. _directories.SelectMany(directory => directory.Children()).Distinct()];
 
     /// <summary>Opens a group in it; disposing only closes it.</summary>
     /// <exception cref="LinuxException">There is no such group.</exception>
@@ -85,19 +86,28 @@ public sealed partial class Cgroup
     {
         CgroupName.Validate(name);
         var opened = new List<CgroupDirectory>();
-        foreach (var directory in _directories)
+        LinuxException? missing = null;
+        try
         {
-            try
+            foreach (var directory in _directories)
             {
-                opened.Add(directory.OpenChild(name));
+                try
+                {
+                    opened.Add(directory.OpenChild(name));
+                }
+                catch (LinuxException failure) when (failure.Errno is Errno.ENOENT)
+                {
+                    missing = failure; // not in all hierarchies: another made it, or did not remove it whole
+                }
             }
-            catch (LinuxException missing) when (missing.Errno is Errno.ENOENT && opened.Count > 0)
-            {
-                // Not in all hierarchies, when another made it.
-            }
-        }
 
-        return new(PathOf(name), opened, isOwner);
+            return opened.Count > 0 ? new(PathOf(name), opened, isOwner) : throw missing!;
+        }
+        catch
+        {
+            opened.ForEach(directory => directory.Dispose());
+            throw;
+        }
     }
 
     /// <summary>Reads the paths of all groups below it, from it on, each after the one it is in.</summary>

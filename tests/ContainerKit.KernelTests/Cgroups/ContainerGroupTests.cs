@@ -44,6 +44,19 @@ public sealed class ContainerGroupTests
     }
 
     [CgroupFact]
+    public async Task A_group_that_is_half_removed_is_found_and_removed()
+    {
+        await using var parent = TestCgroups.Create();
+        var group = ContainerGroup.Make(parent, new());
+        var directories = group.Directories;
+        Directory.Delete(directories[0]); // by a host that was killed meanwhile
+        group.Leave();
+        Assert.Equal(directories.Count > 1 ? 1 : 0, parent.ReadChildren().Count);
+        await ContainerGroup.SweepAsync(parent);
+        Assert.All(directories, directory => Assert.False(Directory.Exists(directory)));
+    }
+
+    [CgroupFact]
     public async Task A_limit_of_a_device_that_is_not_there_is_refused_at_once()
     {
         await using var parent = TestCgroups.Create();
