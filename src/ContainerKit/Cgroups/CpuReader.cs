@@ -21,8 +21,8 @@ internal sealed class CpuReader : StatisticsReader
 
     public CpuStatistics? Read(Span<byte> buffer)
     {
-        long usage = 0, user = 0, system = 0;
-        long? periods = null, throttled = null, time = null;
+        long user = 0, system = 0;
+        long? usage = null, periods = null, throttled = null, time = null;
         var text = new CgroupText(_unified.Read(buffer));
         while (text.Next(out var key, out var value))
         {
@@ -61,10 +61,11 @@ internal sealed class CpuReader : StatisticsReader
             }
         }
 
-        var statistics = usage == 0 && _oldUsage.ReadNumber(buffer) is { } old
-            ? OfVersion1(old, _oldUser.ReadNumber(buffer) ?? 0)
-            : new() { Usage = Microseconds(usage), User = Microseconds(user), System = Microseconds(system) };
-        return statistics with
+        var statistics = usage is { } known
+            ? new() { Usage = Microseconds(known), User = Microseconds(user), System = Microseconds(system) }
+            : _oldUsage.ReadNumber(buffer) is { } old ? OfVersion1(old, _oldUser.ReadNumber(buffer) ?? 0)
+            : null;
+        return statistics is null ? null : statistics with
         {
             Periods = periods,
             ThrottledPeriods = throttled,

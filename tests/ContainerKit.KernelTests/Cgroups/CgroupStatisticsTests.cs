@@ -85,4 +85,13 @@ public class CgroupStatisticsTests
         await group.DisposeAsync();
         Assert.Throws<ObjectDisposedException>(group.ReadStatistics);
     }
+
+    [Fact]
+    public void What_nothing_counts_is_null()
+    {
+        using var cpu = new CpuReader(null, null, null);
+        Assert.Null(cpu.Read(new byte[1024]));
+        using var io = new IoReader(null);
+        Assert.Null(io.Read(new byte[1024]));
+    }
 }
