@@ -154,6 +154,7 @@ internal sealed class CgroupDirectory : IDisposable
 
     private IEnumerable<string> Below(SearchOption which)
     {
+        ObjectDisposedException.ThrowIf(IsClosed, typeof(Cgroup)); // or the number is another file's by now
         var own = Syscall.PathOf(_handle);
         return Directory.EnumerateDirectories($"{own}/.", "*", which).Select(path => path[(own.Length + 3)..]);
     }

@@ -94,6 +94,15 @@ public class CgroupTests
     }
 
     [CgroupFact]
+    public async Task What_is_in_a_group_that_is_closed_cannot_be_read()
+    {
+        await using var group = TestCgroups.Create();
+        await group.DisposeAsync();
+        Assert.Throws<ObjectDisposedException>(() => group.ReadChildren());
+        Assert.Throws<ObjectDisposedException>(() => group.Walk());
+    }
+
+    [CgroupFact]
     public async Task A_process_that_is_gone_or_none_cannot_be_moved()
     {
         await using var group = TestCgroups.Create();
