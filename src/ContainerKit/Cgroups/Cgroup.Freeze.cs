@@ -82,7 +82,13 @@ public sealed partial class Cgroup
         {
             foreach (var path in freezer.Walk().Prepend("."))
             {
-                freezer.Write($"{path}/{OldFrozen}", "THAWED");
+                try
+                {
+                    freezer.Write($"{path}/{OldFrozen}", "THAWED");
+                }
+                catch (LinuxException gone) when (IsGone(gone))
+                {
+                }
             }
         }
     }

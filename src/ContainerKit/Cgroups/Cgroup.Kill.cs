@@ -26,7 +26,15 @@ public sealed partial class Cgroup
                 throw new LinuxException("kill", Errno.ETIMEDOUT, _directories[0].Path);
             }
 
-            await KillOnceAsync(cancellationToken).ConfigureAwait(false);
+            try
+            {
+                await KillOnceAsync(cancellationToken).ConfigureAwait(false);
+            }
+            catch (LinuxException gone) when (IsGone(gone) && !_directories[0].IsThere)
+            {
+                return;
+            }
+
             if (IsPopulated)
             {
                 await Task.Delay(delay, cancellationToken).ConfigureAwait(false);
@@ -145,7 +153,7 @@ public sealed partial class Cgroup
         foreach (var process in ReadAllProcesses(directory))
         {
             // By its descriptor: the number may be another's by now, unless it is here still.
-            using var opened = Syscall.PidfdOpen(process);
+            using var opened = process > 0 ? Syscall.PidfdOpen(process) : null; // 0 is outside this pid namespace
             if (opened is not null && IsBelow(directory, process))
             {
                 Syscall.Kill(opened);
@@ -154,10 +162,29 @@ public sealed partial class Cgroup
     }
 
     private static IEnumerable<int> ReadAllProcesses(CgroupDirectory directory) =>
-        directory.Walk().Prepend(".").SelectMany(path => ReadIds(directory, $"{path}/{Processes}"));
+        directory.Walk().Prepend(".").SelectMany(path =>
+        {
+            try
+            {
+                return ReadIds(directory, $"{path}/{Processes}");
+            }
+            catch (LinuxException gone) when (IsGone(gone))
+            {
+                return []; // it was removed meanwhile, and so empty
+            }
+        });
 
-    private static bool IsBelow(CgroupDirectory directory, int process) =>
-        CgroupHost.HierarchiesOf(FormattableString.Invariant($"{process}")).Exists(hierarchy =>
-            hierarchy.Mount == directory.Hierarchy.Mount && hierarchy.DirectoryOf("") is { } path
-            && $"{path}/".StartsWith(directory.Path + "/", StringComparison.Ordinal));
+    private static bool IsBelow(CgroupDirectory directory, int process)
+    {
+        try
+        {
+            return CgroupHost.HierarchiesOf(FormattableString.Invariant($"{process}")).Exists(hierarchy =>
+                hierarchy.Mount == directory.Hierarchy.Mount && hierarchy.DirectoryOf("") is { } path
+                && $"{path}/".StartsWith(directory.Path + "/", StringComparison.Ordinal));
+        }
+        catch (LinuxException ended) when (ended.Errno is Errno.ENOENT or Errno.ESRCH)
+        {
+            return false;
+        }
+    }
 }

@@ -94,6 +94,33 @@ public class CgroupTests
     }
 
     [CgroupFact]
+    public async Task What_vanishes_while_a_group_is_disposed_is_in_nobodys_way()
+    {
+        for (var i = 0; i < 20; i++)
+        {
+            var group = TestCgroups.Create();
+            var directories = group.Directories;
+            var others = Enumerable.Range(0, 3).Select(_ => Cgroup.Open(group.Path)).ToList();
+            foreach (var directory in directories)
+            {
+                Enumerable.Range(0, 10).ToList().ForEach(
+                    child => Directory.CreateDirectory(FormattableString.Invariant($"{directory}/{child}")));
+            }
+
+            using var process = TestCgroups.Rest(group, "sleep 1000 & sleep 1000 & wait");
+            await Task.WhenAll(others.Select(other => Task.Run(
+                async () =>
+                {
+                    await other.KillAsync(Cancelled);
+                    other.Remove();
+                },
+                Cancelled)).Append(Task.Run(async () => await group.DisposeAsync(), Cancelled)));
+            Assert.All(directories, directory => Assert.False(Directory.Exists(directory)));
+            others.ForEach(other => other.Close());
+        }
+    }
+
+    [CgroupFact]
     public async Task What_is_in_a_group_that_is_closed_cannot_be_read()
     {
         await using var group = TestCgroups.Create();
