@@ -10,6 +10,9 @@ public sealed partial class Cgroup
 
     private static readonly TimeSpan LongestKill = TimeSpan.FromSeconds(10);
 
+    private readonly Lock _disposing = new();
+    private Task? _disposed;
+
     /// <summary>
     /// Kills all processes in it and in the groups below, frozen ones and those born meanwhile, and completes when
     /// they are gone.
@@ -76,6 +79,17 @@ public sealed partial class Cgroup
     /// </summary>
     /// <exception cref="LinuxException">ETIMEDOUT or EBUSY: a process did not end in ten seconds.</exception>
     public async ValueTask DisposeAsync()
+    {
+        Task disposed;
+        lock (_disposing)
+        {
+            disposed = _directories[0].IsClosed ? Task.CompletedTask : _disposed ??= RemoveAndCloseAsync();
+        }
+
+        await disposed.ConfigureAwait(false);
+    }
+
+    private async Task RemoveAndCloseAsync()
     {
         try
         {

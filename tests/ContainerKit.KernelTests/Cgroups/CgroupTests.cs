@@ -94,6 +94,23 @@ public class CgroupTests
     }
 
     [CgroupFact]
+    public async Task All_who_dispose_at_once_wait_for_the_same_end()
+    {
+        for (var i = 0; i < 20; i++)
+        {
+            var group = TestCgroups.Create();
+            using var process = TestCgroups.Rest(group, "sleep 1000 & sleep 1000 & wait");
+            await Task.WhenAll(Enumerable.Range(0, 4).Select(_ => Task.Run(
+                async () =>
+                {
+                    await group.DisposeAsync();
+                    Assert.All(group.Directories, directory => Assert.False(Directory.Exists(directory)));
+                },
+                Cancelled)));
+        }
+    }
+
+    [CgroupFact]
     public async Task What_vanishes_while_a_group_is_disposed_is_in_nobodys_way()
     {
         for (var i = 0; i < 20; i++)
