@@ -21,5 +21,12 @@ public sealed record IoLimit(BlockDevice Device)
         {
             throw new ArgumentException($"A limit of the device {Device} is 0: at least 1 is possible.");
         }
+
+        // Version 1 takes more, and keeps the lower half: 2^32 + 1 would be one.
+        if (Reads?.Value > uint.MaxValue || Writes?.Value > uint.MaxValue)
+        {
+            throw new ArgumentException(
+                $"There are at most {uint.MaxValue} operations of the device {Device}: use Limit.Unlimited.");
+        }
     }
 }

@@ -93,6 +93,18 @@ public class CgroupLimitsTests
         Assert.False(process.HasExited);
     }
 
+    [Fact]
+    public void More_operations_than_the_kernel_can_hold_are_no_limit()
+    {
+        var device = new BlockDevice(8, 0);
+        foreach (var limit in (IoLimit[])[new(device) { Reads = 1L << 32 }, new(device) { Writes = (1L << 32) + 1 }])
+        {
+            Assert.Throws<ArgumentException>(() => new CgroupLimits { Io = [limit] }.Validate());
+        }
+
+        new CgroupLimits { Io = [new(device) { Reads = uint.MaxValue, Writes = Limit.Unlimited }] }.Validate();
+    }
+
     [CgroupFact]
     public async Task A_device_that_is_not_there_is_refused_and_nothing_is_left()
     {
