@@ -118,12 +118,17 @@ internal sealed class AttachedDevices(SafeFileHandle group, string path) : IDisp
             foreach (var id in Syscall.DeviceProgramsOf(group, path))
             {
                 var program = Syscall.OpenProgram(id);
-                if (program is not null && Syscall.NameOf(program) is Name)
+                if (program is null)
+                {
+                    return Find(); // it was replaced since it was listed, perhaps by one of ours
+                }
+
+                if (Syscall.NameOf(program) is Name)
                 {
                     return program;
                 }
 
-                program?.Dispose();
+                program.Dispose();
             }
 
             return null;
