@@ -196,7 +196,16 @@ public sealed partial class Cgroup : IAsyncDisposable
         {
             if (controller.Concerns(limits))
             {
-                controller.Write(DirectoryOf(controller) ?? throw NotHere(controller.Name), limits);
+                var directory = DirectoryOf(controller) ?? throw NotHere(controller.Name);
+                try
+                {
+                    controller.Write(directory, limits);
+                }
+                catch (LinuxException missing)
+                    when (missing is { Call: "openat2", Errno: Errno.ENOENT } && directory.IsThere)
+                {
+                    throw new LimitNotSupportedException($"This kernel has no '{missing.Path}': a newer one may.");
+                }
             }
         }
     }

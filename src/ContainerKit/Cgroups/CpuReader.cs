@@ -61,9 +61,15 @@ internal sealed class CpuReader : StatisticsReader
             }
         }
 
-        var statistics = usage is { } known
-            ? new() { Usage = Microseconds(known), User = Microseconds(user), System = Microseconds(system) }
-            : _oldUsage.ReadNumber(buffer) is { } old ? OfVersion1(old, _oldUser.ReadNumber(buffer) ?? 0)
+        var statistics = usage is null or 0 && _oldUsage.ReadNumber(buffer) is { } old
+            ? OfVersion1(old, _oldUser.ReadNumber(buffer) ?? 0)
+            : usage is { } known
+            ? new CpuStatistics
+            {
+                Usage = Microseconds(known),
+                User = Microseconds(user),
+                System = Microseconds(system),
+            }
             : null;
         return statistics is null ? null : statistics with
         {

@@ -54,7 +54,7 @@ internal sealed class IoController : CgroupController
             ReadOld(directory, found);
         }
 
-        var weight = FindWeight(directory) is { } file ? directory.Read(file).Split(' ', '\n')[^1] : null;
+        var weight = FindWeight(directory) is { } file ? directory.Read(file).Split('\n')[0].Split(' ')[^1] : null;
         return limits with
         {
             Io = [.. found.Select(pair => new IoLimit(pair.Key)

@@ -126,7 +126,9 @@ internal sealed class MemoryController : CgroupController
                 "Cgroups of version 1 limit memory and swap together: limit Memory, too.");
         }
 
-        Limit both = swap.Value is { } more ? memory.Value!.Value + more : Limit.Unlimited;
+        Limit both = swap.Value is { } more && more < long.MaxValue - memory.Value!.Value
+            ? memory.Value.Value + more
+            : Limit.Unlimited;
         try
         {
             directory.Write(OldMax, Old(memory));
