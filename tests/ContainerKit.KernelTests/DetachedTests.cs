@@ -218,7 +218,9 @@ public sealed partial class DetachedTests : IAsyncDisposable
         var program = ProcessTree.Find(container.Pid)!.Value;
         var supervisor = ProcessTree.Find(ProcessTree.Find(program.Parent)!.Value.Parent)!.Value;
 
-        Assert.Equal([0, 1, 2], program.Descriptors().Keys);
+        await Eventually.Holds( // once its libraries are loaded
+            () => program.Descriptors().Keys.SequenceEqual([0, 1, 2]),
+            () => string.Join('\n', program.Descriptors()));
         var held = supervisor.Descriptors().Values.ToList();
         Assert.DoesNotContain(held, target => target.StartsWith("pipe:", StringComparison.Ordinal));
         Assert.Equal(

@@ -205,7 +205,9 @@ internal static unsafe partial class Syscall
         return found.Type != F_UNLCK;
     }
 
-    /// <summary>Locks a file or directory for this open file description alone; false when another has it. flock(2).</summary>
+    /// <summary>
+    /// Locks a file or directory for this open file description alone; false when another has it. flock(2).
+    /// </summary>
     public static bool TryLockWhole(SafeFileHandle file)
     {
         const int LOCK_EX = 2, LOCK_NB = 4;
