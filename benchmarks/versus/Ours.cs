@@ -54,7 +54,7 @@ internal static class Ours
         }
     }
 
-    /// <summary>Ends the container that programs were executed in.</summary>
+    /// <summary>Ends the container that programs were executed in, and the spare that waits.</summary>
     public static async ValueTask EndAsync()
     {
         if (_running is not null)
@@ -62,6 +62,8 @@ internal static class Ours
             await (await _running).DisposeAsync();
             _running = null;
         }
+
+        await HostWithSpare.DisposeAsync(); // or its spare would be counted with what lives later
     }
 
     /// <summary>The plan of a run.</summary>
