@@ -12,6 +12,9 @@ public sealed partial class Cgroup
     /// <summary>What its lock is on.</summary>
     internal IEnumerable<SafeFileHandle> Handles => _directories.Select(directory => directory.Handle);
 
+    /// <summary>Its directory of version 2, which is the first; null where there is none.</summary>
+    internal SafeFileHandle? UnifiedHandle => _directories[0] is { IsUnified: true } unified ? unified.Handle : null;
+
     /// <summary>
     /// Opens a group by directories of this host, as its <see cref="Directories"/> were; null when it is gone. It is
     /// removed when it is disposed.

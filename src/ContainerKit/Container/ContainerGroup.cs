@@ -28,6 +28,9 @@ internal sealed class ContainerGroup
     /// <summary>Its directories.</summary>
     public IReadOnlyList<string> Directories => _group.Directories;
 
+    /// <summary>Its directory of version 2, which is the first; null where there is none.</summary>
+    public SafeFileHandle? Unified => _group.UnifiedHandle;
+
     /// <summary>What its lock is on, for another process to hold it.</summary>
     public IEnumerable<SafeFileHandle> Lock => _group.Handles;
 

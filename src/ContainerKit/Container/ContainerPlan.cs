@@ -116,7 +116,7 @@ internal static class ContainerPlan
         plan.Init = options.HasInit;
         plan.Begin();
         begun?.Invoke();
-        entrances?.AddTo(plan, plan.Early);
+        entrances?.AddToBirth(plan);
         if (entrances is not null && options.NewNamespaces.HasFlag(NamespaceKinds.Cgroup))
         {
             plan.Early.Unshare(CloneFlags.CLONE_NEWCGROUP); // so that its root is the container's group

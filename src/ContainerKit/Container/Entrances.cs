@@ -23,13 +23,26 @@ internal sealed class Entrances(ContainerGroup group) : IDisposable
         }
     }
 
-    /// <summary>Has a child enter, and nothing outside of it.</summary>
-    public void AddTo(LaunchPlan plan, LaunchStage stage)
+    /// <summary>Has a child that is not born yet enter, and nothing outside of it.</summary>
+    public void AddToBirth(LaunchPlan plan)
+    {
+        if (group.Unified is { } unified)
+        {
+            plan.BirthGroup = plan.Inherit(unified);
+        }
+
+        AddTo(plan, plan.Early, group.Unified is null ? 0 : 1);
+    }
+
+    /// <summary>Has a child enter that is in the container already.</summary>
+    public void AddTo(LaunchPlan plan, LaunchStage stage) => AddTo(plan, stage, first: 0);
+
+    private void AddTo(LaunchPlan plan, LaunchStage stage, int first)
     {
         plan.Because(ContainerGroup.Cause);
-        foreach (var file in _files)
+        for (var i = first; i < _files.Count; i++)
         {
-            stage.Write(plan.Inherit(file), stage.Data.Add("0"u8), 1);
+            stage.Write(plan.Inherit(_files[i]), stage.Data.Add("0"u8), 1);
         }
     }
 

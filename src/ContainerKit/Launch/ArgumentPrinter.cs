@@ -37,7 +37,9 @@ internal static class ArgumentPrinters
         MountAttributes = (data, argument) => Attributes(data, argument.Value),
         CloneArguments = (data, argument) =>
             $"{Names((CloneFlags)data.Word(argument.Value, 0))}, "
-                + $"pidfd={Result(new((long)data.Word(argument.Value, 1), true))}";
+                + $"pidfd={Result(new((long)data.Word(argument.Value, 1), true))}"
+                + ((data.Word(argument.Value, 0) & LaunchStage.CloneArguments.IntoCgroup) == 0 ? ""
+                    : $", cgroup={data.Word(argument.Value, 10)}");
 
     /// <summary>Prints a set of flags by the kernel's names.</summary>
     public static ArgumentPrinter Flags<T>()

@@ -87,7 +87,7 @@ internal sealed partial class LaunchPlan
     {
         AddJoin();
         Because(Frame);
-        var pidfd = Outside.Fork(Namespaces, _pidfd);
+        var pidfd = Outside.Fork(Namespaces, _pidfd, BirthGroup);
         if (!_entersContainer)
         {
             Outside.KeepDigits(_childPath + ChildPath.Length);

@@ -69,6 +69,12 @@ internal sealed partial class LaunchPlan : IDisposable
     /// <summary>The namespaces that are made.</summary>
     public CloneFlags Namespaces { get; set; }
 
+    /// <summary>
+    /// The directory of a cgroup of version 2 that the child is born into: to enter it later takes the kernel a wait of
+    /// milliseconds.
+    /// </summary>
+    public Descriptor? BirthGroup { get; set; }
+
     /// <summary>Whether a reaping init is PID 1, and the program its child.</summary>
     public bool Init { get; set; } = true;
 
@@ -152,7 +158,7 @@ internal sealed partial class LaunchPlan : IDisposable
         _first.Clear();
         _second.Clear();
         (_handOver, _leases, MapsIds, _isEncoded) = (null, null, false, false);
-        (_held, _namespaces, Held, _detached) = (null, null, default, null);
+        (_held, _namespaces, Held, _detached, BirthGroup) = (null, null, default, null, null);
         (_inherited, _passed, _startsElsewhere, KeepsOwner) = (null, null, false, false);
         (_entersContainer, _joins, _isHidden, _joinCause, _joinedLater) = (false, false, false, null, null);
         lock (Unused)

@@ -9,12 +9,17 @@ internal sealed partial class LaunchStage
     /// <summary>clone3(2) with a pidfd: the child goes on at the next step, the parent where the plan says.</summary>
     public Descriptor Fork(CloneFlags flags) => Fork(flags, Data.NewResult());
 
-    /// <summary>The same with the pidfd at an address.</summary>
-    public Descriptor Fork(CloneFlags flags, long pidfd)
+    /// <summary>The same with the pidfd at an address, into a cgroup of version 2 by its directory's number.</summary>
+    public Descriptor Fork(CloneFlags flags, long pidfd, Descriptor? cgroup = null)
     {
         const ulong SIGCHLD = (ulong)Signal.SIGCHLD;
         var arguments = new CloneArguments
-        { Flags = (ulong)(flags | CloneFlags.CLONE_PIDFD), Pidfd = (ulong)pidfd, ExitSignal = SIGCHLD };
+        {
+            Flags = (ulong)(flags | CloneFlags.CLONE_PIDFD) | (cgroup is null ? 0 : CloneArguments.IntoCgroup),
+            Pidfd = (ulong)pidfd,
+            ExitSignal = SIGCHLD,
+            Cgroup = (ulong)(cgroup?.Value ?? 0),
+        };
         Add(Call.clone3, Data.Add(arguments), 88);
         return Descriptor.ResultAt(pidfd);
     }
@@ -215,6 +220,9 @@ internal sealed partial class LaunchStage
     /// <summary>What clone3(2) makes; struct clone_args.</summary>
     internal struct CloneArguments
     {
+        /// <summary>CLONE_INTO_CGROUP, which is beyond what other calls have.</summary>
+        public const ulong IntoCgroup = 0x2_0000_0000;
+
         public ulong Flags, Pidfd, ChildTid, ParentTid, ExitSignal, Stack, StackSize, Tls, SetTid, SetTidSize, Cgroup;
     }
 }
