@@ -47,8 +47,10 @@ public class CgroupTaskSchedulerTests
         using var scheduler = new CgroupTaskScheduler(group, threads: 2);
         await RunAsync(scheduler, async () =>
         {
-            var rest = TimeSpan.FromMilliseconds(20);
-            await Task.WhenAll(Enumerable.Range(0, 20).Select(_ => Task.Run(() => Thread.Sleep(rest))));
+            var many = Environment.ProcessorCount + 2; // more at once than the pool has threads, which so starts others
+            using var gate = new Barrier(many);
+            await Task.WhenAll(Enumerable.Range(0, many).Select(_ => Task.Run(
+                () => gate.SignalAndWait(TestContext.Current.CancellationToken))));
             using var process = Process.Start("true");
             await process.WaitForExitAsync(TestContext.Current.CancellationToken);
         });
