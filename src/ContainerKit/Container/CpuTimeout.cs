@@ -6,7 +6,7 @@ namespace ContainerKit;
 /// </summary>
 internal sealed class CpuTimeout : IDisposable
 {
-    private static readonly TimeSpan Shortest = TimeSpan.FromMilliseconds(1);
+    private static readonly TimeSpan Shortest = TimeSpan.FromMilliseconds(1), Again = TimeSpan.FromMilliseconds(100);
 
     /// <summary>All that the machine has: this process may be allowed fewer than the container is.</summary>
     private static readonly Lazy<int> Cpus = new(() => Math.Max(
@@ -35,14 +35,11 @@ internal sealed class CpuTimeout : IDisposable
 
     private void Look()
     {
-        if (_read()?.Cpu is not { } used)
+        // What cannot be read now, for want of descriptors perhaps, is read later; at the end this is disposed.
+        var left = _read()?.Cpu is { } used ? _most - used.Usage : Again * Cpus.Value;
+        if (left > TimeSpan.Zero)
         {
-            return; // it has ended
-        }
-
-        if (used.Usage < _most)
-        {
-            SetTimer(_most - used.Usage);
+            SetTimer(left);
             return;
         }
 

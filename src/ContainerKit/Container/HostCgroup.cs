@@ -16,7 +16,16 @@ internal sealed class HostCgroup(string? path) : IDisposable
             return null;
         }
 
-        return ContainerGroup.Make(LazyInitializer.EnsureInitialized(ref _parent, Open), options.Limits ?? new());
+        var group = ContainerGroup.Make(LazyInitializer.EnsureInitialized(ref _parent, Open), options.Limits ?? new());
+        if (options.CpuTimeout != Timeout.InfiniteTimeSpan && group.ReadStatistics()?.Cpu is null)
+        {
+            _ = group.RemoveAsync();
+            throw new LimitNotSupportedException(
+                "Time on CPUs is not counted in the container's cgroup, so that CpuTimeout would not hold: mount "
+                + "version 2, or version 1's cpuacct, for this user.");
+        }
+
+        return group;
     }
 
     /// <inheritdoc/>
