@@ -25,6 +25,7 @@ internal static class Cgroups
         await MakeAsync(settings, workshop, verdicts, table);
         await ReadManyAsync(settings, workshop, verdicts, table);
         Console.WriteLine($"{table}\n");
+        await StartAsync(settings, workshop, verdicts);
         await CgroupShares.RunAsync(settings, workshop, verdicts);
     }
 
@@ -61,6 +62,13 @@ internal static class Cgroups
         }));
         verdicts.AtMost("a group made, with 4 limits, and removed : the same calls",
             Print(table, $"create, 4 limits, remove: {steps.Length} steps", rounds), 1.5);
+    }
+
+    private static async Task StartAsync(Settings settings, Workshop workshop, Verdicts verdicts)
+    {
+        await using var like = Cgroup.Create(OwnGroups.NewPath(), Four);
+        var (steps, calls) = (OwnGroups.Steps(like), settings.Quick ? 2 : 20);
+        await LimitedStarts.RunAsync(settings, workshop, verdicts, Four, () => Bare(workshop, calls, steps));
     }
 
     private static async Task ReadManyAsync(Settings settings, Workshop workshop, Verdicts verdicts, Table table)

@@ -41,6 +41,10 @@ internal static class Ours
     public static async ValueTask RunAsync(Workshop workshop, bool init) =>
         (await Container.RunAsync(Silent(workshop, ["/true"]) with { Init = init })).EnsureSuccess();
 
+    /// <summary>The same with an init, in a group that is limited.</summary>
+    public static async ValueTask RunAsync(Workshop workshop, CgroupLimits? limits) =>
+        (await Container.RunAsync(Silent(workshop, ["/true"]) with { Limits = limits })).EnsureSuccess();
+
     private static async ValueTask RunAsync(Workshop workshop, IdMap map) =>
         (await Container.RunAsync(Silent(workshop, ["/true"]) with { Init = false, IdMap = map })).EnsureSuccess();
 
