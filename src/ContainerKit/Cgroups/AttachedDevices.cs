@@ -71,6 +71,10 @@ internal sealed class AttachedDevices(SafeFileHandle group, string path) : IDisp
         if (program is not null)
         {
             Attach(program);
+            if (_program is null)
+            {
+                DetachEarlier(Syscall.InfoOf(program).Id);
+            }
         }
         else if (_program is not null)
         {
@@ -89,6 +93,29 @@ internal sealed class AttachedDevices(SafeFileHandle group, string path) : IDisp
             throw new LimitNotSupportedException(
                 $"The devices of '{path}' are another program's alone, here or above: it must be attached with "
                 + "BPF_F_ALLOW_MULTI, as systemd does.");
+        }
+    }
+
+    /// <summary>
+    /// Two objects that find none at the same time attach two, which the kernel lists in that order: the last stays, as
+    /// if it had taken the place of the other.
+    /// </summary>
+    private void DetachEarlier(uint last)
+    {
+        var ids = Syscall.DeviceProgramsOf(group, path);
+        foreach (var id in ids[..Math.Max(0, Array.IndexOf(ids, last))])
+        {
+            using var earlier = Syscall.OpenProgram(id);
+            try
+            {
+                if (earlier is not null && Syscall.InfoOf(earlier).Name is Name)
+                {
+                    Syscall.DetachDeviceProgram(group, earlier, path);
+                }
+            }
+            catch (LinuxException gone) when (gone.Errno is Errno.ENOENT)
+            {
+            }
         }
     }
 
@@ -123,7 +150,7 @@ internal sealed class AttachedDevices(SafeFileHandle group, string path) : IDisp
                     return Find(); // it was replaced since it was listed, perhaps by one of ours
                 }
 
-                if (Syscall.NameOf(program) is Name)
+                if (Syscall.InfoOf(program).Name is Name)
                 {
                     return program;
                 }

@@ -80,8 +80,8 @@ internal static unsafe partial class Syscall
         return opened < 0 && LastError is Errno.ENOENT ? null : Handle(opened, BpfName);
     }
 
-    /// <summary>The name that a program was loaded with.</summary>
-    public static string NameOf(SafeFileHandle program)
+    /// <summary>The id of a program, and the name that it was loaded with.</summary>
+    public static (uint Id, string Name) InfoOf(SafeFileHandle program)
     {
         var info = new BpfProgramInfo();
         var ask = new BpfAsk
@@ -91,7 +91,7 @@ internal static unsafe partial class Syscall
             Info = (ulong)(&info),
         };
         Check(Bpf(BpfCommand.BPF_OBJ_GET_INFO_BY_FD, &ask, sizeof(BpfAsk)), BpfName);
-        return Encoding.ASCII.GetString(MemoryMarshal.CreateReadOnlySpanFromNullTerminated(info.Name));
+        return (info.Id, Encoding.ASCII.GetString(MemoryMarshal.CreateReadOnlySpanFromNullTerminated(info.Name)));
     }
 
     private const string BpfName = "bpf";

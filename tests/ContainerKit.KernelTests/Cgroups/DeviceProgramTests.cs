@@ -23,7 +23,7 @@ public class DeviceProgramTests
         var program = Assert.Single(TestDevices.Programs(group));
         using (var opened = Syscall.OpenProgram(program))
         {
-            Assert.Equal("containerkit", Syscall.NameOf(opened!));
+            Assert.Equal("containerkit", Syscall.InfoOf(opened!).Name);
         }
 
         await group.DisposeAsync();
@@ -67,6 +67,25 @@ public class DeviceProgramTests
             }
         })));
         Assert.Single(TestDevices.Programs(group));
+    }
+
+    [RootFact]
+    public async Task First_rules_from_many_sides_at_once_are_one_program()
+    {
+        for (var i = 0; i < TimeFactor.Times(50, soak: 1000); i++)
+        {
+            await using var group = TestCgroups.Create();
+            using var gate = new Barrier(4);
+            await Task.WhenAll(Enumerable.Range(0, 4).Select(_ => Task.Factory.StartNew(
+                () =>
+                {
+                    using var own = TestDevices.OpenUnified(group);
+                    gate.SignalAndWait();
+                    _controller.Write(own, Some);
+                },
+                CancellationToken.None, TaskCreationOptions.LongRunning, TaskScheduler.Default)));
+            Assert.Single(TestDevices.Programs(group));
+        }
     }
 
     [RootFact]
