@@ -12,67 +12,6 @@ public sealed partial class Cgroup
     /// <summary>Reads the ids of the processes in it, without those of the groups in it.</summary>
     public IReadOnlyList<int> ReadProcesses() => ReadIds(_directories[0], Processes);
 
-    /// <summary>
-    /// Moves a process into it, with all its threads; those that it starts from now on are in it, too. In version 1 it
-    /// is moved hierarchy by hierarchy; when one refuses, it is back where it was.
-    /// </summary>
-    /// <exception cref="LinuxException">The kernel refuses. ESRCH: there is no such process. EBUSY: in version 2, the
-    /// groups in this one are limited, and it takes none itself. EACCES: this user may not take it from the group it is
-    /// in.</exception>
-    public void Move(int processId)
-    {
-        ArgumentOutOfRangeException.ThrowIfNegativeOrZero(processId);
-        var id = processId.ToString(CultureInfo.InvariantCulture);
-        var before = _directories.Count > 1 ? OfProcess(processId) : null;
-        var moved = 0;
-        try
-        {
-            for (; moved < _directories.Count; moved++)
-            {
-                _directories[moved].Write(Processes, id);
-            }
-        }
-        catch
-        {
-            for (; moved > 0; moved--)
-            {
-                before?.TakeBack(_directories[moved - 1].Hierarchy, id);
-            }
-
-            throw;
-        }
-        finally
-        {
-            before?.Close();
-        }
-    }
-
-    /// <summary>
-    /// Moves all processes of this group into a new one in it, so that groups in it can be limited: version 2 has no
-    /// limits between processes and groups. Hold this group to make others in it: this process is then one below.
-    /// Disposing the new one only closes it.
-    /// </summary>
-    public Cgroup MoveProcessesInto(string name)
-    {
-        CgroupName.Validate(name);
-        var child = Make(name, isOwner: false);
-        for (var processes = ReadProcesses(); processes.Count > 0; processes = ReadProcesses())
-        {
-            foreach (var process in processes)
-            {
-                try
-                {
-                    child.Move(process);
-                }
-                catch (LinuxException gone) when (gone.Errno is Errno.ESRCH or Errno.ENOENT)
-                {
-                }
-            }
-        }
-
-        return child;
-    }
-
     /// <summary>Reads the names of the groups in it, in whichever of its hierarchies they are.</summary>
     public IReadOnlyList<string> ReadChildren() =>
         [.. _directories.SelectMany(directory => directory.Children()).Distinct()];
@@ -133,18 +72,6 @@ public sealed partial class Cgroup
         {
             entrances.ForEach(entrance => entrance.Dispose());
             throw;
-        }
-    }
-
-    private void TakeBack(CgroupHierarchy hierarchy, string id)
-    {
-        try
-        {
-            _directories.Find(directory => directory.Hierarchy.Mount == hierarchy.Mount)?.Write(Processes, id);
-        }
-        catch (LinuxException)
-        {
-            // It has ended, or what it was in has.
         }
     }
 

@@ -10,8 +10,8 @@ public sealed partial class Cgroup
     /// <see cref="CreateThreadedChild"/>, in the group of the thread's process. Memory is the process's, and is counted
     /// where that is.
     /// </summary>
-    /// <exception cref="LinuxException">The kernel refuses. ESRCH: there is no such thread. ENOTSUP: the group is
-    /// not for threads.</exception>
+    /// <exception cref="LinuxException">The kernel refuses, and it is where it was. ESRCH or ENOENT: there is no such
+    /// thread. ENOTSUP: the group is not for threads.</exception>
     public void MoveThread(int threadId)
     {
         ArgumentOutOfRangeException.ThrowIfNegativeOrZero(threadId);
@@ -88,9 +88,8 @@ public sealed partial class Cgroup
 
     private void MoveThread(string id)
     {
-        foreach (var directory in _directories.Where(CountsThreads))
-        {
-            directory.Write(directory.Threads, id);
-        }
+        var directories = _directories.FindAll(CountsThreads);
+        var before = directories.Count > 1 ? FilesOf(id is "0" ? "thread-self" : id, isThread: true) : [];
+        Enter(directories, id, before, isThread: true);
     }
 }

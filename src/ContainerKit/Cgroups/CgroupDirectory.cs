@@ -36,7 +36,7 @@ internal sealed class CgroupDirectory : IDisposable
     public bool IsUnified => Hierarchy.IsUnified;
 
     /// <summary>The file in which threads are, one by one.</summary>
-    public string Threads => IsUnified ? "cgroup.threads" : OldThreads;
+    public string Threads => ThreadsOf(Hierarchy);
 
     /// <summary>The controllers whose files it has.</summary>
     public string[] Controllers => _controllers ??= IsUnified
@@ -46,6 +46,9 @@ internal sealed class CgroupDirectory : IDisposable
     /// <summary>Its devices, when it is of version 2, which has no file of them.</summary>
     public AttachedDevices Devices =>
         _devices ?? Interlocked.CompareExchange(ref _devices, new(_handle, Path), null) ?? _devices;
+
+    /// <summary>The file in which threads are, in every group of a hierarchy.</summary>
+    public static string ThreadsOf(CgroupHierarchy hierarchy) => hierarchy.IsUnified ? "cgroup.threads" : OldThreads;
 
     /// <summary>Opens one that is there.</summary>
     public static CgroupDirectory Open(CgroupHierarchy hierarchy, string path) =>

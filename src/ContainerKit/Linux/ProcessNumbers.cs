@@ -50,6 +50,23 @@ internal static class ProcessNumbers
         }
     }
 
+    /// <summary>Whether a process is a thread of the kernel; no when it is gone.</summary>
+    public static bool IsOfKernel(int processId)
+    {
+        const uint PF_KTHREAD = 0x00200000;
+        const int flags = 6;
+        try
+        {
+            var stat = Syscall.ReadText($"/proc/{processId}/stat");
+            var fields = stat[(stat.LastIndexOf(')') + 2)..].Split(' '); // its name may have spaces
+            return (uint.Parse(fields[flags], CultureInfo.InvariantCulture) & PF_KTHREAD) != 0;
+        }
+        catch (LinuxException gone) when (gone.Errno is Errno.ENOENT or Errno.ESRCH)
+        {
+            return false;
+        }
+    }
+
     private static int? Field(string path, string name)
     {
         foreach (var line in Syscall.ReadText(path).Split('\n'))
