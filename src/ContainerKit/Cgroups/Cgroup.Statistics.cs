@@ -3,7 +3,7 @@ namespace ContainerKit;
 /// <content>What its processes use.</content>
 public sealed partial class Cgroup
 {
-    private const int LongestFile = 16 << 10;
+    private const int UsualFile = 16 << 10;
 
     private readonly Lock _reading = new();
     private StatisticsReaders? _readers;
@@ -15,7 +15,7 @@ public sealed partial class Cgroup
     /// <exception cref="LinuxException">ENOENT or ENODEV: the group is gone.</exception>
     public CgroupStatistics ReadStatistics()
     {
-        Span<byte> buffer = stackalloc byte[LongestFile];
+        Span<byte> buffer = stackalloc byte[UsualFile];
         lock (_reading)
         {
             ObjectDisposedException.ThrowIf(_directories[0].IsClosed, this);

@@ -15,7 +15,10 @@ internal sealed class CgroupFile(CgroupDirectory? directory, string name) : IDis
     private SafeFileHandle? _handle;
     private bool _isMissing = directory is null;
 
-    /// <summary>Reads it whole; nothing when this kernel has none here.</summary>
+    /// <summary>Whether there is none, as the last reading found.</summary>
+    public bool IsMissing => _isMissing;
+
+    /// <summary>Reads it whole, beyond the buffer if it is longer; nothing when this kernel has none here.</summary>
     public ReadOnlySpan<byte> Read(Span<byte> buffer)
     {
         if (_isMissing)
@@ -64,7 +67,14 @@ internal sealed class CgroupFile(CgroupDirectory? directory, string name) : IDis
     {
         try
         {
-            return buffer[..Syscall.ReadAt(handle, buffer, 0)];
+            var length = Syscall.ReadAt(handle, buffer, 0);
+            while (length == buffer.Length)
+            {
+                buffer = new byte[2 * length];
+                length = Syscall.ReadAt(handle, buffer, 0);
+            }
+
+            return buffer[..length];
         }
         finally
         {

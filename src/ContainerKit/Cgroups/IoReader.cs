@@ -3,12 +3,12 @@ namespace ContainerKit;
 /// <summary>Reads what was read from and written to block devices.</summary>
 internal sealed class IoReader : StatisticsReader
 {
-    private readonly bool _isUnified, _isThere;
+    private readonly bool _isUnified;
     private readonly CgroupFile _stat, _oldBytes, _oldOperations;
 
     public IoReader(CgroupDirectory? directory)
     {
-        (_isUnified, _isThere) = (directory?.IsUnified ?? true, directory is not null);
+        _isUnified = directory?.IsUnified ?? true;
         _stat = Add(_isUnified ? directory : null, "io.stat");
         _oldBytes = Add(_isUnified ? null : directory, "blkio.throttle.io_service_bytes_recursive");
         _oldOperations = Add(_isUnified ? null : directory, "blkio.throttle.io_serviced_recursive");
@@ -16,14 +16,10 @@ internal sealed class IoReader : StatisticsReader
 
     public IReadOnlyList<IoStatistics>? Read(Span<byte> buffer)
     {
-        if (!_isThere)
-        {
-            return null;
-        }
-
         if (_isUnified)
         {
-            return ReadUnified(_stat.Read(buffer));
+            var found = ReadUnified(_stat.Read(buffer));
+            return _stat.IsMissing ? null : found;
         }
 
         var devices = new List<IoStatistics>();
@@ -33,7 +29,7 @@ internal sealed class IoReader : StatisticsReader
         ReadOld(_oldOperations.Read(buffer), devices, (known, count, isRead) => isRead
             ? known with { Reads = count }
             : known with { Writes = count });
-        return devices;
+        return _oldBytes.IsMissing && _oldOperations.IsMissing ? null : devices;
     }
 
     /// <summary>Reads lines <c>8:0 rbytes=1 wbytes=2 rios=3 wios=4 …</c>.</summary>

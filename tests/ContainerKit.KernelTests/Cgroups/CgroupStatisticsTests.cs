@@ -94,4 +94,39 @@ public class CgroupStatisticsTests
         using var io = new IoReader(null);
         Assert.Null(io.Read(new byte[1024]));
     }
+
+    [Theory]
+    [InlineData(true)]
+    [InlineData(false)]
+    public void A_kernel_that_counts_no_io_is_told_from_a_group_that_had_none(bool isUnified)
+    {
+        using var directory = new TempDirectory();
+        directory.Write("cgroup.procs", "");
+        using var group = Open(directory, isUnified);
+        using (var missing = new IoReader(group))
+        {
+            Assert.Null(missing.Read(new byte[1024]));
+            Assert.Null(missing.Read(new byte[1024]));
+        }
+
+        directory.Write(isUnified ? "io.stat" : "blkio.throttle.io_serviced_recursive", "");
+        using var there = new IoReader(group);
+        Assert.Empty(there.Read(new byte[1024])!);
+    }
+
+    [Fact]
+    public void All_devices_are_read_however_many_there_are()
+    {
+        using var directory = new TempDirectory();
+        directory.Write("io.stat", string.Concat(Enumerable.Range(0, 1000).Select(
+            minor => $"8:{minor} rbytes=1 wbytes={minor} rios=3 wios=4 dbytes=0 dios=0\n")));
+        using var group = Open(directory, isUnified: true);
+        using var io = new IoReader(group);
+        Assert.Equal(
+            Enumerable.Range(0, 1000).Select(minor => (long)minor),
+            io.Read(new byte[1024])!.Select(device => device.WrittenBytes.Bytes));
+    }
+
+    private static CgroupDirectory Open(TempDirectory directory, bool isUnified) =>
+        CgroupDirectory.Open(new(directory.Path, "", "/", isUnified, []), directory.Path);
 }
