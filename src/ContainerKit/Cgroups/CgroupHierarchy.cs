@@ -25,7 +25,10 @@ internal sealed record CgroupHierarchy(string Mount, string Root, string Own, bo
         return found;
     }
 
-    /// <summary>Reads a line of /proc/PID/cgroup: <c>4:memory:/group</c>, <c>0::/group</c>.</summary>
+    /// <summary>
+    /// Reads a line of /proc/PID/cgroup: <c>4:memory:/group</c>, <c>0::/group</c>. Of several mounts it takes the one
+    /// that shows most of what the group is in.
+    /// </summary>
     public static CgroupHierarchy? Find(string line, IReadOnlyList<MountInfo> mounts)
     {
         if (line.Split(':', 3) is not [_, var controllers, var own])
@@ -35,10 +38,15 @@ internal sealed record CgroupHierarchy(string Mount, string Root, string Own, bo
 
         var isUnified = controllers.Length == 0;
         var names = isUnified ? [] : controllers.Split(',');
-        var mount = mounts.LastOrDefault(mount => isUnified
-            ? mount.Type == "cgroup2"
-            : mount.Type == "cgroup" && names.All(mount.SuperOptions.Split(',').Contains));
-        return mount is null ? null : new(mount.Target, mount.Root.TrimEnd('/'), own, isUnified, names);
+        var found = mounts
+            .Where(mount => isUnified
+                ? mount.Type == "cgroup2"
+                : mount.Type == "cgroup" && names.All(mount.SuperOptions.Split(',').Contains))
+            .Select(mount => new CgroupHierarchy(mount.Target, mount.Root.TrimEnd('/'), own, isUnified, names))
+            .ToList();
+        return found.FindAll(hierarchy => hierarchy.Shows(own)) is { Count: > 0 } showing
+            ? showing.MinBy(hierarchy => hierarchy.Root.Length)
+            : found.MinBy(hierarchy => hierarchy.Root.Length);
     }
 
     /// <summary>
@@ -52,8 +60,8 @@ internal sealed record CgroupHierarchy(string Mount, string Root, string Own, bo
             path = path.Length == 0 ? Own : $"{Own.TrimEnd('/')}/{path}";
         }
 
-        return path == Root || path.StartsWith(Root + "/", StringComparison.Ordinal)
-            ? (Mount + path[Root.Length..]).TrimEnd('/')
-            : null;
+        return Shows(path) ? (Mount + path[Root.Length..]).TrimEnd('/') : null;
     }
+
+    private bool Shows(string path) => path == Root || path.StartsWith(Root + "/", StringComparison.Ordinal);
 }

@@ -13,7 +13,7 @@ internal static class CgroupHost
 
     private static readonly Lock Reading = new();
     private static SafeFileHandle? _mountInfo;
-    private static IReadOnlyList<MountInfo> _mounts = [];
+    private static List<MountInfo>? _mounts;
 
     /// <summary>
     /// The hierarchies that a process is in and that have something to limit, to count or to stop processes with:
@@ -27,17 +27,33 @@ internal static class CgroupHost
             || hierarchy.Controllers.Any(controller => controller == stopper || Ours.Contains(controller)));
     }
 
-    private static IReadOnlyList<MountInfo> Mounts()
+    /// <summary>Those of cgroups among some mounts that nothing is mounted over.</summary>
+    public static List<MountInfo> InSight(IEnumerable<MountInfo> mounts) =>
+        [.. mounts.Where(mount => mount.Type is "cgroup" or "cgroup2" && IsInSight(mount))];
+
+    private static List<MountInfo> Mounts()
     {
         lock (Reading)
         {
             if (_mountInfo is null || Syscall.HaveMountsChanged(_mountInfo))
             {
+                _mounts = null; // a change is told once, and what follows may fail
                 _mountInfo ??= Syscall.Open(MountInfo.OfThisProcess, OpenFlags.O_RDONLY);
-                _mounts = MountInfo.ReadAll();
             }
 
-            return _mounts;
+            return _mounts ??= InSight(MountInfo.ReadAll());
+        }
+    }
+
+    private static bool IsInSight(MountInfo mount)
+    {
+        try
+        {
+            return Syscall.Status(mount.Target).Mount == mount.Id;
+        }
+        catch (LinuxException hidden) when (hidden.Errno is Errno.ENOENT or Errno.ENOTDIR or Errno.EACCES)
+        {
+            return false;
         }
     }
 }

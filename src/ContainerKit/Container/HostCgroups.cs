@@ -10,8 +10,9 @@ internal static class HostCgroups
     /// <summary>The hierarchies, their controllers, and this process's own groups.</summary>
     public static IEnumerable<HostFinding> Probe(HostSurroundings around)
     {
+        var mounts = CgroupHost.InSight(around.Mounts);
         var hierarchies = HostSurroundings.Lines("/proc/self/cgroup")
-            .Select(line => CgroupHierarchy.Find(line, around.Mounts) is { } found ? new Own(found) : null)
+            .Select(line => CgroupHierarchy.Find(line, mounts) is { } found ? new Own(found) : null)
             .OfType<Own>().Where(own => own.IsInSight).ToList();
         if (hierarchies.Count == 0)
         {
