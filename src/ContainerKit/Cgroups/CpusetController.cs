@@ -14,10 +14,21 @@ internal sealed class CpusetController : CgroupController
     public override bool Concerns(CgroupLimits limits) => limits.Cpus is not null || limits.MemoryNodes is not null;
 
     /// <summary>A new group of version 1 has no CPUs, and takes no process until it has: it gets those above.</summary>
+    /// <exception cref="LimitNotSupportedException">It may not have them.</exception>
     public static void Prepare(CgroupDirectory directory, CgroupDirectory parent)
     {
-        directory.Write(Cpus, parent.Read(Cpus));
-        directory.Write(Nodes, parent.Read(Nodes));
+        try
+        {
+            directory.Write(Cpus, parent.Read(Cpus));
+            directory.Write(Nodes, parent.Read(Nodes));
+        }
+        catch (LinuxException failure)
+            when (failure.Errno is Errno.EACCES or Errno.EPERM or Errno.EROFS or Errno.EINVAL)
+        {
+            throw new LimitNotSupportedException(
+                $"'{failure.Path}' cannot be what it is above ({failure.Errno}), and without it no process enters: let "
+                + $"this user read and write {Cpus} and {Nodes} there, and no group beside it be exclusive.");
+        }
     }
 
     /// <inheritdoc/>

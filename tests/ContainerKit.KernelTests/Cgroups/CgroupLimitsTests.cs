@@ -134,6 +134,26 @@ public class CgroupLimitsTests
         Assert.Empty(parent.ReadChildren());
     }
 
+    [RootFact]
+    public async Task Cpus_that_version_1_does_not_hand_down_are_a_typed_refusal()
+    {
+        await using var above = TestCgroups.Create();
+        var path = above.Directories.FirstOrDefault(path => File.Exists($"{path}/cpuset.memory_migrate"));
+        if (path is null || Environment.ProcessorCount < 2)
+        {
+            return;
+        }
+
+        await using var narrow = above.CreateChild("narrow", new() { Cpus = [0] });
+        await using var child = narrow.CreateChild("child");
+        var hierarchy = new CgroupHierarchy(path, "", "/", IsUnified: false, ["cpuset"]);
+        using CgroupDirectory wide = CgroupDirectory.Open(hierarchy, path),
+            inner = CgroupDirectory.Open(hierarchy, $"{path}/narrow/child");
+        var refusal = Assert.Throws<LimitNotSupportedException>(() => CpusetController.Prepare(inner, wide));
+        Assert.Contains("/narrow/child/cpuset.cpus", refusal.Message, StringComparison.Ordinal);
+        Assert.Contains("EACCES", refusal.Message, StringComparison.Ordinal);
+    }
+
     private static TimeSpan Milliseconds(double time) => TimeSpan.FromMilliseconds(time);
 
     private static Limit? NoSwap() => TestCgroups.IsPureVersion2 ? 0 : null;
