@@ -49,8 +49,12 @@ public sealed partial class Cgroup
         }
     }
 
-    /// <summary>Reads the paths of all groups below it, from it on, each after the one it is in.</summary>
-    public IReadOnlyList<string> Walk() => [.. _directories[0].Walk()];
+    /// <summary>
+    /// Reads the paths of all groups below it, in whichever of its hierarchies they are, from it on, each after the one
+    /// it is in.
+    /// </summary>
+    public IReadOnlyList<string> Walk() =>
+        [.. _directories.SelectMany(directory => directory.Walk()).Distinct().OrderBy(CgroupDirectory.Depth)];
 
     /// <summary>
     /// Opens the files by which a process enters when it writes 0 to them; cheapest for its only thread.

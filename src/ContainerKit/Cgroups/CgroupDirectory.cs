@@ -80,7 +80,10 @@ internal sealed class CgroupDirectory : IDisposable
 
     /// <summary>The paths of all below, from it on, each after the one it is in.</summary>
     public IReadOnlyList<string> Walk() =>
-        [.. Below(SearchOption.AllDirectories).OrderBy(path => path.Count(character => character == '/'))];
+        [.. Below(SearchOption.AllDirectories).OrderBy(Depth)];
+
+    /// <summary>How deep a path leads.</summary>
+    public static int Depth(string path) => path.Count(character => character == '/');
 
     /// <summary>
     /// Removes it and all below; false while there are processes in it, true when it is gone already.

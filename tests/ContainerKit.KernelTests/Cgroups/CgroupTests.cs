@@ -79,6 +79,18 @@ public class CgroupTests
     }
 
     [CgroupFact]
+    public async Task What_is_below_in_any_hierarchy_is_walked()
+    {
+        await using var group = TestCgroups.Create();
+        await using var child = group.CreateChild("child");
+        Directory.CreateDirectory($"{group.Directories[0]}/first/inner");
+        Directory.CreateDirectory($"{group.Directories[^1]}/child/last");
+        Assert.Equal(
+            ["child", "child/last", "first", "first/inner"], group.Walk().Order(StringComparer.Ordinal));
+        Assert.True(group.Walk().ToList().IndexOf("child") < group.Walk().ToList().IndexOf("child/last"));
+    }
+
+    [CgroupFact]
     public async Task A_group_that_another_removed_is_typed_and_disposing_it_is_harmless()
     {
         await using var group = TestCgroups.Create();
