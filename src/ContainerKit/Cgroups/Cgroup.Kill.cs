@@ -15,10 +15,12 @@ public sealed partial class Cgroup
 
     /// <summary>
     /// Kills all processes in it and in the groups below, frozen ones and those born meanwhile, and completes when
-    /// they are gone.
+    /// they are gone. In a group for threads of version 2 they are those of which any thread is in it, and they are
+    /// killed whole.
     /// </summary>
     /// <exception cref="LinuxException">ETIMEDOUT: a process did not end in ten seconds, as one that waits for a device
-    /// does not. EACCES or EPERM: this user may not kill them.</exception>
+    /// does not. EACCES or EPERM: this user may not kill them. ENOTSUP: it is for threads, and one of this process is
+    /// in it; none was killed. Disposing such a group puts threads back.</exception>
     public async Task KillAsync(CancellationToken cancellationToken = default)
     {
         var start = Stopwatch.GetTimestamp();
@@ -54,7 +56,7 @@ public sealed partial class Cgroup
             {
                 return _directories[0].IsUnified
                     ? _directories[0].Read(State).Contains("populated 1", StringComparison.Ordinal)
-                    : ReadAllProcesses(_directories[0]).Any();
+                    : ReadAll(_directories[0], Processes).Any();
             }
             catch (LinuxException gone) when (IsGone(gone))
             {
@@ -145,7 +147,7 @@ public sealed partial class Cgroup
     {
         if (_directories[0].IsUnified)
         {
-            _directories[0].Write(KillAll, "1");
+            KillUnified(_directories[0]);
             return;
         }
 
@@ -162,25 +164,57 @@ public sealed partial class Cgroup
         ThawAll();
     }
 
-    private static void KillMembers(CgroupDirectory directory)
+    private static void KillUnified(CgroupDirectory directory)
     {
-        foreach (var process in ReadAllProcesses(directory))
+        try
         {
-            // By its descriptor: the number may be another's by now, unless it is here still.
-            using var opened = process > 0 ? Syscall.PidfdOpen(process) : null; // 0 is outside this pid namespace
-            if (opened is not null && IsBelow(directory, process))
-            {
-                Syscall.Kill(opened);
-            }
+            directory.Write(KillAll, "1");
+        }
+        catch (LinuxException threaded) when (threaded.Errno is Errno.ENOTSUP)
+        {
+            KillByThreads(directory);
         }
     }
 
-    private static IEnumerable<int> ReadAllProcesses(CgroupDirectory directory) =>
+    /// <summary>The kernel kills no group for threads, since their processes have others elsewhere.</summary>
+    private static void KillByThreads(CgroupDirectory directory)
+    {
+        var threads = ReadAll(directory, directory.Threads)
+            .Select(thread => (Process: ProcessNumbers.ProcessOf(thread) ?? 0, Thread: thread)).ToList();
+        if (threads.Exists(thread => thread.Process == Environment.ProcessId))
+        {
+            throw new LinuxException("kill", Errno.ENOTSUP, directory.Path);
+        }
+
+        threads.ForEach(thread => Kill(
+            directory, thread.Process, FormattableString.Invariant($"{thread.Process}/task/{thread.Thread}")));
+    }
+
+    private static void KillMembers(CgroupDirectory directory)
+    {
+        foreach (var process in ReadAll(directory, Processes))
+        {
+            Kill(directory, process, FormattableString.Invariant($"{process}"));
+        }
+    }
+
+    /// <summary>Kills a process while it, or a thread of it, is in a group.</summary>
+    private static void Kill(CgroupDirectory directory, int process, string member)
+    {
+        // By its descriptor: the number may be another's by now, unless it is here still.
+        using var opened = process > 0 ? Syscall.PidfdOpen(process) : null; // 0 is outside this pid namespace
+        if (opened is not null && IsBelow(directory, member))
+        {
+            Syscall.Kill(opened);
+        }
+    }
+
+    private static IEnumerable<int> ReadAll(CgroupDirectory directory, string file) =>
         directory.Walk().Prepend(".").SelectMany(path =>
         {
             try
             {
-                return ReadIds(directory, $"{path}/{Processes}");
+                return ReadIds(directory, $"{path}/{file}");
             }
             catch (LinuxException gone) when (IsGone(gone))
             {
@@ -188,11 +222,11 @@ public sealed partial class Cgroup
             }
         });
 
-    private static bool IsBelow(CgroupDirectory directory, int process)
+    private static bool IsBelow(CgroupDirectory directory, string process)
     {
         try
         {
-            return CgroupHost.HierarchiesOf(FormattableString.Invariant($"{process}")).Exists(hierarchy =>
+            return CgroupHost.HierarchiesOf(process).Exists(hierarchy =>
                 hierarchy.Mount == directory.Hierarchy.Mount && hierarchy.DirectoryOf("") is { } path
                 && $"{path}/".StartsWith(directory.Path + "/", StringComparison.Ordinal));
         }

@@ -50,6 +50,19 @@ internal static class ProcessNumbers
         }
     }
 
+    /// <summary>The process that a thread is of; null when it is gone, or cannot be seen.</summary>
+    public static int? ProcessOf(int threadId)
+    {
+        try
+        {
+            return Field($"/proc/{threadId}/status", "Tgid:");
+        }
+        catch (LinuxException gone) when (gone.Errno is Errno.ENOENT or Errno.ESRCH)
+        {
+            return null;
+        }
+    }
+
     /// <summary>Whether a process is a thread of the kernel; no when it is gone.</summary>
     public static bool IsOfKernel(int processId)
     {

@@ -96,6 +96,31 @@ public class CgroupControlTests
         await Eventually.Ends(filling);
     }
 
+    [RootFact]
+    public async Task A_process_is_killed_whole_for_a_thread_in_a_group_for_threads()
+    {
+        await using var parent = TestCgroups.Create();
+        var unified = parent.Directories[0];
+        if (!File.Exists($"{unified}/cgroup.type"))
+        {
+            return;
+        }
+
+        var threaded = Directory.CreateDirectory($"{unified}/threaded").FullName;
+        await File.WriteAllTextAsync($"{threaded}/cgroup.type", "threaded", Cancelled);
+        await using var host = HostProcess.Start("allocate", "-", "0"); // waits
+        await host.ReadLineAsync();
+        parent.Move(host.Process.Id);
+        var thread = Directory.GetDirectories($"/proc/{host.Process.Id}/task").Select(Path.GetFileName)
+            .First(id => id != $"{host.Process.Id}");
+        await File.WriteAllTextAsync($"{threaded}/cgroup.threads", thread, Cancelled);
+        await using var group = parent.OpenChild("threaded");
+        Assert.True(group.IsPopulated);
+        await Eventually.Ends(group.KillAsync(Cancelled));
+        Assert.False(group.IsPopulated);
+        await Eventually.Gone(host.Process.Id);
+    }
+
     [CgroupFact]
     public async Task A_thread_is_moved_by_itself()
     {

@@ -168,6 +168,21 @@ public class CgroupTaskSchedulerTests
         }
     }
 
+    [CgroupFact]
+    public async Task This_process_is_not_killed_for_its_threads()
+    {
+        await using var group = await TestCgroups.CreateForThreadsAsync();
+        using var scheduler = new CgroupTaskScheduler(group);
+        if (TestCgroups.IsPureVersion2)
+        {
+            var refusal = await Assert.ThrowsAsync<LinuxException>(
+                () => group.KillAsync(TestContext.Current.CancellationToken));
+            Assert.Equal(("kill", Errno.ENOTSUP), (refusal.Call, refusal.Errno));
+        }
+
+        Assert.Equal(3, await RunAsync(scheduler, () => Task.FromResult(3)));
+    }
+
     private static Task<T> RunAsync<T>(CgroupTaskScheduler scheduler, Func<Task<T>> work) => Eventually.Ends(
         Task.Factory.StartNew(work, CancellationToken.None, TaskCreationOptions.None, scheduler).Unwrap());
 
