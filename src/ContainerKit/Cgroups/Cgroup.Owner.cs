@@ -3,14 +3,18 @@ using Microsoft.Win32.SafeHandles;
 
 namespace ContainerKit;
 
-/// <content>Whose it is: who made it holds it by a lock, which ends with the last process that has it.</content>
+/// <content>
+/// Whose it is: who made it holds it by a lock, which ends with the last process that has it. In version 1 it is on
+/// directories that anybody may open: another user, or what runs in it, can lock one that was left, and so keep it from
+/// being removed, but take away nothing that is held.
+/// </content>
 public sealed partial class Cgroup
 {
     /// <summary>Whether it is there still.</summary>
     internal bool IsThere => _directories.TrueForAll(directory => directory.IsThere);
 
     /// <summary>What its lock is on.</summary>
-    internal IEnumerable<SafeFileHandle> Handles => _directories.Select(directory => directory.Handle);
+    internal IEnumerable<SafeFileHandle> Locks => _directories.Select(directory => directory.Lock);
 
     /// <summary>Its directory of version 2, which is the first; null where there is none.</summary>
     internal SafeFileHandle? UnifiedHandle => _directories[0] is { IsUnified: true } unified ? unified.Handle : null;
@@ -73,5 +77,15 @@ public sealed partial class Cgroup
     /// <summary>
     /// Locks it in all hierarchies, since other processes may see other ones; false when another has it, or it is gone.
     /// </summary>
-    internal bool TryLock() => _directories.TrueForAll(directory => Syscall.TryLockWhole(directory.Handle)) && IsThere;
+    internal bool TryLock()
+    {
+        try
+        {
+            return _directories.TrueForAll(directory => Syscall.TryLockWhole(directory.Lock)) && IsThere;
+        }
+        catch (LinuxException gone) when (IsGone(gone))
+        {
+            return false;
+        }
+    }
 }

@@ -13,6 +13,7 @@ internal sealed class CgroupDirectory : IDisposable
     private readonly SafeFileHandle _handle;
     private string[]? _controllers;
     private AttachedDevices? _devices;
+    private SafeFileHandle? _lock;
 
     /// <summary>Its descriptor.</summary>
     public SafeFileHandle Handle => _handle;
@@ -49,6 +50,12 @@ internal sealed class CgroupDirectory : IDisposable
 
     /// <summary>The file in which threads are, in every group of a hierarchy.</summary>
     public static string ThreadsOf(CgroupHierarchy hierarchy) => hierarchy.IsUnified ? "cgroup.threads" : OldThreads;
+
+    /// <summary>
+    /// What its owner locks: in version 2 the one file that nobody but the group's user may open at all, since a
+    /// descriptor of any kind is enough for flock(2).
+    /// </summary>
+    public SafeFileHandle Lock => !IsUnified ? _handle : _lock ??= OpenFile("cgroup.kill", OpenFlags.O_WRONLY);
 
     /// <summary>Opens one that is there.</summary>
     public static CgroupDirectory Open(CgroupHierarchy hierarchy, string path) =>
@@ -199,6 +206,7 @@ internal sealed class CgroupDirectory : IDisposable
     public void Dispose()
     {
         _devices?.Dispose();
+        _lock?.Dispose();
         _handle.Dispose();
     }
 }

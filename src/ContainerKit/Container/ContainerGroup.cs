@@ -32,7 +32,7 @@ internal sealed class ContainerGroup
     public SafeFileHandle? Unified => _group.UnifiedHandle;
 
     /// <summary>What its lock is on, for another process to hold it.</summary>
-    public IEnumerable<SafeFileHandle> Lock => _group.Handles;
+    public IEnumerable<SafeFileHandle> Lock => _group.Locks;
 
     /// <inheritdoc cref="Cgroup.IsVersion2"/>
     public bool IsVersion2 => _group.IsVersion2;

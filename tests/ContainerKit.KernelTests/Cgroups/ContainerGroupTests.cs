@@ -1,3 +1,5 @@
+using ContainerKit.Linux;
+
 namespace ContainerKit.KernelTests.Cgroups;
 
 /// <summary>The groups of containers are told from those of others, and from those of containers that were.</summary>
@@ -41,6 +43,16 @@ public sealed class ContainerGroupTests
             Errno.EEXIST, Assert.Throws<LinuxException>(() => parent.CreateLockedChild(name, new())).Errno);
         await using var locked = parent.CreateLockedChild("locked", new());
         Assert.False(parent.OpenChild("locked").TryLock());
+    }
+
+    [RootFact]
+    public async Task Another_user_cannot_keep_a_group_of_version_2_from_being_removed()
+    {
+        await using var parent = TestCgroups.Create();
+        using var unified = TestDevices.OpenUnified(parent);
+        var refusal = await Native.AsNobody(() => Assert.Throws<LinuxException>(() => unified.Lock));
+        Assert.Equal(Errno.EACCES, refusal.Errno);
+        Assert.True(Syscall.TryLockWhole(unified.Lock));
     }
 
     [CgroupFact]
