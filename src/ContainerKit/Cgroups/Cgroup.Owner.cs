@@ -1,3 +1,4 @@
+using System.Text;
 using ContainerKit.Linux;
 using Microsoft.Win32.SafeHandles;
 
@@ -10,6 +11,8 @@ namespace ContainerKit;
 /// </content>
 public sealed partial class Cgroup
 {
+    private const string Keeper = "user.containerkit"; // cgroups have such attributes from Linux 5.7
+
     /// <summary>Whether it is there still.</summary>
     internal bool IsThere => _directories.TrueForAll(directory => directory.IsThere);
 
@@ -87,5 +90,37 @@ public sealed partial class Cgroup
         {
             return false;
         }
+    }
+
+    /// <summary>
+    /// Writes on it, in all hierarchies as it is locked, what it is kept for when nobody has it locked. Where it cannot
+    /// bear that, it is not kept.
+    /// </summary>
+    internal void WriteKeeper(string path)
+    {
+        foreach (var directory in _directories)
+        {
+            try
+            {
+                Syscall.SetAttribute(directory.Handle, Keeper, Encoding.UTF8.GetBytes(path));
+            }
+            catch (LinuxException)
+            {
+            }
+        }
+    }
+
+    /// <summary>What is written on it to be kept for; null when nothing is.</summary>
+    internal string? ReadKeeper()
+    {
+        foreach (var directory in _directories)
+        {
+            if (Syscall.ReadAttribute(Syscall.PathOf(directory.Handle), Keeper) is { } path)
+            {
+                return Encoding.UTF8.GetString(path);
+            }
+        }
+
+        return null;
     }
 }

@@ -6,7 +6,8 @@ namespace ContainerKit;
 
 /// <summary>
 /// The cgroup of one container, which enters it at its birth: locked while its host, or the supervisor of a detached
-/// one, lives, so that the next host knows it from one that was left.
+/// one, lives, so that the next host knows it from one that was left. That of a detached container stays after its end,
+/// with what it counted, until the container is removed.
 /// </summary>
 internal sealed class ContainerGroup
 {
@@ -92,7 +93,10 @@ internal sealed class ContainerGroup
         "A container is paused and counted by its cgroup, and this one has none: set ContainerOptions.Limits, or "
         + "ContainerHostOptions.CgroupParent.");
 
-    /// <summary>Kills what is left in groups whose hosts ended without removing them, and removes these.</summary>
+    /// <summary>
+    /// Kills what is left in groups whose hosts ended without removing them, and removes these, but for those of
+    /// detached containers that ended and are not removed yet.
+    /// </summary>
     public static async Task SweepAsync(Cgroup parent)
     {
         foreach (var name in parent.ReadChildren())
@@ -101,13 +105,7 @@ internal sealed class ContainerGroup
             {
                 try
                 {
-                    var left = parent.OpenChild(name, isOwner: true);
-                    if (left.TryLock())
-                    {
-                        await left.DisposeAsync().ConfigureAwait(false);
-                    }
-
-                    left.Close();
+                    await SweepAsync(parent, name).ConfigureAwait(false);
                 }
                 catch (LinuxException)
                 {
@@ -132,6 +130,9 @@ internal sealed class ContainerGroup
             throw LaunchFailure.ContainerGone();
         }
     }
+
+    /// <summary>Has it stay when a detached container has ended, as long as its directory does.</summary>
+    public void StayWith(DetachedDirectory directory) => _group.WriteKeeper(directory.FullPath);
 
     /// <summary>Freezes all of it, and completes when that is so.</summary>
     /// <exception cref="LaunchException">It is gone, or let go to be killed.</exception>
@@ -207,6 +208,33 @@ internal sealed class ContainerGroup
 
     /// <summary>Kills what is left in it, and removes it.</summary>
     public async Task RemoveAsync() => await _group.DisposeAsync().ConfigureAwait(false);
+
+    private static async Task SweepAsync(Cgroup parent, string name)
+    {
+        var left = parent.OpenChild(name, isOwner: true);
+        try
+        {
+            if (left.TryLock() && !IsKept(left, name))
+            {
+                await left.DisposeAsync().ConfigureAwait(false);
+            }
+        }
+        finally
+        {
+            left.Close();
+        }
+    }
+
+    /// <summary>
+    /// Whether it is of a detached container whose end is known, and which is there. Its supervisor may be ending: what
+    /// it wrote comes before it gives up the lock.
+    /// </summary>
+    private static bool IsKept(Cgroup group, string name)
+    {
+        using var directory = group.ReadKeeper() is { } path ? DetachedDirectory.At(path) : null;
+        return directory?.ReadStatus().End is not null
+            && directory.ReadRecord()?.Cgroup?.Any(path => Path.GetFileName(path) == name) is true;
+    }
 
     private static bool IsName(string name) =>
         name.StartsWith(Prefix, StringComparison.Ordinal)

@@ -189,6 +189,7 @@ public sealed partial class ContainerHost
         try
         {
             group = _cgroup.MakeFor(options);
+            group?.StayWith(directory);
             using var output = await LogAsync(directory, "stdout.log", options.StandardOutput).ConfigureAwait(false);
             using var error = await LogAsync(directory, "stderr.log", options.StandardError).ConfigureAwait(false);
             var nothing = StandardStreams.None;

@@ -20,6 +20,10 @@ internal sealed class DetachedDirectory : IDisposable
     /// <summary>An open descriptor of it, to name its files by.</summary>
     public SafeFileHandle Handle => _directory;
 
+    /// <summary>Where it is now, as this process sees it.</summary>
+    public string FullPath =>
+        new FileInfo(Syscall.PathOf(_directory)).ResolveLinkTarget(returnFinalTarget: false)?.FullName ?? "/";
+
     /// <summary>When what the launcher writes was last written.</summary>
     public DateTimeOffset ToldAt => File.GetLastWriteTimeUtc(PathOf("status"));
 
@@ -31,6 +35,34 @@ internal sealed class DetachedDirectory : IDisposable
             return new(Syscall.OpenEntry(parent, Name(id), OpenFlags.O_PATH), id);
         }
         catch (LinuxException missing) when (missing.Errno is Errno.ENOENT)
+        {
+            return null;
+        }
+    }
+
+    /// <summary>Opens one by its path, which may be anything; null when none is there.</summary>
+    public static DetachedDirectory? At(string path)
+    {
+        var id = Path.GetFileName(path);
+        if (!path.StartsWith('/') || !ContainerId.Is(id))
+        {
+            return null;
+        }
+
+        try
+        {
+            using var parent = Syscall.Open(Path.GetDirectoryName(path)!, OpenFlags.O_PATH);
+            var there = Open(parent, id);
+            if (there is null || Syscall.Status(there._directory).IsDirectory)
+            {
+                return there;
+            }
+
+            there.Dispose();
+            return null;
+        }
+        catch (LinuxException gone)
+            when (gone.Errno is Errno.ENOENT or Errno.ENOTDIR or Errno.ELOOP or Errno.EXDEV or Errno.ENAMETOOLONG)
         {
             return null;
         }

@@ -48,6 +48,19 @@ internal static unsafe partial class Syscall
     /// <summary>Whether a file has an extended attribute; getxattr(2).</summary>
     public static bool HasAttribute(string path, string name) => GetAttribute(path, name, null, 0) >= 0;
 
+    /// <summary>
+    /// An extended attribute that is shorter than a path may be; null when there is none. getxattr(2).
+    /// </summary>
+    public static byte[]? ReadAttribute(string path, string name)
+    {
+        Span<byte> value = stackalloc byte[4096];
+        fixed (byte* start = value)
+        {
+            var length = GetAttribute(path, name, start, (nuint)value.Length);
+            return length < 0 ? null : value[..(int)length].ToArray();
+        }
+    }
+
     /// <summary>Sets an extended attribute of an open file; fsetxattr(2).</summary>
     public static void SetAttribute(SafeFileHandle file, string name, ReadOnlySpan<byte> value)
     {

@@ -69,6 +69,25 @@ public sealed class ContainerGroupTests
     }
 
     [CgroupFact]
+    public async Task A_group_that_says_it_is_kept_for_what_is_no_container_is_removed()
+    {
+        await using var parent = TestCgroups.Create();
+        string[] paths =
+        [
+            "", "/", "relative/id", "/no/such/place", "/dev/null/id", "/dev/null", "/usr", "/usr/..", "/bin", "/proc",
+        ];
+        foreach (var path in paths)
+        {
+            var left = parent.CreateChild("containerkit-1-0123456789abcdef-1");
+            left.WriteKeeper(path);
+            Assert.Equal(path, left.ReadKeeper());
+            left.Close();
+            await ContainerGroup.SweepAsync(parent);
+            Assert.Empty(parent.ReadChildren());
+        }
+    }
+
+    [CgroupFact]
     public async Task A_limit_of_a_device_that_is_not_there_is_refused_at_once()
     {
         await using var parent = TestCgroups.Create();
