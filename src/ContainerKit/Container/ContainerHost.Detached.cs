@@ -107,7 +107,15 @@ public sealed partial class ContainerHost
             supervisor is null ? 0 : DetachedContainer.ProgramOf(status.Supervisor, record!.HasInit),
             record?.CreatedAt ?? default,
             state is ContainerState.Exited ? directory.ToldAt : null,
-            state is ContainerState.Exited ? new ExitStatus(status.End!, timedOut: false) : null);
+            state is ContainerState.Exited ? StatusOf(status.End!, record!) : null);
+    }
+
+    private static ExitStatus StatusOf(WaitStatus end, DetachedRecord record)
+    {
+        var group = end.Signal is Signal.SIGKILL ? ContainerGroup.At(record.Cgroup) : null;
+        var status = ExitStatus.Of(end, group?.ReadStatistics(), record.ToOptions(), isKilled: false);
+        group?.Leave();
+        return status;
     }
 
     /// <summary>Attaches to one, whose directory is disposed otherwise.</summary>

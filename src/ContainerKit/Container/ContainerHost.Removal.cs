@@ -20,12 +20,14 @@ public sealed partial class ContainerHost
         using var directory = Detached.Open(id);
         if (directory is not null)
         {
-            await RemoveAsync(directory, cancellationToken).ConfigureAwait(false);
+            await RemoveAsync(directory, Task.CompletedTask, cancellationToken).ConfigureAwait(false);
         }
     }
 
-    /// <summary>The same of this one, and of no later one with its id.</summary>
-    internal async Task RemoveAsync(DetachedDirectory directory, CancellationToken cancellationToken)
+    /// <summary>
+    /// The same of this one, and of no later one with its id, once who waits for its end has read what there is.
+    /// </summary>
+    internal async Task RemoveAsync(DetachedDirectory directory, Task read, CancellationToken cancellationToken)
     {
         var isAsked = directory.Send(Signal.SIGKILL); // whether or not its lock says that it lives
         var delay = 1;
@@ -41,6 +43,7 @@ public sealed partial class ContainerHost
                 : EndAsync(directory, supervisor, isAsked, cancellationToken)).ConfigureAwait(false);
         }
 
+        await read.WaitAsync(Patience, cancellationToken).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
         var group = ContainerGroup.At(directory.ReadRecord()?.Cgroup);
         await Detached.RemoveAsync(directory, cancellationToken).ConfigureAwait(false);
         await (group?.RemoveAsync() ?? Task.CompletedTask).ConfigureAwait(false);

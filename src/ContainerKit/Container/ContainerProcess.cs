@@ -167,13 +167,6 @@ public abstract class ContainerProcess : IAsyncDisposable
     /// <summary>Takes note of its end; without a status its supervisor was killed, or it never started.</summary>
     private protected abstract void OnEnd(ExitStatus? status, Exception? failure);
 
-    /// <summary>The kernel counts whom it kills by want of memory, and says not whom.</summary>
-    private bool? WasOomKilled(WaitStatus status, CgroupStatistics? counted) =>
-        _isKilled || status.Signal is not Signal.SIGKILL || counted?.Memory?.OomKills is 0 ? false
-        : counted?.Memory?.OomKills is null ? null
-        : counted.Pids?.Peak <= (_options.HasInit ? 2 : 1) || _options.Limits?.OomGroup is true ? true
-        : null;
-
     private void OnEnd(Task<WaitStatus> launch)
     {
         var timedOut = _timeout.IsCancellationRequested || IsOutOfCpuTime;
@@ -182,10 +175,7 @@ public abstract class ContainerProcess : IAsyncDisposable
         {
             var counted = Counted();
             _receipt = Receipt.Of(Stopwatch.GetElapsedTime(_startedAt), counted);
-            _status = new(launch.Result, timedOut && launch.Result.Signal is Signal.SIGKILL)
-            {
-                OomKilled = WasOomKilled(launch.Result, counted),
-            };
+            _status = ExitStatus.Of(launch.Result, counted, _options, _isKilled, timedOut);
         }
 
         OnEnd(launch.IsCompletedSuccessfully ? _status : null, launch.Exception?.InnerException);

@@ -16,8 +16,9 @@ public sealed class DetachedContainer : IAsyncDisposable
     private readonly SafeFileHandle _status; // open, since it may be removed before this reads it
     private readonly SafeFileHandle? _supervisor;
     private readonly CancellationTokenSource _left = new();
-    private readonly Task<ExitStatus> _ended;
+    private readonly Task<ContainerResult> _ended;
     private bool _isLeft;
+    private volatile bool _isKilled;
     private readonly ContainerEntrance _entrance;
     private readonly ContainerGroup? _group;
 
@@ -36,8 +37,8 @@ public sealed class DetachedContainer : IAsyncDisposable
             host.Events?.Tell(ContainerEventKind.Started, Pid, Id);
         }
 
-        _ended = EndAsync(isStart || supervisor is not null);
         _group = ContainerGroup.At(record.Cgroup);
+        _ended = EndAsync(isStart || supervisor is not null);
         _entrance = new(host, _options, kinds => OpenNamespaces(record.Held, kinds), _ended) { Group = _group };
     }
 
@@ -59,7 +60,16 @@ public sealed class DetachedContainer : IAsyncDisposable
 
     /// <summary>Waits for its program to end. Cancelling stops the waiting, never the program.</summary>
     /// <exception cref="LaunchException">Its supervisor was killed from outside, so that nobody knows.</exception>
-    public Task<ExitStatus> WaitAsync(CancellationToken cancellationToken = default) =>
+    public async Task<ExitStatus> WaitAsync(CancellationToken cancellationToken = default) =>
+        (await _ended.WaitAsync(cancellationToken).ConfigureAwait(false)).ExitStatus;
+
+    /// <summary>
+    /// Waits for its program to end, and says what it took, to whoever attached, and when, until it is removed. Its
+    /// output is in its logs, not here. What its cgroup counted is null when that is gone, as after a reboot.
+    /// Cancelling stops the waiting, never the program.
+    /// </summary>
+    /// <exception cref="LaunchException">As <see cref="WaitAsync"/>.</exception>
+    public Task<ContainerResult> WaitForResultAsync(CancellationToken cancellationToken = default) =>
         _ended.WaitAsync(cancellationToken);
 
     /// <inheritdoc cref="ContainerProcess.SendSignal"/>
@@ -98,12 +108,7 @@ public sealed class DetachedContainer : IAsyncDisposable
     /// <inheritdoc cref="Container.PauseAsync"/>
     public async Task PauseAsync(CancellationToken cancellationToken = default)
     {
-        var group = _group ?? throw ContainerGroup.Missing();
-        if (_ended.IsCompleted)
-        {
-            throw LaunchFailure.ContainerGone();
-        }
-
+        var group = Group;
         var isNews = !group.IsFrozen;
         await group.FreezeAsync(cancellationToken).ConfigureAwait(false);
         if (isNews)
@@ -115,12 +120,12 @@ public sealed class DetachedContainer : IAsyncDisposable
     /// <inheritdoc cref="Container.ResumeAsync"/>
     public async Task ResumeAsync(CancellationToken cancellationToken = default)
     {
-        var group = _group ?? throw ContainerGroup.Missing();
         if (_ended.IsCompleted)
         {
             return;
         }
 
+        var group = Group;
         var isNews = group.IsFrozen;
         await group.ThawAsync(cancellationToken).ConfigureAwait(false);
         if (isNews)
@@ -130,8 +135,7 @@ public sealed class DetachedContainer : IAsyncDisposable
     }
 
     /// <inheritdoc cref="Container.ReadStatistics"/>
-    public CgroupStatistics ReadStatistics() =>
-        (_group ?? throw ContainerGroup.Missing()).ReadStatistics() ?? throw LaunchFailure.ContainerGone();
+    public CgroupStatistics ReadStatistics() => Group.ReadStatistics() ?? throw LaunchFailure.ContainerGone();
 
     /// <inheritdoc cref="Container.OpenNamespaces"/>
     public IReadOnlyList<Namespace> OpenNamespaces(NamespaceKinds kinds) => _entrance.OpenNamespaces(kinds);
@@ -142,7 +146,8 @@ public sealed class DetachedContainer : IAsyncDisposable
     /// <exception cref="LaunchException">As of <see cref="ContainerHost"/>'s method.</exception>
     public async Task RemoveAsync(CancellationToken cancellationToken = default)
     {
-        await _host.RemoveAsync(_directory, cancellationToken).ConfigureAwait(false);
+        _isKilled = true;
+        await _host.RemoveAsync(_directory, _ended, cancellationToken).ConfigureAwait(false);
         await ((Task)_ended.WaitAsync(cancellationToken)).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
     }
 
@@ -171,26 +176,41 @@ public sealed class DetachedContainer : IAsyncDisposable
         return (hasInit && first is { } init ? ProcessNumbers.FirstChild(init) : first) ?? 0;
     }
 
+    /// <summary>Its cgroup while it runs.</summary>
+    private ContainerGroup Group =>
+        _ended.IsCompleted ? throw LaunchFailure.ContainerGone() : _group ?? throw ContainerGroup.Missing();
+
     private void Kill()
     {
+        _isKilled = true;
         _directory.Send(Signal.SIGKILL);
         _group?.LetGo();
     }
 
-    private async Task<ExitStatus> EndAsync(bool isNews)
+    private async Task<ContainerResult> EndAsync(bool isNews)
     {
         if (_supervisor is not null)
         {
             await EventLoop.ReadyAsync(_supervisor, _left.Token).ConfigureAwait(false);
         }
 
-        ExitStatus? end = DetachedStatus.Read(_status).End is { } status ? new(status, timedOut: false) : null;
+        var end = DetachedStatus.Read(_status).End is { } status ? Result(status) : null;
         if (isNews)
         {
-            _host.Events?.Tell(ContainerEventKind.Exited, Pid, Id, end);
+            _host.Events?.Tell(ContainerEventKind.Exited, Pid, Id, end?.ExitStatus);
         }
 
         return end ?? throw LaunchFailure.SupervisorGone();
+    }
+
+    private ContainerResult Result(WaitStatus end)
+    {
+        var counted = _group?.ReadStatistics();
+        var wallTime = File.GetLastWriteTimeUtc(_status) - CreatedAt.UtcDateTime; // its end was the last to be written
+        return new(
+            _options.Command[0], ExitStatus.Of(end, counted, _options, _isKilled),
+            Receipt.Of(wallTime > TimeSpan.Zero ? wallTime : TimeSpan.Zero, counted), // the clock was set back
+            output: default, error: default);
     }
 
     private List<JoinedNamespace>? OpenNamespaces(HeldNamespaces held, CloneFlags kinds)
@@ -216,9 +236,5 @@ public sealed class DetachedContainer : IAsyncDisposable
 
     private bool LogsErrors { get; }
 
-    private string PathOfLog(string name)
-    {
-        var directory = new FileInfo(Syscall.PathOf(_directory.Handle)).ResolveLinkTarget(returnFinalTarget: false);
-        return Path.Combine(directory?.FullName ?? "/", name);
-    }
+    private string PathOfLog(string name) => Path.Combine(_directory.FullPath, name);
 }

@@ -60,6 +60,9 @@ internal sealed record DetachedRecord
     /// <summary>The directories of its cgroup.</summary>
     public IReadOnlyList<string>? Cgroup { get; init; }
 
+    /// <summary>Whether all of it is killed with the first that is killed by want of memory.</summary>
+    public bool OomGroup { get; init; }
+
     public bool LogsOutput { get; init; }
 
     public bool LogsErrors { get; init; }
@@ -106,6 +109,7 @@ internal sealed record DetachedRecord
             MaxProcesses = options.MaxProcesses,
             StopSignal = (int)options.StopSignal,
             StopTimeout = options.StopTimeout,
+            OomGroup = options.Limits?.OomGroup is true,
             LogsOutput = options.StandardOutput is StandardStream.LogStream,
             LogsErrors = options.StandardError is StandardStream.LogStream,
         };
@@ -135,7 +139,7 @@ internal sealed record DetachedRecord
     /// <summary>What a file is to hold.</summary>
     public byte[] ToJson() => JsonSerializer.SerializeToUtf8Bytes(this, DetachedJson.Default.DetachedRecord);
 
-    /// <summary>The options as far as other programs in the container need them.</summary>
+    /// <summary>The options as far as its end, and other programs in the container, need them.</summary>
     public ContainerOptions ToOptions() => new()
     {
         Command = [Program],
@@ -161,6 +165,7 @@ internal sealed record DetachedRecord
         ResourceLimits = [.. ResourceLimits.Select(Limit)],
         Umask = Umask,
         MaxProcesses = MaxProcesses,
+        Limits = OomGroup ? new() { OomGroup = true } : null,
         StopSignal = (Signal)StopSignal,
         StopTimeout = StopTimeout,
         Init = HasInit,

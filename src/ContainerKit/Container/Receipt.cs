@@ -2,7 +2,8 @@ namespace ContainerKit;
 
 /// <summary>
 /// What a program took, with all that it started: null is what was not counted, because the container had no cgroup, or
-/// the host has no such count. <see cref="ContainerOptions.Limits"/> gives it one.
+/// the host has no such count. <see cref="ContainerOptions.Limits"/> gives it one. Of a program that was executed in a
+/// container there is the wall time alone: what else it takes is in the container's receipt.
 /// </summary>
 public sealed record Receipt
 {
