@@ -77,9 +77,7 @@ internal sealed class ContainerGroup
             catch (LinuxException failure) when (failure.Call is "mkdirat")
             {
                 throw new LaunchException(
-                    $"mkdirat(\"{failure.Path}\")", Cause, failure.Call, failure.Errno,
-                    "This user must be allowed to make cgroups there, as systemd has it with Delegate=yes; another "
-                    + "place is set by ContainerHostOptions.CgroupParent.");
+                    $"mkdirat(\"{failure.Path}\")", Cause, failure.Call, failure.Errno, HintOf(failure.Errno));
             }
         }
     }
@@ -97,21 +95,30 @@ internal sealed class ContainerGroup
     /// Kills what is left in groups whose hosts ended without removing them, and removes these, but for those of
     /// detached containers that ended and are not removed yet.
     /// </summary>
+    /// <exception cref="LinuxException">ETIMEDOUT or EBUSY: a process in one did not end; all others are
+    /// removed.</exception>
     public static async Task SweepAsync(Cgroup parent)
     {
-        foreach (var name in parent.ReadChildren())
+        LinuxException? stuck = null;
+        foreach (var name in parent.ReadChildren().Where(IsName))
         {
-            if (IsName(name))
+            try
             {
-                try
-                {
-                    await SweepAsync(parent, name).ConfigureAwait(false);
-                }
-                catch (LinuxException)
-                {
-                    // It is gone by now, or is not this user's.
-                }
+                await RemoveIfLeftAsync(parent.OpenChild(name, isOwner: true), name).ConfigureAwait(false);
             }
+            catch (LinuxException failure) when (failure.Errno is Errno.ETIMEDOUT or Errno.EBUSY)
+            {
+                stuck ??= failure;
+            }
+            catch (Exception failure) when (failure is LinuxException or ObjectDisposedException)
+            {
+                // It is gone by now, as may be the parent, or it is not this user's.
+            }
+        }
+
+        if (stuck is not null)
+        {
+            throw stuck;
         }
     }
 
@@ -209,19 +216,18 @@ internal sealed class ContainerGroup
     /// <summary>Kills what is left in it, and removes it.</summary>
     public async Task RemoveAsync() => await _group.DisposeAsync().ConfigureAwait(false);
 
-    private static async Task SweepAsync(Cgroup parent, string name)
+    private static async Task RemoveIfLeftAsync(Cgroup group, string name)
     {
-        var left = parent.OpenChild(name, isOwner: true);
         try
         {
-            if (left.TryLock() && !IsKept(left, name))
+            if (group.TryLock() && !IsKept(group, name))
             {
-                await left.DisposeAsync().ConfigureAwait(false);
+                await group.DisposeAsync().ConfigureAwait(false);
             }
         }
         finally
         {
-            left.Close();
+            group.Close();
         }
     }
 
@@ -235,6 +241,17 @@ internal sealed class ContainerGroup
         return directory?.ReadStatus().End is not null
             && directory.ReadRecord()?.Cgroup?.Any(path => Path.GetFileName(path) == name) is true;
     }
+
+    private static string? HintOf(Errno errno) => errno switch
+    {
+        Errno.EACCES or Errno.EPERM =>
+            "This user must be allowed to make cgroups there, as systemd has it with Delegate=yes; another place is "
+            + "set by ContainerHostOptions.CgroupParent.",
+        Errno.EROFS => "Mount /sys/fs/cgroup for writing; in a container, give it a cgroup namespace of its own.",
+        Errno.ENOENT or Errno.ENODEV => "The cgroup it would be in was removed meanwhile: make it again.",
+        Errno.EAGAIN => "Raise cgroup.max.descendants or cgroup.max.depth of the cgroups above.",
+        _ => null,
+    };
 
     private static bool IsName(string name) =>
         name.StartsWith(Prefix, StringComparison.Ordinal)

@@ -115,6 +115,9 @@ public sealed partial class ContainerHost : IAsyncDisposable
     /// Kills what runs, and waits until it is gone; detached containers, and what was executed in them, are left alone.
     /// <see cref="Default"/> starts containers even after that.
     /// </summary>
+    /// <exception cref="LinuxException">ETIMEDOUT or EBUSY: in the end a cgroup was left, of a container or of a host
+    /// that was killed before, since a process in it does not end; the next host with this
+    /// <see cref="ContainerHostOptions.CgroupParent"/> tries again. All else is gone.</exception>
     public async ValueTask DisposeAsync()
     {
         Container[] running;
@@ -139,7 +142,18 @@ public sealed partial class ContainerHost : IAsyncDisposable
         {
             _events?.End();
             _ids.Dispose();
-            _cgroup.Dispose();
+        }
+
+        try
+        {
+            await _cgroup.RemovedAsync().ConfigureAwait(false);
+        }
+        finally
+        {
+            if (this != Default)
+            {
+                _cgroup.Dispose();
+            }
         }
     }
 

@@ -2,11 +2,15 @@ namespace ContainerKit;
 
 /// <summary>
 /// Where a host makes the cgroups of its containers: opened at the first, when those are removed that hosts left there
-/// which were killed.
+/// which were killed, and again when somebody removed it and made another. What could not be removed is told at the
+/// end.
 /// </summary>
 internal sealed class HostCgroup(string? path) : IDisposable
 {
+    private readonly Lock _changing = new();
+    private readonly List<Task> _removals = [];
     private Cgroup? _parent;
+    private bool _isDisposed;
 
     /// <summary>Makes the group of a container; null when it needs none.</summary>
     public ContainerGroup? MakeFor(ContainerOptions options)
@@ -16,10 +20,10 @@ internal sealed class HostCgroup(string? path) : IDisposable
             return null;
         }
 
-        var group = ContainerGroup.Make(LazyInitializer.EnsureInitialized(ref _parent, Open), options.Limits ?? new());
+        var group = Make(options.Limits ?? new());
         if (options.CpuTimeout != Timeout.InfiniteTimeSpan && group.ReadStatistics()?.Cpu is null)
         {
-            _ = group.RemoveAsync();
+            _ = RemoveAsync(group);
             throw new LimitNotSupportedException(
                 "Time on CPUs is not counted in the container's cgroup, so that CpuTimeout would not hold: mount "
                 + "version 2, or version 1's cpuacct, for this user.");
@@ -28,22 +32,104 @@ internal sealed class HostCgroup(string? path) : IDisposable
         return group;
     }
 
-    /// <inheritdoc/>
-    public void Dispose() => _parent?.Close();
+    /// <summary>Removes the group of a container.</summary>
+    public Task RemoveAsync(ContainerGroup group)
+    {
+        var removal = group.RemoveAsync();
+        if (!removal.IsCompletedSuccessfully)
+        {
+            Remember(removal);
+        }
 
-    private Cgroup Open()
+        return removal;
+    }
+
+    /// <summary>Completes when all that was to be removed is.</summary>
+    /// <exception cref="LinuxException">ETIMEDOUT or EBUSY: something is not, since a process in it does not
+    /// end.</exception>
+    public Task RemovedAsync()
+    {
+        lock (_changing)
+        {
+            return Task.WhenAll(_removals);
+        }
+    }
+
+    /// <inheritdoc/>
+    public void Dispose()
+    {
+        lock (_changing)
+        {
+            _isDisposed = true;
+            _parent?.Close();
+            _parent = null;
+        }
+    }
+
+    private ContainerGroup Make(CgroupLimits limits)
+    {
+        var parent = Volatile.Read(ref _parent) ?? Open(before: null);
+        try
+        {
+            return ContainerGroup.Make(parent, limits);
+        }
+        catch (Exception failure) when (IsLost(parent, failure))
+        {
+            return ContainerGroup.Make(Open(before: parent), limits);
+        }
+    }
+
+    /// <summary>Whether it failed because somebody removed the parent, after which another thread may have closed it.
+    /// </summary>
+    private bool IsLost(Cgroup parent, Exception failure)
+    {
+        lock (_changing)
+        {
+            return (failure is ObjectDisposedException || (failure is LinuxException gone && Cgroup.IsGone(gone)))
+                && (_parent != parent || !parent.IsThere);
+        }
+    }
+
+    /// <summary>Opens the parent, unless another thread did in place of the one that was open before.</summary>
+    private Cgroup Open(Cgroup? before)
+    {
+        lock (_changing)
+        {
+            ObjectDisposedException.ThrowIf(_isDisposed, typeof(ContainerHost));
+            if (_parent != before)
+            {
+                return _parent!;
+            }
+
+            var parent = Find();
+            before?.Close();
+            Remember(ContainerGroup.SweepAsync(parent));
+            Volatile.Write(ref _parent, parent);
+            return parent;
+        }
+    }
+
+    private Cgroup Find()
     {
         try
         {
-            var parent = path is null ? Cgroup.OfThisProcess() : Cgroup.Open(path);
-            _ = ContainerGroup.SweepAsync(parent);
-            return parent;
+            return path is null ? Cgroup.OfThisProcess() : Cgroup.Open(path);
         }
         catch (LinuxException failure)
         {
             throw new LaunchException(
                 $"{failure.Call}(\"{failure.Path}\")", ContainerGroup.Cause, failure.Call, failure.Errno,
-                "There is no such cgroup in sight: make it first, or mount /sys/fs/cgroup.");
+                Cgroup.IsGone(failure) ? "There is no such cgroup in sight: make it first, or mount /sys/fs/cgroup."
+                : null);
+        }
+    }
+
+    private void Remember(Task removal)
+    {
+        lock (_changing)
+        {
+            _removals.RemoveAll(done => done.IsCompletedSuccessfully);
+            _removals.Add(removal);
         }
     }
 }
