@@ -90,21 +90,29 @@ public sealed partial class Container : ContainerProcess
         (_group ?? throw ContainerGroup.Missing()).ReadStatistics() ?? throw LaunchFailure.ContainerGone();
 
     /// <inheritdoc/>
+    /// <exception cref="LinuxException">ETIMEDOUT or EBUSY: all else is gone, and its cgroup is left, since a process
+    /// that somebody put into it does not end; the next host removes it.</exception>
     public override async ValueTask DisposeAsync()
     {
         await base.DisposeAsync().ConfigureAwait(false);
-        await GoneAsync().ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+        await GoneAsync().ConfigureAwait(false);
     }
 
     /// <summary>Completes when nothing of the container is left.</summary>
+    /// <exception cref="LinuxException">Its cgroup is.</exception>
     internal async Task GoneAsync()
     {
+        // How it ended, or that it never started, is told by waiting for it.
         await Task.WhenAll(Ended, _entrance.EndExecutedAsync()).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
-        if (_groupRemoved is not null)
-        {
-            await _groupRemoved.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
-        }
+        await (_groupRemoved ?? Task.CompletedTask).ConfigureAwait(false);
     }
+
+    /// <summary>
+    /// Disposes what did not come to be, for another reason than its cgroup: if that is left, the host's disposal says
+    /// so.
+    /// </summary>
+    internal async Task UnmakeAsync() =>
+        await DisposeAsync().AsTask().ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
 
     /// <inheritdoc/>
     internal override Task StartedAsync(CancellationToken cancellationToken)
@@ -138,7 +146,7 @@ public sealed partial class Container : ContainerProcess
         LeaveInside();
         ForgetMounts();
         _held?.Dispose();
-        _groupRemoved = _group?.RemoveAsync();
+        _groupRemoved = _group is null ? null : _host.RemoveAsync(_group);
         _host.Forget(this);
         Telemetry.Gone();
 

@@ -227,7 +227,8 @@ public sealed partial class ContainerHost
         catch
         {
             held?.Dispose();
-            await (group?.RemoveAsync() ?? Task.CompletedTask).ConfigureAwait(false);
+            await (group is null ? Task.CompletedTask : RemoveAsync(group))
+                .ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing); // if it is left, this host's disposal says so
             throw;
         }
 

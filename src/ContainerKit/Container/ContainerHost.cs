@@ -37,7 +37,8 @@ public sealed partial class ContainerHost : IAsyncDisposable
     /// </summary>
     /// <exception cref="ArgumentException">The options cannot be what is meant; nothing was made.</exception>
     /// <exception cref="LaunchException">A step of the start failed; everything was unmade.</exception>
-    /// <exception cref="LinuxException">A system call of this process failed; everything was unmade.</exception>
+    /// <exception cref="LinuxException">A system call of this process failed; everything was unmade, unless it says of
+    /// a cgroup ETIMEDOUT or EBUSY, as <see cref="Container.DisposeAsync"/>.</exception>
     public async Task<ContainerResult> RunAsync(ContainerOptions options, CancellationToken cancellationToken = default)
     {
         ArgumentNullException.ThrowIfNull(options);
@@ -76,7 +77,7 @@ public sealed partial class ContainerHost : IAsyncDisposable
         }
         catch
         {
-            await container.DisposeAsync().ConfigureAwait(false);
+            await container.UnmakeAsync().ConfigureAwait(false);
             throw;
         }
     }
@@ -172,6 +173,9 @@ public sealed partial class ContainerHost : IAsyncDisposable
         }
     }
 
+    /// <summary>Removes the cgroup of a container; if that fails, the disposal says so, too.</summary>
+    internal Task RemoveAsync(ContainerGroup group) => _cgroup.RemoveAsync(group);
+
     /// <summary>Starts a launcher on a plan that no spare can have begun.</summary>
     internal LaunchedProcess Launch(LaunchPlan plan, SafeFileHandle[] standard) =>
         _spares.Start(plan, standard, onlyEnd: false);
@@ -224,7 +228,7 @@ public sealed partial class ContainerHost : IAsyncDisposable
 
     private static async ValueTask<Container> UnmakeAsync(Container container, Exception failure)
     {
-        await container.DisposeAsync().ConfigureAwait(false);
+        await container.UnmakeAsync().ConfigureAwait(false);
         ExceptionDispatchInfo.Throw(failure);
         return container;
     }
@@ -276,7 +280,7 @@ public sealed partial class ContainerHost : IAsyncDisposable
         {
             streams?.Dispose();
             (held ?? options.IdMap.Held)?.Dispose();
-            _ = group?.RemoveAsync();
+            _ = group is null ? null : RemoveAsync(group);
             observed?.End(processId: 0, failure);
             throw;
         }

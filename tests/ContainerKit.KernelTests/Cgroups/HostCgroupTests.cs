@@ -85,6 +85,33 @@ public sealed class HostCgroupTests
         next.Close();
     }
 
+    [CgroupFact]
+    public async Task A_container_whose_group_is_left_says_so_at_its_disposal_and_its_host_too()
+    {
+        await using var stuck = StuckProcess.TryStart();
+        if (stuck is null)
+        {
+            return;
+        }
+
+        await using var parent = TestCgroups.Create();
+        var host = new ContainerHost(new() { CgroupParent = parent.Path });
+        var container = await host.StartAsync(new() { Command = ["sleep", "1000"] }, Cancelled);
+        await using var group = parent.OpenChild(Assert.Single(parent.ReadChildren()));
+        stuck.Enter(group);
+        var failure = await Assert.ThrowsAsync<LinuxException>(() => container.DisposeAsync().AsTask());
+        Assert.Contains(failure.Errno, (Errno[])[Errno.ETIMEDOUT, Errno.EBUSY]);
+        Assert.False(ProcessTree.IsAlive(container.Pid));
+        Assert.Equal(Signal.SIGKILL, (await container.WaitAsync(Cancelled)).Signal);
+        await Assert.ThrowsAsync<LinuxException>(() => host.DisposeAsync().AsTask());
+
+        await stuck.DisposeAsync();
+        await using var next = new ContainerHost(new() { CgroupParent = parent.Path });
+        await RunAsync(next);
+        await next.DisposeAsync();
+        Assert.Empty(parent.ReadChildren());
+    }
+
     private static async Task RunAsync(ContainerHost host) =>
         Assert.True((await host.RunAsync(Nothing, Cancelled)).ExitStatus.IsSuccess);
 }
