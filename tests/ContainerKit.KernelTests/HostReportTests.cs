@@ -1,3 +1,5 @@
+using ContainerKit.KernelTests.Cgroups;
+
 namespace ContainerKit.KernelTests;
 
 public class HostReportTests
@@ -38,6 +40,44 @@ public class HostReportTests
                 : types.Contains("cgroup") ? "v1"
                 : "No cgroup",
             found["cgroups"].Text, StringComparison.Ordinal);
+    }
+
+    [CgroupFact]
+    public async Task What_is_said_of_cgroups_is_so()
+    {
+        Report found;
+        await using (var group = TestCgroups.Create(new()))
+        {
+            found = await Report.OfAsync([]); // in version 2 a root has no file of a controller until it is enabled
+            var told = group.ReadEventKinds();
+            Assert.Equal(told.Contains(CgroupEventKind.Empty), found["cgroup events: empty, frozen"].IsAvailable);
+            Assert.Equal(told.Contains(CgroupEventKind.OomKilled), found["cgroup events: OOM"].IsAvailable);
+            Assert.Equal(
+                told.Contains(CgroupEventKind.MemoryHigh), found["cgroup events: memory high, max"].IsAvailable);
+            Assert.Equal(told.Contains(CgroupEventKind.PidsMax), found["cgroup events: pids.max"].IsAvailable);
+            var counted = group.ReadStatistics();
+            Assert.Equal(counted.Cpu is not null, found["cgroup statistics: CPU time"].IsAvailable);
+            Assert.Equal(counted.Memory is not null, found["cgroup statistics: memory"].IsAvailable);
+            Assert.Equal(counted.Pids is not null, found["cgroup statistics: processes"].IsAvailable);
+        }
+
+        foreach (var (name, limits) in (IEnumerable<(string, CgroupLimits)>)
+        [
+            ("CPU time", new() { Cpu = CpuMax.Cpus(0.5) }),
+            ("CPU burst", new() { Cpu = CpuMax.Cpus(0.5), CpuBurst = TimeSpan.FromMilliseconds(10) }),
+            ("CPU weight", new() { CpuWeight = 50 }),
+            ("CPU idle", new() { CpuIdle = true }),
+            ("CPUs and memory nodes", new() { Cpus = [0] }),
+            ("memory", new() { Memory = ByteSize.MiB(64) }),
+            ("memory high, low, min, OOM group", new() { MemoryHigh = ByteSize.MiB(64) }),
+            ("swap", new() { Memory = ByteSize.MiB(64), Swap = ByteSize.MiB(64) }),
+            ("processes", new() { Pids = 5 }),
+            ("weight of block devices", new() { IoWeight = 50 }),
+            ("devices", new() { Devices = DeviceRule.Defaults }),
+        ])
+        {
+            Assert.True(await CanLimitAsync(limits) == found[$"cgroup limit: {name}"].IsAvailable, name);
+        }
     }
 
     [RootFact]
@@ -85,5 +125,18 @@ public class HostReportTests
         var options = new ContainerHostOptions { Launcher = Launcher.File(directory.Write("launcher", "#!/bin/sh")) };
         await Assert.ThrowsAsync<ArgumentException>(() =>
             HostReport.ProbeAsync(options, TestContext.Current.CancellationToken));
+    }
+
+    private static async Task<bool> CanLimitAsync(CgroupLimits limits)
+    {
+        try
+        {
+            await using var group = TestCgroups.Create(limits);
+            return true;
+        }
+        catch (LimitNotSupportedException)
+        {
+            return false;
+        }
     }
 }

@@ -190,6 +190,31 @@ public class HostileHostReportTests
     }
 
     [Fact(Skip = Host.NoCgroups, SkipUnless = nameof(Host.HasCgroups), SkipType = typeof(Host))]
+    public async Task What_a_user_may_not_write_is_not_offered_and_what_it_may_read_is()
+    {
+        var found = await Report.InAsync(AsRoot, ReadOnlyCgroups);
+        Assert.All(
+            ["cgroup limit: memory", "cgroup limit: CPU weight", "cgroup control: freeze"],
+            name => found.AssertNo(name, "This user may not make cgroups in /sys/fs/cgroup", "See writable cgroup."));
+        Assert.True(
+            found["cgroup statistics: memory"].IsAvailable || found["cgroup statistics: CPU time"].IsAvailable);
+    }
+
+    [Fact(Skip = Host.NoCgroups, SkipUnless = nameof(Host.HasCgroups), SkipType = typeof(Host))]
+    public async Task Cgroups_are_looked_at_where_they_are_mounted()
+    {
+        using var directory = new TempDirectory();
+        var target = CgroupFactAttribute.IsPureVersion2 ? "/sys/fs/cgroup" : "/sys/fs/cgroup/memory";
+        var here = await Report.InAsync(AsRoot, "true");
+        var there = await Report.InAsync(
+            AsRoot, $"mount --bind {target} {directory.Path}; mount -t tmpfs none /sys/fs/cgroup");
+        Assert.Equal(here["cgroup limit: swap"].IsAvailable, there["cgroup limit: swap"].IsAvailable);
+        Assert.Equal(
+            here["cgroup limit: swap"].Text.Replace(target, directory.Path, StringComparison.Ordinal),
+            there["cgroup limit: swap"].Text);
+    }
+
+    [Fact(Skip = Host.NoCgroups, SkipUnless = nameof(Host.HasCgroups), SkipType = typeof(Host))]
     public async Task A_cgroup_that_systemd_manages_is_named()
     {
         var found = await Report.InAsync(AsRoot, "mount -t tmpfs none /run; mkdir -p /run/systemd/system");

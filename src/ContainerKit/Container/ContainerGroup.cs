@@ -57,17 +57,19 @@ internal sealed class ContainerGroup
         }
     }
 
+    /// <summary>A name that nothing else has, by which the next host knows what this one left.</summary>
+    public static string NewName() => string.Create(CultureInfo.InvariantCulture,
+        $"{Prefix}{Environment.ProcessId}-{Mark}-{Interlocked.Increment(ref _lastNumber)}");
+
     /// <summary>Makes one below another group.</summary>
     /// <exception cref="LaunchException">This user may not.</exception>
     public static ContainerGroup Make(Cgroup parent, CgroupLimits limits)
     {
         while (true)
         {
-            var name = string.Create(CultureInfo.InvariantCulture,
-                $"{Prefix}{Environment.ProcessId}-{Mark}-{Interlocked.Increment(ref _lastNumber)}");
             try
             {
-                return new(parent.CreateLockedChild(name, limits));
+                return new(parent.CreateLockedChild(NewName(), limits));
             }
             catch (LinuxException taken) when (taken.Errno is Errno.EEXIST)
             {

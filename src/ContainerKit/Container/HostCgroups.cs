@@ -5,6 +5,9 @@ namespace ContainerKit;
 /// <summary>Which cgroups there are, and whether this user may make others below its own; cgroups(7).</summary>
 internal static class HostCgroups
 {
+    /// <summary>The finding that explains why nothing can be limited.</summary>
+    public const string Writable = "writable cgroup";
+
     private static readonly string[] Wanted = ["cpu", "memory", "pids"];
 
     /// <summary>The hierarchies, their controllers, and this process's own groups.</summary>
@@ -12,8 +15,8 @@ internal static class HostCgroups
     {
         var mounts = CgroupHost.InSight(around.Mounts);
         var hierarchies = HostSurroundings.Lines("/proc/self/cgroup")
-            .Select(line => CgroupHierarchy.Find(line, mounts) is { } found ? new Own(found) : null)
-            .OfType<Own>().Where(own => own.IsInSight).ToList();
+            .Select(line => CgroupHierarchy.Find(line, mounts) is { } found ? new OwnCgroup(found) : null)
+            .OfType<OwnCgroup>().Where(own => own.IsInSight).ToList();
         if (hierarchies.Count == 0)
         {
             yield return HostFinding.No(
@@ -44,7 +47,7 @@ internal static class HostCgroups
             .Where(own => own.Hierarchy.IsUnified || own.Controllers.Intersect(Wanted).Any())
             .Where(own => !own.IsWritable).Select(own => own.Path ?? $"above {own.Hierarchy.Mount}")
                 .ToList();
-        yield return HostFinding.Of("writable cgroup", closed.Count == 0 ? null : new(
+        yield return HostFinding.Of(Writable, closed.Count == 0 ? null : new(
                 $"This user may not make cgroups below its own: {string.Join(", ", closed)}.",
                 around.IsRoot
                     ? "Mount /sys/fs/cgroup for writing; in a container, give it a cgroup namespace of its own."
@@ -62,28 +65,9 @@ internal static class HostCgroups
                 + "unit."));
         }
 
-        var oldControllers = old.SelectMany(own => own.Controllers).ToHashSet();
         foreach (var feature in HostCgroupFeature.All)
         {
-            yield return feature.Find(unified?.Controllers, oldControllers, around.IsRoot);
+            yield return feature.Find(hierarchies, around);
         }
-    }
-
-    /// <summary>The group of a hierarchy that this process is in.</summary>
-    private sealed record Own(CgroupHierarchy Hierarchy)
-    {
-        /// <summary>Its directory; null when that lies above the mount.</summary>
-        public string? Path { get; } = Hierarchy.DirectoryOf("");
-
-        /// <summary>Whether nothing else is mounted over it.</summary>
-        public bool IsInSight => Path is null || File.Exists($"{Path}/cgroup.procs");
-
-        public bool IsWritable =>
-            Path is not null && Syscall.MayWrite(Path) && Syscall.MayWrite($"{Path}/cgroup.procs");
-
-        public string[] Controllers { get; } = !Hierarchy.IsUnified
-            ? [.. Hierarchy.Controllers.Where(name => !name.StartsWith("name=", StringComparison.Ordinal))]
-            : [.. HostSurroundings.Lines($"{Hierarchy.DirectoryOf("")}/cgroup.controllers")
-                .SelectMany(names => names.Split(' ', StringSplitOptions.RemoveEmptyEntries))];
     }
 }
