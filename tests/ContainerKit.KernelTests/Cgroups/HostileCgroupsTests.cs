@@ -1,0 +1,51 @@
+namespace ContainerKit.KernelTests.Cgroups;
+
+/// <summary>What a host's cgroups lack is refused by name: each test makes such surroundings for a host of its own.
+/// </summary>
+public sealed class HostileCgroupsTests
+{
+    private const string ReadOnly = """
+        while read -r _ target type _; do
+            case $type in cgroup*) mount -o remount,bind,ro "$target";; esac
+        done </proc/self/mounts
+        """;
+
+    [RootFact]
+    public Task Time_on_cpus_that_is_not_counted_is_not_limited() => RefusedAsync(
+        "umount /sys/fs/cgroup/unified /sys/fs/cgroup/cpuacct",
+        "LimitNotSupportedException: Time on CPUs is not counted", "cpuacct", isOld: true);
+
+    [RootFact]
+    public Task A_controller_that_is_not_there_is_named() => RefusedAsync(
+        "umount /sys/fs/cgroup/pids /sys/fs/cgroup/unified",
+        "LimitNotSupportedException: The controller pids is not to be had", "mount its hierarchy", isOld: true);
+
+    [RootFact]
+    public Task A_read_only_mount_is_named() => RefusedAsync(
+        ReadOnly, "LaunchException: the container's cgroup: mkdirat", "EROFS. Mount /sys/fs/cgroup for writing");
+
+    /// <summary>
+    /// Fails unless a host refuses with these words, and leaves nothing; where version 1 has no part, what is only of
+    /// it cannot be.
+    /// </summary>
+    private static async Task RefusedAsync(string script, string refusal, string advice, bool isOld = false)
+    {
+        if (isOld && TestCgroups.IsPureVersion2)
+        {
+            return;
+        }
+
+        var before = await Leftovers.Before();
+        await using (var host = HostProcess.StartThrough(
+            ["unshare", "--mount", "sh", "-ec", $"{script}\nexec \"$@\"", "sh"],
+            "limited", TestCgroups.Parent, "true"))
+        {
+            var (exitCode, output) = await host.EndAsync();
+            Assert.True(exitCode == 0, host.Errors);
+            Assert.StartsWith(refusal, output, StringComparison.Ordinal);
+            Assert.Contains(advice, output, StringComparison.Ordinal);
+        }
+
+        await before.AssertNone();
+    }
+}
