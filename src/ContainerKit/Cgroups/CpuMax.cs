@@ -7,6 +7,8 @@ namespace ContainerKit;
 /// </summary>
 public readonly record struct CpuMax(TimeSpan? Quota, TimeSpan Period)
 {
+    private const double MostCpus = 1_000_000;
+
     private static readonly TimeSpan DefaultPeriod = TimeSpan.FromMilliseconds(100);
 
     /// <summary>No limit.</summary>
@@ -15,7 +17,8 @@ public readonly record struct CpuMax(TimeSpan? Quota, TimeSpan Period)
     /// <summary>
     /// Allows the time of <paramref name="cpus"/> whole CPUs, at least 0.01, in the kernel's default period.
     /// </summary>
-    public static CpuMax Cpus(double cpus) => new(cpus * DefaultPeriod, DefaultPeriod);
+    public static CpuMax Cpus(double cpus) => Math.Abs(cpus) < MostCpus ? new(cpus * DefaultPeriod, DefaultPeriod)
+        : throw new ArgumentOutOfRangeException(nameof(cpus), cpus, "There are not so many CPUs.");
 
     /// <summary>Formats the limit as cpu.max holds it: <c>max 100000</c>, or <c>50000 100000</c>.</summary>
     public override string ToString() => string.Create(CultureInfo.InvariantCulture,

@@ -6,13 +6,13 @@ namespace ContainerKit;
 public readonly record struct ByteSize(long Bytes)
 {
     /// <summary>So many times 1024 bytes.</summary>
-    public static ByteSize KiB(long count) => new(checked(count * (1L << 10)));
+    public static ByteSize KiB(long count) => Shifted(count, 10);
 
     /// <summary>So many times 1024 KiB.</summary>
-    public static ByteSize MiB(long count) => new(checked(count * (1L << 20)));
+    public static ByteSize MiB(long count) => Shifted(count, 20);
 
     /// <summary>So many times 1024 MiB.</summary>
-    public static ByteSize GiB(long count) => new(checked(count * (1L << 30)));
+    public static ByteSize GiB(long count) => Shifted(count, 30);
 
     /// <summary>Formats the size with the largest unit that divides it: <c>64 MiB</c>, <c>1000 B</c>.</summary>
     public override string ToString()
@@ -25,5 +25,12 @@ public readonly record struct ByteSize(long Bytes)
         }
 
         return string.Create(CultureInfo.InvariantCulture, $"{value} {units[unit]}");
+    }
+
+    private static ByteSize Shifted(long count, int bits)
+    {
+        ArgumentOutOfRangeException.ThrowIfGreaterThan(count, long.MaxValue >> bits);
+        ArgumentOutOfRangeException.ThrowIfLessThan(count, long.MinValue >> bits);
+        return new(count << bits);
     }
 }
