@@ -184,6 +184,10 @@ public class CgroupTests
     [InlineData("a/")]
     [InlineData("new\nline")]
     [InlineData("nul\0")]
+    [InlineData("bell\a")]
+    [InlineData("delete\u007f")]
+    [InlineData("/a/../b")]
+    [InlineData("notify_on_release")]
     [InlineData("cgroup.procs")]
     [InlineData("memory.max")]
     [InlineData("tasks")]
@@ -191,6 +195,70 @@ public class CgroupTests
         Assert.ThrowsAny<ArgumentException>(() => Cgroup.Create(path));
 
     [Fact]
-    public void A_name_that_is_too_long_is_refused() =>
+    public void A_name_that_is_too_long_is_refused()
+    {
         Assert.Throws<ArgumentException>(() => Cgroup.Create(new string('n', 255)));
+        Assert.Throws<ArgumentException>(() => Cgroup.Create(new string('\u00e9', 128))); // of two bytes each
+    }
+
+    [CgroupFact]
+    public async Task A_name_in_a_group_is_one_and_no_path()
+    {
+        await using var group = TestCgroups.Create();
+        foreach (var use in (Func<string, Cgroup>[])[
+            name => group.CreateChild(name), name => group.CreateThreadedChild(name), name => group.OpenChild(name),
+            group.MoveProcessesInto])
+        {
+            Assert.All(
+                ["a/b", "/a", "..", ".", "a\0", "cgroup.procs"],
+                name => Assert.ThrowsAny<ArgumentException>(() => use(name)));
+        }
+
+        Assert.Empty(group.ReadChildren());
+    }
+
+    [CgroupFact]
+    public async Task A_group_whose_parent_vanishes_while_it_is_made_is_whole_or_typed_and_nothing_is_left()
+    {
+        for (var i = 0; i < 30; i++)
+        {
+            await using var parent = TestCgroups.Create(new());
+            var other = Cgroup.Open(parent.Path);
+            var making = Task.Run(() => parent.CreateChild("child", new() { Pids = 5, CpuWeight = 50 }), Cancelled);
+            await Task.Run(() => Thread.SpinWait(500 * i), Cancelled);
+            other.Remove();
+            try
+            {
+                await (await making).DisposeAsync();
+            }
+            catch (LinuxException gone)
+            {
+                Assert.Contains(gone.Errno, (Errno[])[Errno.ENOENT, Errno.ENODEV]);
+            }
+
+            other.Remove(); // what was made again in the meantime
+            other.Close();
+            Assert.All(parent.Directories, directory => Assert.False(Directory.Exists(directory)));
+        }
+    }
+
+    [CgroupFact]
+    public async Task A_group_with_processes_says_how_groups_in_it_can_be_limited_and_that_works()
+    {
+        await using var group = TestCgroups.Create(new());
+        using var process = TestCgroups.Rest(group);
+        if (TestCgroups.IsPureVersion2)
+        {
+            var refusal = Assert.Throws<LimitNotSupportedException>(
+                () => group.CreateChild("child", new() { Pids = 5 }));
+            Assert.Contains("MoveProcessesInto(\"host\")", refusal.Message, StringComparison.Ordinal);
+            Assert.Empty(group.ReadChildren());
+        }
+
+        await using var leaf = group.MoveProcessesInto("host");
+        await using var child = group.CreateChild("child", new() { Pids = 5 });
+        Assert.Equal((Limit)5, child.ReadLimits().Pids);
+        Assert.Equal([process.Id], leaf.ReadProcesses());
+        Assert.Empty(group.ReadProcesses());
+    }
 }

@@ -62,6 +62,22 @@ public sealed class HostCgroupTests
     }
 
     [CgroupFact]
+    public async Task Hosts_with_the_same_parent_are_not_in_each_others_way()
+    {
+        await using var parent = TestCgroups.Create();
+        var left = Enumerable.Range(0, 5).Select(number => parent.CreateChild($"{Left}{number}")).ToList();
+        await Task.WhenAll(Enumerable.Range(0, 4).Select(_ => Task.Run(
+            async () =>
+            {
+                await using var host = new ContainerHost(new() { CgroupParent = parent.Path });
+                await Task.WhenAll(Enumerable.Range(0, 3).Select(_ => RunAsync(host)));
+            },
+            Cancelled)));
+        Assert.Empty(parent.ReadChildren());
+        left.ForEach(group => group.Close());
+    }
+
+    [CgroupFact]
     public async Task A_host_that_could_not_remove_what_dead_ones_left_says_so_at_its_disposal()
     {
         await using var stuck = StuckProcess.TryStart();
