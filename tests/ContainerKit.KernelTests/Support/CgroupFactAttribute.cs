@@ -20,22 +20,27 @@ internal sealed class CgroupFactAttribute(
 
     /// <summary>
     /// The group in which this user may make others, to put processes of its own there; null when there is none: the
-    /// root of version 1's hierarchies, or in version 2 the one that this process's own group is in.
+    /// root of version 1's hierarchies, or the group of them that this process is in; in version 2 the one that this
+    /// process's own group is in.
     /// </summary>
     public static string? Parent { get; } = Find();
 
     private static string? Find()
     {
-        var own = File.ReadLines("/proc/self/cgroup").Last()[3..];
-        var path = IsPureVersion2 ? own[..Math.Max(1, own.LastIndexOf('/'))] : "/";
+        string[] own = [.. File.ReadLines("/proc/self/cgroup").Select(line => line.Split(':', 3)[2]).Distinct()];
+        string[] candidates = IsPureVersion2 ? [own[0][..Math.Max(1, own[0].LastIndexOf('/'))]] : ["/", .. own];
+        return Array.Find(candidates, MayMakeGroupsIn);
+    }
+
+    private static bool MayMakeGroupsIn(string path)
+    {
         try
         {
-            var group = Cgroup.Open(path);
-            return group.Directories.All(Syscall.MayWrite) ? path : null;
+            return Cgroup.Open(path).Directories.All(Syscall.MayWrite);
         }
         catch (LinuxException)
         {
-            return null;
+            return false;
         }
     }
 }
