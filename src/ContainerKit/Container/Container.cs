@@ -39,6 +39,8 @@ public sealed partial class Container : ContainerProcess
         {
             Group = group,
             OpenTogether = launched.OpenTogether,
+            JoinsCgroupNamespace =
+                (options.AllNamespaces & ~options.NewNamespaces).HasFlag(NamespaceKinds.Cgroup),
         };
         Telemetry.Launched();
     }

@@ -15,6 +15,15 @@ internal sealed class ContainerEntrance(
     /// <summary>The container's cgroup, which other programs enter, too; null when it has none.</summary>
     public ContainerGroup? Group { get; init; }
 
+    /// <summary>Whether it lives in a cgroup namespace that was there already.</summary>
+    public bool JoinsCgroupNamespace { get; init; }
+
+    /// <summary>
+    /// Whether another program is born into the group: not where it joins a cgroup namespace that is not the
+    /// container's own, because it has no privilege there once it is in the container.
+    /// </summary>
+    private bool IsBornIntoGroup => Group?.Unified is not null && !JoinsCgroupNamespace;
+
     /// <summary>The way to join all namespaces by one call, where there is one.</summary>
     public Func<CloneFlags, JoinedNamespace?>? OpenTogether { get; init; }
 
@@ -40,14 +49,16 @@ internal sealed class ContainerEntrance(
     /// <summary>Starts something in all of the container's namespaces.</summary>
     public T WithAllNamespaces<T>(Func<List<JoinedNamespace>, T> start)
     {
-        if (OpenTogether?.Invoke((CloneFlags)options.AllNamespaces) is not { } all)
+        var apart = IsBornIntoGroup ? options.AllNamespaces & NamespaceKinds.Cgroup : default;
+        if (OpenTogether?.Invoke((CloneFlags)(options.AllNamespaces & ~apart)) is not { } all)
         {
             return WithNamespaces(options.AllNamespaces, start);
         }
 
         using (all)
         {
-            return start([all]);
+            return apart is NamespaceKinds.None ? start([all])
+                : WithNamespaces(apart, others => start([all, .. others]));
         }
     }
 
@@ -146,7 +157,7 @@ internal sealed class ContainerEntrance(
             throw LaunchFailure.Paused();
         }
 
-        using var entrances = Entrances.Of(Group);
+        using var entrances = Entrances.Of(Group, IsBornIntoGroup);
         var streams = new StandardStreams(program, StandardStream.Null);
         try
         {

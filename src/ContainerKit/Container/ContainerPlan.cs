@@ -29,6 +29,7 @@ internal static class ContainerPlan
         LaunchPlan.Make(plan =>
         {
             var user = UserLookup.Find(options);
+            entrances?.AddBirthGroup(plan);
             plan.BeginJoined(namespaces);
             entrances?.AddTo(plan, plan.Root);
             plan.Because(options.IdMap);
@@ -116,7 +117,8 @@ internal static class ContainerPlan
         plan.Init = options.HasInit;
         plan.Begin();
         begun?.Invoke();
-        entrances?.AddToBirth(plan);
+        entrances?.AddBirthGroup(plan);
+        entrances?.AddTo(plan, plan.Early);
         if (entrances is not null && options.NewNamespaces.HasFlag(NamespaceKinds.Cgroup))
         {
             plan.Early.Unshare(CloneFlags.CLONE_NEWCGROUP); // so that its root is the container's group

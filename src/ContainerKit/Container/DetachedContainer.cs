@@ -39,7 +39,11 @@ public sealed class DetachedContainer : IAsyncDisposable
 
         _group = ContainerGroup.At(record.Cgroup);
         _ended = EndAsync(isStart || supervisor is not null);
-        _entrance = new(host, _options, kinds => OpenNamespaces(record.Held, kinds), _ended) { Group = _group };
+        _entrance = new(host, _options, kinds => OpenNamespaces(record.Held, kinds), _ended)
+        {
+            Group = _group,
+            JoinsCgroupNamespace = record.Held.Foreign.HasFlag(CloneFlags.CLONE_NEWCGROUP),
+        };
     }
 
     /// <summary>Its id.</summary>

@@ -4,12 +4,13 @@ using Microsoft.Win32.SafeHandles;
 namespace ContainerKit;
 
 /// <summary>The open files by which a child enters a container's cgroup before it does anything there.</summary>
-internal sealed class Entrances(ContainerGroup group) : IDisposable
+internal sealed class Entrances(ContainerGroup group, bool isBirth) : IDisposable
 {
     private readonly List<SafeFileHandle> _files = group.OpenEntrances();
 
     /// <summary>Those of a group; null when there is none.</summary>
-    public static Entrances? Of(ContainerGroup? group) => group is null ? null : new(group);
+    public static Entrances? Of(ContainerGroup? group, bool isBirth = true) =>
+        group is null ? null : new(group, isBirth);
 
     /// <summary>Whether one file system shows all of the group.</summary>
     public bool AreOfVersion2 => group.IsVersion2;
@@ -23,24 +24,20 @@ internal sealed class Entrances(ContainerGroup group) : IDisposable
         }
     }
 
-    /// <summary>Has a child that is not born yet enter, and nothing outside of it.</summary>
-    public void AddToBirth(LaunchPlan plan)
+    /// <summary>Has a child be born into the group of version 2.</summary>
+    public void AddBirthGroup(LaunchPlan plan)
     {
-        if (group.Unified is { } unified)
+        if (isBirth && group.Unified is { } unified)
         {
             plan.BirthGroup = plan.Inherit(unified);
         }
-
-        AddTo(plan, plan.Early, group.Unified is null ? 0 : 1);
     }
 
-    /// <summary>Has a child enter that is in the container already.</summary>
-    public void AddTo(LaunchPlan plan, LaunchStage stage) => AddTo(plan, stage, first: 0);
-
-    private void AddTo(LaunchPlan plan, LaunchStage stage, int first)
+    /// <summary>Has a child enter what it was not born into.</summary>
+    public void AddTo(LaunchPlan plan, LaunchStage stage)
     {
         plan.Because(ContainerGroup.Cause);
-        for (var i = first; i < _files.Count; i++)
+        for (var i = plan.BirthGroup is null ? 0 : 1; i < _files.Count; i++)
         {
             stage.Write(plan.Inherit(_files[i]), stage.Data.Add("0"u8), 1);
         }

@@ -69,7 +69,9 @@ internal sealed partial class LaunchPlan
         Outside.Prctl(PrctlOption.PR_SET_DUMPABLE, 0);
         foreach (var joined in namespaces)
         {
-            Outside.Join(Inherit(joined.File), joined.Kind);
+            // From within a cgroup namespace the launcher's own group is out of sight, and none is born out of that.
+            var stage = BirthGroup is not null && joined.Kind is CloneFlags.CLONE_NEWCGROUP ? Early : Outside;
+            stage.Join(Inherit(joined.File), joined.Kind);
         }
     }
 

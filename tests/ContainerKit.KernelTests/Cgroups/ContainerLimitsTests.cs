@@ -150,4 +150,23 @@ public sealed class ContainerLimitsTests : IAsyncDisposable
             Assert.Empty(shown.StandardOutput);
         }
     }
+
+    [CgroupFact]
+    public async Task Another_program_is_in_the_group_and_in_its_namespace()
+    {
+        await using var container = await _host.StartAsync(Script.Shell("sleep 1000") with { Limits = new() }, Cancelled);
+        await using var other = await container.ExecAsync(new() { Command = ["sleep", "1000"] }, Cancelled);
+        foreach (var file in (string[])["cgroup", "ns/cgroup"])
+        {
+            Assert.Equal(Look(container, file), Look(other, file));
+        }
+
+        Assert.Contains("containerkit", Look(other, "cgroup"), StringComparison.Ordinal);
+
+        static string Look(ContainerProcess process, string file)
+        {
+            var path = FormattableString.Invariant($"/proc/{process.Pid}/{file}");
+            return file is "cgroup" ? File.ReadAllText(path) : File.ResolveLinkTarget(path, false)!.Name;
+        }
+    }
 }
