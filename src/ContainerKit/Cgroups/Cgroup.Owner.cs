@@ -22,6 +22,10 @@ public sealed partial class Cgroup
     /// <summary>Its directory of version 2, which is the first; null where there is none.</summary>
     internal SafeFileHandle? UnifiedHandle => _directories[0] is { IsUnified: true } unified ? unified.Handle : null;
 
+    /// <summary>The controllers of each hierarchy of version 1 that it is in.</summary>
+    internal IReadOnlyList<string[]> OldControllers =>
+        [.. _directories.Where(directory => !directory.IsUnified).Select(directory => directory.Hierarchy.Controllers)];
+
     /// <summary>
     /// Opens a group by directories of this host, as its <see cref="Directories"/> were; null when it is gone. It is
     /// removed when it is disposed.

@@ -35,8 +35,8 @@ internal sealed class ContainerGroup
     /// <summary>What its lock is on, for another process to hold it.</summary>
     public IEnumerable<SafeFileHandle> Lock => _group.Locks;
 
-    /// <inheritdoc cref="Cgroup.IsVersion2"/>
-    public bool IsVersion2 => _group.IsVersion2;
+    /// <summary>The controllers of each hierarchy of version 1 that it is in.</summary>
+    public IReadOnlyList<string[]> OldControllers => _group.OldControllers;
 
     /// <summary>Whether what is frozen in it cannot be killed.</summary>
     public bool HoldsBackKills => _group.HoldsBackKills;

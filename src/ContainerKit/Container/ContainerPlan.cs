@@ -126,8 +126,9 @@ internal static class ContainerPlan
 
         var joined = options.Join.Count == 0 ? null : new JoinedNamespaces(options.Join);
         AddNamespaces(plan, options, user, joined);
-        var showsCgroup = entrances is { AreOfVersion2: true } && options.NewNamespaces.HasFlag(NamespaceKinds.Cgroup);
-        var root = AddFiles(plan, options, user, joined, showsCgroup, out var pseudoterminals);
+        var cgroup =
+            options.NewNamespaces.HasFlag(NamespaceKinds.Cgroup) ? entrances?.ViewOf(isDelegated: false) : null;
+        var root = AddFiles(plan, options, user, joined, cgroup, out var pseudoterminals);
         End(plan, options, user, root, pseudoterminals);
     }
 
@@ -219,14 +220,14 @@ internal static class ContainerPlan
     }
 
     private static Descriptor AddFiles(
-        LaunchPlan plan, ContainerOptions options, ContainerUser user, JoinedNamespaces? joined, bool showsCgroup,
+        LaunchPlan plan, ContainerOptions options, ContainerUser user, JoinedNamespaces? joined, CgroupView? cgroup,
         out Descriptor pseudoterminals)
     {
         const string system = "the private /proc, /sys, /dev, /tmp and /run";
         plan.Because(system);
         var systemMounts = new SystemMounts(
             plan, (CloneFlags)(options.NewNamespaces | (joined?.Owned ?? default)),
-            (CloneFlags)(joined?.Kinds ?? default), showsCgroup, Settings(options));
+            (CloneFlags)(joined?.Kinds ?? default), cgroup, Settings(options));
         pseudoterminals = systemMounts.Pseudoterminals;
 
         plan.Because(options.Root);

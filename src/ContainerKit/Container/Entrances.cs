@@ -12,8 +12,8 @@ internal sealed class Entrances(ContainerGroup group, bool isBirth) : IDisposabl
     public static Entrances? Of(ContainerGroup? group, bool isBirth = true) =>
         group is null ? null : new(group, isBirth);
 
-    /// <summary>Whether one file system shows all of the group.</summary>
-    public bool AreOfVersion2 => group.IsVersion2;
+    /// <summary>What is seen of the group from within.</summary>
+    public CgroupView ViewOf(bool isDelegated) => new(group.Unified is not null, group.OldControllers, isDelegated);
 
     /// <summary>Has the supervisor keep the group locked.</summary>
     public void HoldLock(LaunchPlan plan)

@@ -35,11 +35,10 @@ internal sealed class SystemMounts
 
     /// <summary>
     /// Adds the steps that make them, attached where nobody looks. <paramref name="owned"/> are the namespaces over
-    /// which the container's root has privileges, <paramref name="joined"/> those the launcher joined. A cgroup of
-    /// version 2 that is its own is shown: runtimes look there for how much memory and time they have.
+    /// which the container's root has privileges, <paramref name="joined"/> those the launcher joined.
     /// </summary>
     public SystemMounts(
-        LaunchPlan plan, CloneFlags owned, CloneFlags joined, bool showsCgroup, IReadOnlyList<KernelSetting> settings)
+        LaunchPlan plan, CloneFlags owned, CloneFlags joined, CgroupView? cgroup, IReadOnlyList<KernelSetting> settings)
     {
         const MountAttributes readOnly = Inert | MountAttributes.MOUNT_ATTR_RDONLY;
 
@@ -57,11 +56,7 @@ internal sealed class SystemMounts
         stage.Attach(_dev, memory, "dev");
         stage.Attach(_proc, memory, "proc");
         stage.Attach(_sys, memory, "sys");
-        if (showsCgroup)
-        {
-            stage.Attach(stage.MakeFileSystem("cgroup2", readOnly), _sys, "fs/cgroup");
-        }
-
+        cgroup?.AttachTo(stage, _sys, memory);
         FillDev(plan, memory, owned.HasFlag(CloneFlags.CLONE_NEWIPC));
         foreach (var setting in settings)
         {

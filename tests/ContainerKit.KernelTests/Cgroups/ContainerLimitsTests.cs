@@ -130,28 +130,6 @@ public sealed class ContainerLimitsTests : IAsyncDisposable
     }
 
     [CgroupFact]
-    public async Task A_programs_own_group_is_all_it_sees()
-    {
-        var result = await _host.RunAsync(
-            new() { Command = ["cat", "/proc/self/cgroup"], Limits = new() }, Cancelled);
-        Assert.DoesNotContain("containerkit", result.StandardOutput, StringComparison.Ordinal);
-        Assert.Contains(":/\n", result.StandardOutput, StringComparison.Ordinal);
-        var shown = await _host.RunAsync(
-            Script.Shell("cat /sys/fs/cgroup/memory.max; : >/sys/fs/cgroup/cgroup.procs; ls /sys/fs/cgroup") with
-            { Limits = new() { Memory = ByteSize.MiB(64) } },
-            Cancelled);
-        if (TestCgroups.IsPureVersion2)
-        {
-            Assert.StartsWith("67108864\n", shown.StandardOutput, StringComparison.Ordinal);
-            Assert.Contains("Read-only file system", shown.StandardError, StringComparison.Ordinal);
-        }
-        else
-        {
-            Assert.Empty(shown.StandardOutput);
-        }
-    }
-
-    [CgroupFact]
     public async Task Another_program_is_in_the_group_and_in_its_namespace()
     {
         await using var container = await _host.StartAsync(Script.Shell("sleep 1000") with { Limits = new() }, Cancelled);
