@@ -8,6 +8,9 @@ namespace ContainerKit;
 /// </summary>
 internal sealed record CgroupHierarchy(string Mount, string Root, string Own, bool IsUnified, string[] Controllers)
 {
+    /// <summary>Whether the root of a cgroup namespace keeps its limits from what is in there.</summary>
+    public bool IsNsDelegate { get; private init; }
+
     /// <summary>Those that a process is in and that are in sight; version 2 first.</summary>
     public static List<CgroupHierarchy> ReadAll(string process, IReadOnlyList<MountInfo> mounts)
     {
@@ -42,7 +45,10 @@ internal sealed record CgroupHierarchy(string Mount, string Root, string Own, bo
             .Where(mount => isUnified
                 ? mount.Type == "cgroup2"
                 : mount.Type == "cgroup" && names.All(mount.SuperOptions.Split(',').Contains))
-            .Select(mount => new CgroupHierarchy(mount.Target, mount.Root.TrimEnd('/'), own, isUnified, names))
+            .Select(mount => new CgroupHierarchy(mount.Target, mount.Root.TrimEnd('/'), own, isUnified, names)
+            {
+                IsNsDelegate = isUnified && mount.SuperOptions.Split(',').Contains("nsdelegate"),
+            })
             .ToList();
         return found.FindAll(hierarchy => hierarchy.Shows(own)) is { Count: > 0 } showing
             ? showing.MinBy(hierarchy => hierarchy.Root.Length)

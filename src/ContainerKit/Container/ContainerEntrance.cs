@@ -157,7 +157,7 @@ internal sealed class ContainerEntrance(
             throw LaunchFailure.Paused();
         }
 
-        using var entrances = Entrances.Of(Group, IsBornIntoGroup);
+        using var entrances = Entrances.Of(Group, IsBornIntoGroup, options.DelegateCgroup);
         var streams = new StandardStreams(program, StandardStream.Null);
         try
         {

@@ -124,6 +124,40 @@ internal sealed class ContainerGroup
         }
     }
 
+    /// <summary>Gives it to a user of the container, who may make groups in it, and may not change its limits.</summary>
+    /// <exception cref="LimitNotSupportedException">Here that user could change them.</exception>
+    /// <exception cref="LaunchException">This user may not give it to another.</exception>
+    public void DelegateTo(uint user)
+    {
+        try
+        {
+            _group.DelegateTo(user);
+        }
+        catch (LinuxException failure) when (failure.Call is "fchownat")
+        {
+            throw new LaunchException(
+                $"fchownat(\"{failure.Path}\")", Cause, failure.Call, failure.Errno,
+                "Only root gives a group to others: delegate to a user of the container who is this process's own, as "
+                + "with IdMap.SingleId.");
+        }
+    }
+
+    /// <summary>
+    /// Opens the one below that has processes, where the program has limited groups in it, which then takes no process
+    /// itself; null where it has not.
+    /// </summary>
+    public ContainerGroup? OpenPopulated()
+    {
+        try
+        {
+            return _group.OpenPopulated() is { } below ? new(below) : null;
+        }
+        catch (Exception failure) when (IsGone(failure))
+        {
+            throw LaunchFailure.ContainerGone();
+        }
+    }
+
     /// <summary>
     /// Opens the files by which a process enters when it writes 0 to them, with this process's permission.
     /// </summary>

@@ -109,6 +109,15 @@ public sealed record ContainerOptions
     /// </summary>
     public CgroupLimits? Limits { get; init; }
 
+    /// <summary>
+    /// Whether the program may limit groups of its own in the container's cgroup, as systemd and container engines do:
+    /// /sys/fs/cgroup is writable for its <see cref="User"/>, and the container's own limits stay what they are. False
+    /// unless said otherwise. It needs a host with version 2 alone, mounted with nsdelegate, and an
+    /// <see cref="IdMap"/> that is known before the start: as root not <see cref="IdMap.SingleId"/>. With it the
+    /// container has a cgroup, as with <see cref="Limits"/>.
+    /// </summary>
+    public bool DelegateCgroup { get; init; }
+
     /// <summary>Limits of each process; setrlimit(2).</summary>
     public IReadOnlyList<ResourceLimit> ResourceLimits { get; init; } = [];
 

@@ -127,7 +127,7 @@ internal static class ContainerPlan
         var joined = options.Join.Count == 0 ? null : new JoinedNamespaces(options.Join);
         AddNamespaces(plan, options, user, joined);
         var cgroup =
-            options.NewNamespaces.HasFlag(NamespaceKinds.Cgroup) ? entrances?.ViewOf(isDelegated: false) : null;
+            options.NewNamespaces.HasFlag(NamespaceKinds.Cgroup) ? entrances?.ViewOf(options.DelegateCgroup) : null;
         var root = AddFiles(plan, options, user, joined, cgroup, out var pseudoterminals);
         End(plan, options, user, root, pseudoterminals);
     }

@@ -63,6 +63,8 @@ internal sealed record DetachedRecord
     /// <summary>Whether all of it is killed with the first that is killed by want of memory.</summary>
     public bool OomGroup { get; init; }
 
+    public bool DelegatesCgroup { get; init; }
+
     public bool LogsOutput { get; init; }
 
     public bool LogsErrors { get; init; }
@@ -110,6 +112,7 @@ internal sealed record DetachedRecord
             StopSignal = (int)options.StopSignal,
             StopTimeout = options.StopTimeout,
             OomGroup = options.Limits?.OomGroup is true,
+            DelegatesCgroup = options.DelegateCgroup,
             LogsOutput = options.StandardOutput is StandardStream.LogStream,
             LogsErrors = options.StandardError is StandardStream.LogStream,
         };
@@ -169,6 +172,7 @@ internal sealed record DetachedRecord
         StopSignal = (Signal)StopSignal,
         StopTimeout = StopTimeout,
         Init = HasInit,
+        DelegateCgroup = DelegatesCgroup,
     };
 
     private static ResourceLimit Limit(string? text)

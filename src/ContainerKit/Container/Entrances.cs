@@ -8,9 +8,16 @@ internal sealed class Entrances(ContainerGroup group, bool isBirth) : IDisposabl
 {
     private readonly List<SafeFileHandle> _files = group.OpenEntrances();
 
+    private ContainerGroup? _below;
+
     /// <summary>Those of a group; null when there is none.</summary>
-    public static Entrances? Of(ContainerGroup? group, bool isBirth = true) =>
-        group is null ? null : new(group, isBirth);
+    public static Entrances? Of(ContainerGroup? group) => group is null ? null : new(group, isBirth: true);
+
+    /// <summary>The same for another process in a container, which may have made groups in it.</summary>
+    public static Entrances? Of(ContainerGroup? group, bool isBirth, bool isDelegated) =>
+        group is null ? null
+            : isDelegated && group.OpenPopulated() is { } below ? new(below, isBirth) { _below = below }
+            : new(group, isBirth);
 
     /// <summary>What is seen of the group from within.</summary>
     public CgroupView ViewOf(bool isDelegated) => new(group.Unified is not null, group.OldControllers, isDelegated);
@@ -44,5 +51,9 @@ internal sealed class Entrances(ContainerGroup group, bool isBirth) : IDisposabl
     }
 
     /// <inheritdoc/>
-    public void Dispose() => _files.ForEach(file => file.Dispose());
+    public void Dispose()
+    {
+        _files.ForEach(file => file.Dispose());
+        _below?.Leave();
+    }
 }

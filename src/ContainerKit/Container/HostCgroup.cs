@@ -15,21 +15,35 @@ internal sealed class HostCgroup(string? path) : IDisposable
     /// <summary>Makes the group of a container; null when it needs none.</summary>
     public ContainerGroup? MakeFor(ContainerOptions options)
     {
-        if (path is null && options.Limits is null && options.CpuTimeout == Timeout.InfiniteTimeSpan)
+        if (path is null && options is { Limits: null, DelegateCgroup: false }
+            && options.CpuTimeout == Timeout.InfiniteTimeSpan)
         {
             return null;
         }
 
+        var owner = OwnerOf(options);
         var group = Make(options.Limits ?? new());
-        if (options.CpuTimeout != Timeout.InfiniteTimeSpan && group.ReadStatistics()?.Cpu is null)
+        try
+        {
+            if (options.CpuTimeout != Timeout.InfiniteTimeSpan && group.ReadStatistics()?.Cpu is null)
+            {
+                throw new LimitNotSupportedException(
+                    "Time on CPUs is not counted in the container's cgroup, so that CpuTimeout would not hold: mount "
+                    + "version 2, or version 1's cpuacct, for this user.");
+            }
+
+            if (owner is { } user)
+            {
+                group.DelegateTo(user);
+            }
+
+            return group;
+        }
+        catch
         {
             _ = RemoveAsync(group);
-            throw new LimitNotSupportedException(
-                "Time on CPUs is not counted in the container's cgroup, so that CpuTimeout would not hold: mount "
-                + "version 2, or version 1's cpuacct, for this user.");
+            throw;
         }
-
-        return group;
     }
 
     /// <summary>Removes the group of a container.</summary>
@@ -65,6 +79,12 @@ internal sealed class HostCgroup(string? path) : IDisposable
             _parent = null;
         }
     }
+
+    /// <summary>The host's id of the user whom the group is given to; null when it is given to nobody.</summary>
+    private static uint? OwnerOf(ContainerOptions options) => !options.DelegateCgroup ? null
+        : options.IdMap.Outside(UserLookup.Find(options).User) ?? throw new ArgumentException(
+            $"DelegateCgroup needs ids that are known before the start, unlike those of {options.IdMap}: as root use "
+            + "IdMap.Automatic, IdMap.Ranges or IdMap.SingleIdAs.");
 
     private ContainerGroup Make(CgroupLimits limits)
     {

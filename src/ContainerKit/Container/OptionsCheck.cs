@@ -154,6 +154,8 @@ internal static class OptionsCheck
             "SocketActivation needs a pid namespace that is made: in another's nobody knows the program's LISTEN_PID.");
         Check(options.MaxUserNamespaces == 0 || options.NewNamespaces.HasFlag(NamespaceKinds.User),
             "MaxUserNamespaces binds all of a user namespace: in one that is joined it is 0.");
+        Check(!options.DelegateCgroup || options.NewNamespaces.HasFlag(NamespaceKinds.Cgroup),
+            "DelegateCgroup needs a cgroup namespace that is made: from another's the container's limits could change.");
         Sysctls.Validate(options.Sysctls, options.NewNamespaces);
     }
 

@@ -32,6 +32,15 @@ internal static unsafe partial class Syscall
         return Handle(OpenAt2(SyscallNumber.openat2.Here, directory, name, &how, sizeof(OpenHow)), "openat2", name);
     }
 
+    /// <summary>
+    /// Gives what a directory holds, or it itself by an empty name, to a user; its group stays. fchownat(2).
+    /// </summary>
+    public static void ChangeOwner(SafeFileHandle directory, string name, uint user, string path)
+    {
+        const int AT_SYMLINK_NOFOLLOW = 0x100, AT_EMPTY_PATH = 0x1000;
+        Check(ChownAt(directory, name, user, uint.MaxValue, AT_SYMLINK_NOFOLLOW | AT_EMPTY_PATH), "fchownat", path);
+    }
+
     /// <summary>Makes a directory in another; mkdirat(2).</summary>
     public static void MakeDirectory(SafeFileHandle directory, string name, uint mode, string path) =>
         Check(MkdirAt(directory, name, mode), "mkdirat", path);
@@ -87,6 +96,9 @@ internal static unsafe partial class Syscall
             return UnlinkAt(directory, start, flags) >= 0 || (LastError == refusal ? false : throw Failed("unlinkat"));
         }
     }
+
+    [LibraryImport("libc", EntryPoint = "fchownat", SetLastError = true, StringMarshalling = StringMarshalling.Utf8)]
+    private static partial int ChownAt(SafeFileHandle directory, string path, uint user, uint group, int flags);
 
     [LibraryImport("libc", EntryPoint = "syscall", SetLastError = true)]
     private static partial nint OpenAt2(nint number, SafeFileHandle directory, byte* path, OpenHow* how, nint size);

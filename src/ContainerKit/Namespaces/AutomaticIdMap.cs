@@ -16,6 +16,8 @@ internal sealed record AutomaticIdMap(uint Count) : IdMap
     internal RangesIdMap In(uint firstUser, uint firstGroup) =>
         new(new("users", [new(0, firstUser, Count)]), new("groups", [new(0, firstGroup, Count)]));
 
+    internal override uint? Outside(uint user) => null;
+
     internal override bool LimitsProcesses(uint user) => true;
 
     internal override void Validate(uint user, uint group, uint[] groups, bool limitsProcesses) =>

@@ -83,6 +83,9 @@ public abstract record IdMap
     /// <summary>What is disposed when the container is gone; null when others have it, too.</summary>
     internal IDisposable? Held { get; init; }
 
+    /// <summary>Which id of the host a user of the container is; null when that is known only later.</summary>
+    internal abstract uint? Outside(uint user);
+
     /// <summary>Whether RLIMIT_NPROC binds that user: the kernel exempts the host's root.</summary>
     internal abstract bool LimitsProcesses(uint user);
 

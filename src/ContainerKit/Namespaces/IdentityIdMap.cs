@@ -11,6 +11,8 @@ internal sealed record IdentityIdMap : IdMap
     /// <inheritdoc/>
     public override string ToString() => "IdMap.Identity";
 
+    internal override uint? Outside(uint user) => user;
+
     internal override bool LimitsProcesses(uint user) => user != 0;
 
     internal override void Validate(uint user, uint group, uint[] groups, bool limitsProcesses)

@@ -15,6 +15,8 @@ internal sealed record JoinedIdMap(RangesIdMap Ids, SafeFileHandle UserNamespace
     /// <inheritdoc/>
     public override string ToString() => $"{Ids}, kept";
 
+    internal override uint? Outside(uint user) => Ids.Outside(user);
+
     internal override bool LimitsProcesses(uint user) => Ids.LimitsProcesses(user);
 
     internal override void Validate(uint user, uint group, uint[] groups, bool limitsProcesses) =>

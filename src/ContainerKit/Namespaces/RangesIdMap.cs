@@ -30,6 +30,8 @@ internal sealed record RangesIdMap(IdRanges Users, IdRanges Groups) : IdMap
     /// <inheritdoc/>
     public override string ToString() => $"IdMap.Ranges({Users}; {Groups})";
 
+    internal override uint? Outside(uint user) => Users.Outside(user);
+
     internal override bool LimitsProcesses(uint user) => Users.Outside(user) != 0;
 
     internal override void Validate(uint user, uint group, uint[] groups, bool limitsProcesses)

@@ -15,6 +15,8 @@ internal sealed record SingleIdMap(uint? HostUser, uint? HostGroup) : IdMap
     public override string ToString() =>
         HostUser is null ? "IdMap.SingleId" : $"IdMap.SingleIdAs({HostUser}, {HostGroup})";
 
+    internal override uint? Outside(uint user) => HostUser ?? (IsPrivileged ? null : Syscall.EffectiveUser);
+
     internal override bool LimitsProcesses(uint user) => HostUser != 0;
 
     internal override void Validate(uint user, uint group, uint[] groups, bool limitsProcesses)

@@ -2,12 +2,20 @@ using ContainerKit.Linux;
 
 namespace ContainerKit.KernelTests.Cgroups;
 
-/// <summary>A container sees its own cgroup, and no other.</summary>
+/// <summary>A container sees its own cgroup and no other, and changes it where it was delegated.</summary>
 public sealed class ContainerViewTests : IAsyncDisposable
 {
+    /// <summary>Puts all processes of the container into a group in its own, and so lets that one limit groups.</summary>
+    private const string MoveDown =
+        "cd /sys/fs/cgroup && mkdir leaf && for p in $(cat cgroup.procs); do echo $p >leaf/cgroup.procs; done 2>/dev/null; "
+        + "echo +memory +pids >cgroup.subtree_control; ";
+
     private readonly ContainerHost _host = new(new() { CgroupParent = TestCgroups.Parent });
 
     private static CancellationToken Cancelled => TestContext.Current.CancellationToken;
+
+    /// <summary>A map that is known before the start.</summary>
+    private static IdMap KnownIds => Host.IsRoot ? IdMap.SingleIdAs(54321, 54321) : IdMap.SingleId;
 
     private static string MemoryLimit =>
         TestCgroups.IsPureVersion2 ? "memory.max" : "memory/memory.limit_in_bytes";
@@ -52,6 +60,84 @@ public sealed class ContainerViewTests : IAsyncDisposable
         var expected = TestCgroups.IsPureVersion2 ? ["."] : parent.Directories.Select(ShownAs);
         Assert.Equal(expected.Order(StringComparer.Ordinal), output.Split('\n').Order(StringComparer.Ordinal));
     }
+
+    [CgroupFact]
+    public async Task A_delegated_group_is_the_programs_to_divide_and_not_to_change()
+    {
+        if (!TestCgroups.IsPureVersion2)
+        {
+            return;
+        }
+
+        foreach (var ids in (IdMap[])[KnownIds, IdMap.Automatic()])
+        {
+            if (!Host.IsRoot && ids != KnownIds)
+            {
+                continue; // which only root gives to others
+            }
+
+            var result = await _host.RunAsync(
+                Delegated(MoveDown + """
+                    mkdir child; echo 8388608 >child/memory.max; cat child/memory.max
+                    for file in memory.max pids.max cgroup.max.descendants cgroup.freeze; do
+                        (echo 1 >$file) 2>/dev/null && echo wrote $file
+                    done
+                    cat /proc/self/cgroup memory.max
+                    """) with
+                { IdMap = ids },
+                Cancelled);
+            Assert.Equal("8388608\n0::/leaf\n67108864\n", result.StandardOutput + result.StandardError);
+        }
+    }
+
+    [CgroupFact]
+    public async Task A_group_that_was_divided_takes_other_programs_and_is_removed_whole()
+    {
+        if (!TestCgroups.IsPureVersion2)
+        {
+            return;
+        }
+
+        await using var parent = TestCgroups.Create();
+        await using var host = new ContainerHost(new() { CgroupParent = parent.Path });
+        await using var container = await host.StartAsync(
+            Delegated(MoveDown + "mkdir -p a/b/c; sleep 1000 & echo $! >a/b/c/cgroup.procs; echo up; wait") with
+            { StandardOutput = StandardStream.Pipe },
+            Cancelled);
+        using var output = new StreamReader(container.StandardOutput!);
+        Assert.Equal("up", await Eventually.Ends(output.ReadLineAsync(Cancelled).AsTask()));
+        Assert.Equal("0::/leaf", await OutputAsync(container, "cat /proc/self/cgroup"));
+        await container.DisposeAsync();
+        Assert.Empty(parent.ReadChildren());
+    }
+
+    [CgroupFact]
+    public async Task A_group_that_cannot_be_delegated_starts_nothing()
+    {
+        var before = await Leftovers.Before();
+        var options = Delegated("true");
+        if (!TestCgroups.IsPureVersion2)
+        {
+            await Assert.ThrowsAsync<LimitNotSupportedException>(() => _host.RunAsync(options, Cancelled));
+        }
+
+        if (Host.IsRoot)
+        {
+            options = options with { IdMap = IdMap.SingleId };
+            await Assert.ThrowsAsync<ArgumentException>(() => _host.RunAsync(options, Cancelled));
+        }
+
+        options = options with { Namespaces = NamespaceKinds.Default & ~NamespaceKinds.Cgroup };
+        await Assert.ThrowsAsync<ArgumentException>(() => _host.RunAsync(options, Cancelled));
+        await before.AssertNone();
+    }
+
+    private static ContainerOptions Delegated(string script) => Script.Shell(script) with
+    {
+        DelegateCgroup = true,
+        Limits = new() { Memory = ByteSize.MiB(64), Pids = 50 },
+        IdMap = KnownIds,
+    };
 
     private static string ShownAs(string directory)
     {

@@ -1,0 +1,78 @@
+using ContainerKit.Linux;
+
+namespace ContainerKit;
+
+/// <content>Giving it to its own processes, who limit groups in it, and not it.</content>
+public sealed partial class Cgroup
+{
+    /// <summary>How many groups the one that is given away may hold: they take the host's memory.</summary>
+    private const string MostBelow = "1024";
+
+    /// <summary>
+    /// What is given away, of what /sys/kernel/cgroup/delegate lists: the group's own limits stay whose they are.
+    /// </summary>
+    private static readonly string[] Delegated = ["", Processes, "cgroup.threads", Enabled];
+
+    /// <summary>Lets a user make groups in it, and move processes between these, from its own namespace.</summary>
+    /// <exception cref="LimitNotSupportedException">Here that user could change its limits, too.</exception>
+    internal void DelegateTo(uint user)
+    {
+        if (!IsVersion2)
+        {
+            throw new LimitNotSupportedException(
+                "A cgroup is delegated where the host has version 2 alone: in version 1, who may make groups in one may "
+                + "change its limits. Boot with systemd.unified_cgroup_hierarchy=1.");
+        }
+
+        if (!Unified!.Hierarchy.IsNsDelegate)
+        {
+            throw new LimitNotSupportedException(
+                "A cgroup is delegated where its namespace keeps it from being changed: mount version 2 so, by "
+                + $"mount -o remount,nsdelegate {Unified.Hierarchy.Mount}.");
+        }
+
+        Unified.Write("cgroup.max.descendants", MostBelow);
+        foreach (var file in user == Syscall.EffectiveUser ? [] : Delegated)
+        {
+            Syscall.ChangeOwner(Unified.Handle, file, user, $"{Unified.Path}/{file}");
+        }
+    }
+
+    /// <summary>
+    /// Opens the first group below that has processes, when it takes none itself, because groups in it are limited;
+    /// null when it does.
+    /// </summary>
+    internal Cgroup? OpenPopulated()
+    {
+        var unified = Unified!;
+        if (unified.Read(Enabled).Length == 0)
+        {
+            return null;
+        }
+
+        foreach (var path in unified.Walk())
+        {
+            var below = unified.OpenChild(path);
+            if (HasProcesses(below))
+            {
+                return new(PathOf(path), [below], isOwner: false);
+            }
+
+            below.Dispose();
+        }
+
+        return null;
+    }
+
+    private static bool HasProcesses(CgroupDirectory directory)
+    {
+        try
+        {
+            return directory.Read(Processes).Length > 0;
+        }
+        catch (LinuxException)
+        {
+            return false; // it is gone by now, or is for threads
+        }
+    }
+}
