@@ -196,7 +196,7 @@ public sealed partial class Cgroup : IAsyncDisposable
         {
             if (controller.Concerns(limits))
             {
-                var directory = DirectoryOf(controller) ?? throw NotHere(controller.Name);
+                var directory = DirectoryOf(controller) ?? throw NotHere(controller.NameFor(limits));
                 try
                 {
                     controller.Write(directory, limits);

@@ -21,6 +21,9 @@ internal abstract class CgroupController
     /// <summary>Whether each group of version 2 has it, and nothing enables it.</summary>
     public virtual bool IsInAllOfVersion2 => false;
 
+    /// <summary>What it is called where it is refused.</summary>
+    public virtual string NameFor(CgroupLimits limits) => Name;
+
     /// <summary>Whether any of its limits is to be changed.</summary>
     public abstract bool Concerns(CgroupLimits limits);
 

@@ -9,6 +9,10 @@ internal sealed class UnifiedFiles : CgroupController
     /// <inheritdoc/>
     public override bool IsInAllOfVersion2 => true;
 
+    /// <inheritdoc/>
+    public override string NameFor(CgroupLimits limits) =>
+        $"of {string.Join(", ", limits.Unified.Select(pair => pair.Key))}";
+
     /// <summary>Complains about what is no limit.</summary>
     public static void Validate(string file, string text)
     {
