@@ -13,7 +13,7 @@ public class CgroupEventsTests
         Swap = TestCgroups.IsPureVersion2 ? 0 : null,
     };
 
-    [CgroupFact]
+    [CgroupFact(OfVersion2 = true)]
     public async Task What_it_is_is_told_first_and_then_each_change()
     {
         await using var group = TestCgroups.Create();
@@ -81,9 +81,12 @@ public class CgroupEventsTests
             Assert.Equal(2, (await NextAsync(enumerator)).Count);
         }
 
-        var later = group.WatchAsync(Cancelled);
-        await using var first = later.GetAsyncEnumerator(Cancelled);
-        Assert.Equal(CgroupEventKind.Empty, (await NextAsync(first)).Kind);
+        if (group.ReadEventKinds().Contains(CgroupEventKind.Empty))
+        {
+            var later = group.WatchAsync(Cancelled);
+            await using var first = later.GetAsyncEnumerator(Cancelled);
+            Assert.Equal(CgroupEventKind.Empty, (await NextAsync(first)).Kind);
+        }
     }
 
     [CgroupFact]
@@ -99,7 +102,7 @@ public class CgroupEventsTests
     public Task Memory_at_its_limit_is_told_where_the_host_tells_it() =>
         IsToldOrRefusedAsync(CgroupEventKind.MemoryMax, LittleMemory, TooMuch);
 
-    [CgroupFact]
+    [CgroupFact(OfVersion2 = true)]
     public async Task The_end_of_what_ran_is_told_when_the_group_is_disposed_and_nothing_after_it()
     {
         var group = TestCgroups.Create();
@@ -112,7 +115,7 @@ public class CgroupEventsTests
         Assert.Throws<ObjectDisposedException>(() => group.WatchAsync(Cancelled));
     }
 
-    [CgroupFact]
+    [CgroupFact(OfVersion2 = true)]
     public async Task Whoever_removes_the_group_ends_the_watching()
     {
         await using var group = TestCgroups.Create();
@@ -132,7 +135,7 @@ public class CgroupEventsTests
         Assert.Equal(Errno.ENOENT, Assert.Throws<LinuxException>(() => group.WatchAsync(Cancelled)).Errno);
     }
 
-    [CgroupFact]
+    [CgroupFact(OfVersion2 = true)]
     public async Task Cancelling_ends_the_watching_with_an_exception()
     {
         await using var group = TestCgroups.Create();
@@ -146,7 +149,7 @@ public class CgroupEventsTests
         await Assert.ThrowsAnyAsync<OperationCanceledException>(() => late.MoveNextAsync().AsTask());
     }
 
-    [CgroupFact]
+    [CgroupFact(OfVersion2 = true)]
     public async Task Two_hundred_watches_are_fewer_than_too_many_and_leave_nothing_open()
     {
         var before = await Leftovers.Before();
@@ -180,7 +183,7 @@ public class CgroupEventsTests
         await before.AssertNone();
     }
 
-    [CgroupFact]
+    [CgroupFact(OfVersion2 = true)]
     public async Task What_cannot_be_told_is_said_beforehand()
     {
         await using var group = TestCgroups.Create();

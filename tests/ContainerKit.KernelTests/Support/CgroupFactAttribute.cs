@@ -15,8 +15,15 @@ internal sealed class CgroupFactAttribute(
     [CallerFilePath] string? sourceFilePath = null, [CallerLineNumber] int sourceLineNumber = -1)
     : FactAttribute(sourceFilePath, sourceLineNumber)
 {
+    /// <summary>Whether it is of what version 2 alone tells, beside version 1 or without it.</summary>
+    public bool OfVersion2 { get; set; }
+
+    /// <summary>Whether this host has version 2.</summary>
+    public static bool HasVersion2 { get; } =
+        File.ReadLines("/proc/self/cgroup").Any(line => line.StartsWith("0::", StringComparison.Ordinal));
+
     /// <summary>Whether this host has nothing but version 2.</summary>
-    public static bool IsPureVersion2 { get; } = File.ReadLines("/proc/self/cgroup").Count() == 1;
+    public static bool IsPureVersion2 { get; } = HasVersion2 && File.ReadLines("/proc/self/cgroup").Count() == 1;
 
     /// <summary>
     /// The group in which this user may make others, to put processes of its own there; null when there is none: the
@@ -53,7 +60,8 @@ internal sealed class CgroupFactDiscoverer : IXunitTestCaseDiscoverer
     /// <inheritdoc/>
     public ValueTask<IReadOnlyCollection<IXunitTestCase>> Discover(
         ITestFrameworkDiscoveryOptions discoveryOptions, IXunitTestMethod testMethod, IFactAttribute factAttribute) =>
-        Host.IsRoot || CgroupFactAttribute.Parent is not null
+        (Host.IsRoot || CgroupFactAttribute.Parent is not null)
+        && (CgroupFactAttribute.HasVersion2 || factAttribute is not CgroupFactAttribute { OfVersion2: true })
             ? _facts.Discover(discoveryOptions, testMethod, factAttribute)
             : ValueTask.FromResult<IReadOnlyCollection<IXunitTestCase>>([]);
 }
