@@ -6,7 +6,7 @@ namespace ContainerKit.KernelTests.Cgroups;
 /// </summary>
 internal sealed class StuckProcess : IAsyncDisposable
 {
-    private const string Freezers = "/sys/fs/cgroup/freezer";
+    private static readonly string Freezers = "/sys/fs/cgroup/freezer" + TestCgroups.Parent.TrimEnd('/');
 
     private readonly Resting _process = Resting.Start("exec sleep 1000");
     private readonly string _freezer = $"{Freezers}/{TestCgroups.NewName()}";
