@@ -10,6 +10,8 @@ internal sealed class CgroupDirectory : IDisposable
     /// <summary>Where version 1 counts threads one by one, whatever process they are of.</summary>
     public const string OldThreads = "tasks";
 
+    private const uint Mode = 0x1ED, Open700 = 0x1C0; // 0755, 0700
+
     private readonly SafeFileHandle _handle;
     private string[]? _controllers;
     private AttachedDevices? _devices;
@@ -65,7 +67,7 @@ internal sealed class CgroupDirectory : IDisposable
     public CgroupDirectory Make(string name)
     {
         var path = $"{Path}/{name}";
-        Syscall.MakeDirectory(_handle, name, 0x1ED, path); // 0755
+        Syscall.MakeDirectory(_handle, name, Mode, path);
         try
         {
             return OpenChild(name);
@@ -83,11 +85,11 @@ internal sealed class CgroupDirectory : IDisposable
         Syscall.OpenChild(_handle, name, OpenFlags.O_RDONLY));
 
     /// <summary>The names of those in it.</summary>
-    public IReadOnlyList<string> Children() => [.. Below(SearchOption.TopDirectoryOnly)];
+    public IReadOnlyList<string> Children() => [.. Below(all: false)];
 
     /// <summary>The paths of all below, from it on, each after the one it is in.</summary>
     public IReadOnlyList<string> Walk() =>
-        [.. Below(SearchOption.AllDirectories).OrderBy(Depth)];
+        [.. Below(all: true).OrderBy(Depth)];
 
     /// <summary>How deep a path leads.</summary>
     public static int Depth(string path) => path.Count(character => character == '/');
@@ -102,11 +104,7 @@ internal sealed class CgroupDirectory : IDisposable
             return true;
         }
 
-        foreach (var path in Walk().Reverse())
-        {
-            TryOn(() => Syscall.TryRemoveDirectory(_handle, Encoding.UTF8.GetBytes(path + '\0')));
-        }
-
+        TryOn(() => RemoveBelow(_handle));
         return Remove();
     }
 
@@ -138,8 +136,13 @@ internal sealed class CgroupDirectory : IDisposable
     {
         return TryOn(() =>
         {
-            var path = $"../{Name}";
-            return Syscall.Status(_handle, path).Inode != Syscall.Status(_handle).Inode // another, of the same name
+            var (path, own) = ($"../{Name}", Syscall.Status(_handle));
+            if ((own.Mode & Open700) != Open700)
+            {
+                Syscall.ChangeMode(_handle, Mode); // or its own path is closed to whoever it belongs to
+            }
+
+            return Syscall.Status(_handle, path).Inode != own.Inode // another, of the same name
                 || Syscall.TryRemoveDirectory(_handle, Encoding.UTF8.GetBytes(path + '\0'));
         });
     }
@@ -165,11 +168,50 @@ internal sealed class CgroupDirectory : IDisposable
         Told(file, () => Syscall.Write(opened, Encoding.UTF8.GetBytes(text)));
     }
 
-    private IEnumerable<string> Below(SearchOption which)
+    private IEnumerable<string> Below(bool all)
     {
         ObjectDisposedException.ThrowIf(IsClosed, typeof(Cgroup)); // or the number is another file's by now
         var own = Syscall.PathOf(_handle);
-        return Directory.EnumerateDirectories($"{own}/.", "*", which).Select(path => path[(own.Length + 3)..]);
+        var options = new EnumerationOptions
+        {
+            RecurseSubdirectories = all, IgnoreInaccessible = true, AttributesToSkip = FileAttributes.None,
+        };
+        return Directory.EnumerateDirectories($"{own}/.", "*", options).Select(path => path[(own.Length + 3)..]);
+    }
+
+    /// <summary>
+    /// Removes what is below a group and empty, whatever it is called, and whomever it is closed to: who was given the
+    /// group may have made it so.
+    /// </summary>
+    private static bool RemoveBelow(SafeFileHandle group)
+    {
+        using var opened = Syscall.OpenEntry(group, ".\0"u8, OpenFlags.O_RDONLY); // to be read from its start
+        var reader = new DirectoryReader(opened);
+        while (reader.Next() is { IsEmpty: false } found)
+        {
+            if (reader.IsDirectory)
+            {
+                var name = found.ToArray();
+                TryOn(() =>
+                {
+                    using var below = OpenUp(opened, name);
+                    return RemoveBelow(below) && Syscall.TryRemoveDirectory(opened, name);
+                });
+            }
+        }
+
+        return true;
+    }
+
+    private static SafeFileHandle OpenUp(SafeFileHandle above, ReadOnlySpan<byte> name)
+    {
+        using var found = Syscall.OpenEntry(above, name, OpenFlags.O_PATH);
+        if ((Syscall.Status(found).Mode & Open700) != Open700)
+        {
+            Syscall.ChangeMode(Syscall.PathOf(found), Mode); // fchmod(2) wants it open for more
+        }
+
+        return Syscall.OpenEntry(found, ".\0"u8, OpenFlags.O_RDONLY);
     }
 
     /// <summary>No when it is busy; yes when what it is about is gone already.</summary>

@@ -9,6 +9,9 @@ internal sealed unsafe class DirectoryReader(SafeFileHandle directory)
     private readonly byte[] _entries = new byte[4096];
     private int _next, _end;
 
+    /// <summary>Whether the last name is a directory's, as far as the file system says so with its names.</summary>
+    public bool IsDirectory { get; private set; }
+
     /// <summary>The next name with its NUL, until the next call; empty when there are no more.</summary>
     public ReadOnlySpan<byte> Next()
     {
@@ -46,6 +49,7 @@ internal sealed unsafe class DirectoryReader(SafeFileHandle directory)
             var offset = _next + (int)(&entry->Name - start);
             var length = MemoryMarshal.CreateReadOnlySpanFromNullTerminated(&entry->Name).Length;
             _next += entry->Length;
+            IsDirectory = entry->Type == DirectoryEntry.DT_DIR;
             return _entries.AsSpan(offset, length + 1);
         }
     }

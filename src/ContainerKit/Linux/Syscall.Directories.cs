@@ -127,8 +127,13 @@ internal static unsafe partial class Syscall
 [StructLayout(LayoutKind.Explicit, Size = 280)]
 internal struct DirectoryEntry
 {
+    public const byte DT_DIR = 4;
+
     [FieldOffset(16)]
     public ushort Length;
+
+    [FieldOffset(18)]
+    public byte Type;
 
     [FieldOffset(19)]
     public byte Name;

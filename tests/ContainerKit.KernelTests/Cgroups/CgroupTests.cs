@@ -1,3 +1,5 @@
+using System.Diagnostics;
+
 namespace ContainerKit.KernelTests.Cgroups;
 
 /// <summary>Groups are made, opened, filled, emptied and removed.</summary>
@@ -22,6 +24,23 @@ public class CgroupTests
         Assert.Equal(137, await other.EndAsync());
         await group.DisposeAsync();
         await child.DisposeAsync();
+    }
+
+    [CgroupFact]
+    public async Task What_is_below_is_removed_whatever_it_is_called_and_whomever_it_is_closed_to()
+    {
+        var group = TestCgroups.Create();
+        foreach (var directory in group.Directories)
+        {
+            using var made = Process.Start("sh", ["-c", """
+                cd "$0" && mkdir "$(printf 'a\377')" closed closed/below && chmod 0 closed .
+                """, directory]);
+            await made.WaitForExitAsync(Cancelled);
+            Assert.Equal(0, made.ExitCode);
+        }
+
+        await group.DisposeAsync();
+        Assert.All(group.Directories, directory => Assert.False(Directory.Exists(directory)));
     }
 
     [CgroupFact]

@@ -27,7 +27,7 @@ public class StructureTests
             ("Inode", "stx_ino"), ("Size", "stx_size"), ("Major", "stx_rdev_major"), ("Minor", "stx_rdev_minor"),
             ("FileSystemMajor", "stx_dev_major"), ("FileSystemMinor", "stx_dev_minor"), ("Mount", "stx_mnt_id"),
         ]),
-        [typeof(DirectoryEntry)] = ("struct dirent64", [("Length", "d_reclen"), ("Name", "d_name")]),
+        [typeof(DirectoryEntry)] = ("struct dirent64", [("Length", "d_reclen"), ("Type", "d_type"), ("Name", "d_name")]),
         [typeof(OpenHow)] = ("struct open_how", [("Flags", "flags"), ("Mode", "mode"), ("Resolve", "resolve")]),
         [typeof(FileLock)] = ("struct flock",
             [("Type", "l_type"), ("Whence", "l_whence"), ("Start", "l_start"), ("Length", "l_len"),
