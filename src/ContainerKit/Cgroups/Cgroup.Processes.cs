@@ -32,7 +32,7 @@ public sealed partial class Cgroup
             {
                 try
                 {
-                    opened.Add(directory.OpenChild(name));
+                    opened.Add(isOwner ? directory.OpenOwnChild(name) : directory.OpenChild(name));
                 }
                 catch (LinuxException failure) when (failure.Errno is Errno.ENOENT)
                 {

@@ -84,6 +84,10 @@ internal sealed class CgroupDirectory : IDisposable
         Hierarchy, $"{Path}/{name}",
         Syscall.OpenChild(_handle, name, OpenFlags.O_RDONLY));
 
+    /// <summary>The same, and gives it back to its owner if it is closed to them.</summary>
+    public CgroupDirectory OpenOwnChild(string name) =>
+        new(Hierarchy, $"{Path}/{name}", OpenUp(_handle, Encoding.UTF8.GetBytes(name + '\0')));
+
     /// <summary>The names of those in it.</summary>
     public IReadOnlyList<string> Children() => [.. Below(all: false)];
 

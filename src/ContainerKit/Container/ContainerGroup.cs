@@ -112,7 +112,8 @@ internal sealed class ContainerGroup
             {
                 stuck ??= failure;
             }
-            catch (Exception failure) when (failure is LinuxException or ObjectDisposedException)
+            catch (Exception failure)
+                when (failure is IOException or UnauthorizedAccessException or ObjectDisposedException)
             {
                 // It is gone by now, as may be the parent, or it is not this user's.
             }

@@ -69,6 +69,17 @@ public sealed class ContainerGroupTests
     }
 
     [CgroupFact]
+    public async Task A_group_that_its_program_closed_is_removed()
+    {
+        await using var parent = TestCgroups.Create();
+        var left = parent.CreateChild("containerkit-1-0123456789abcdef-1");
+        Assert.All(left.Directories, directory => File.SetUnixFileMode(directory, UnixFileMode.None));
+        left.Close();
+        await ContainerGroup.SweepAsync(parent);
+        Assert.Empty(parent.ReadChildren());
+    }
+
+    [CgroupFact]
     public async Task A_group_that_says_it_is_kept_for_what_is_no_container_is_removed()
     {
         await using var parent = TestCgroups.Create();
