@@ -52,7 +52,7 @@ public sealed partial class Cgroup
 
     private void MoveAllInto(Cgroup child, Dictionary<int, List<string>> before)
     {
-        HashSet<int> staying = [];
+        HashSet<int> staying = [], ended = [];
         while (ReadProcesses().Where(id => !staying.Contains(id)).ToList() is { Count: > 0 } processes)
         {
             foreach (var process in processes)
@@ -71,8 +71,10 @@ public sealed partial class Cgroup
                     before.TryAdd(process, files);
                     Enter(child._directories, id, files);
                 }
-                catch (LinuxException gone) when (gone.Errno is Errno.ESRCH or Errno.ENOENT && child.IsThere)
+                catch (LinuxException gone)
+                    when (gone.Errno is Errno.ESRCH or Errno.ENOENT && child.IsThere && ended.Add(process))
                 {
+                    // If it is here again, this user cannot see it: /proc is mounted with hidepid.
                 }
                 catch (LinuxException fixedThere)
                     when (fixedThere.Errno is Errno.EINVAL && ProcessNumbers.IsOfKernel(process))
