@@ -8,6 +8,9 @@ public sealed partial class Cgroup
     /// <summary>How many groups the one that is given away may hold: they take the host's memory.</summary>
     private const string MostBelow = "1024";
 
+    /// <summary>How deep they may lie: their paths stay shorter than a path may be, whatever they are called.</summary>
+    private const string Deepest = "12";
+
     /// <summary>
     /// What is given away, of what /sys/kernel/cgroup/delegate lists: the group's own limits stay whose they are.
     /// </summary>
@@ -32,6 +35,7 @@ public sealed partial class Cgroup
         }
 
         Unified.Write("cgroup.max.descendants", MostBelow);
+        Unified.Write("cgroup.max.depth", Deepest);
         foreach (var file in user == Syscall.EffectiveUser ? [] : Delegated)
         {
             Syscall.ChangeOwner(Unified.Handle, file, user, $"{Unified.Path}/{file}");
@@ -52,27 +56,36 @@ public sealed partial class Cgroup
 
         foreach (var path in unified.Walk())
         {
-            var below = unified.OpenChild(path);
-            if (HasProcesses(below))
+            if (HasProcesses(unified, path) && TryOpen(unified, path) is { } below)
             {
                 return new(PathOf(path), [below], isOwner: false);
             }
-
-            below.Dispose();
         }
 
         return null;
     }
 
-    private static bool HasProcesses(CgroupDirectory directory)
+    private static bool HasProcesses(CgroupDirectory directory, string below)
     {
         try
         {
-            return directory.Read(Processes).Length > 0;
+            return directory.Read($"{below}/{Processes}").Length > 0;
         }
         catch (LinuxException)
         {
             return false; // it is gone by now, or is for threads
+        }
+    }
+
+    private static CgroupDirectory? TryOpen(CgroupDirectory directory, string below)
+    {
+        try
+        {
+            return directory.OpenChild(below);
+        }
+        catch (LinuxException gone) when (IsGone(gone))
+        {
+            return null;
         }
     }
 }

@@ -79,7 +79,7 @@ public sealed class ContainerViewTests : IAsyncDisposable
             var result = await _host.RunAsync(
                 Delegated(MoveDown + """
                     mkdir child; echo 8388608 >child/memory.max; cat child/memory.max
-                    for file in memory.max pids.max cgroup.max.descendants cgroup.freeze; do
+                    for file in memory.max pids.max cgroup.max.descendants cgroup.max.depth cgroup.freeze; do
                         (echo 1 >$file) 2>/dev/null && echo wrote $file
                     done
                     cat /proc/self/cgroup memory.max
@@ -108,6 +108,28 @@ public sealed class ContainerViewTests : IAsyncDisposable
         Assert.Equal("up", await Eventually.Ends(output.ReadLineAsync(Cancelled).AsTask()));
         Assert.Equal("0::/leaf", await OutputAsync(container, "cat /proc/self/cgroup"));
         await container.DisposeAsync();
+        Assert.Empty(parent.ReadChildren());
+    }
+
+    [CgroupFact]
+    public async Task Groups_that_a_program_hides_from_its_host_are_removed()
+    {
+        if (!TestCgroups.IsPureVersion2)
+        {
+            return;
+        }
+
+        await using var parent = TestCgroups.Create();
+        await using var host = new ContainerHost(new() { CgroupParent = parent.Path });
+        var result = await host.RunAsync(
+            Delegated("""
+                long=$(printf '%0255d' 0); deep=0; cd /sys/fs/cgroup
+                while mkdir $long 2>/dev/null && cd $long; do deep=$((deep + 1)); done
+                echo $deep; cd /sys/fs/cgroup
+                mkdir "$(printf 'a\377')" closed closed/below; chmod 0 closed .
+                """),
+            Cancelled);
+        Assert.Equal(("12\n", ""), (result.StandardOutput, result.StandardError));
         Assert.Empty(parent.ReadChildren());
     }
 
