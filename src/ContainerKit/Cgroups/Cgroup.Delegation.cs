@@ -23,8 +23,8 @@ public sealed partial class Cgroup
         if (!IsVersion2)
         {
             throw new LimitNotSupportedException(
-                "A cgroup is delegated where the host has version 2 alone: in version 1, who may make groups in one may "
-                + "change its limits. Boot with systemd.unified_cgroup_hierarchy=1.");
+                "A cgroup is delegated where the host has version 2 alone: in version 1, who may make groups in one "
+                + "may change its limits. Boot with systemd.unified_cgroup_hierarchy=1.");
         }
 
         if (!Unified!.Hierarchy.IsNsDelegate)

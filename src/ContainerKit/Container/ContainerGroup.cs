@@ -125,7 +125,7 @@ internal sealed class ContainerGroup
         }
     }
 
-    /// <summary>Gives it to a user of the container, who may make groups in it, and may not change its limits.</summary>
+    /// <summary>Gives it to a user of the container, who may make groups in it, and not change its limits.</summary>
     /// <exception cref="LimitNotSupportedException">Here that user could change them.</exception>
     /// <exception cref="LaunchException">This user may not give it to another.</exception>
     public void DelegateTo(uint user)

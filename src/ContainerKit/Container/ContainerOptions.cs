@@ -102,8 +102,8 @@ public sealed record ContainerOptions
     public int MaxUserNamespaces { get; init; }
 
     /// <summary>
-    /// Limits of all processes of the container together, in a cgroup that is made for it and removed after it, or with a
-    /// detached one. Even with no limit, as <c>new()</c>, it has a group that can be paused, and counts for its
+    /// Limits of all processes of the container together, in a cgroup that is made for it and removed after it, or with
+    /// a detached one. Even with no limit, as <c>new()</c>, it has a group that can be paused, and counts for its
     /// <see cref="Receipt"/>. Null, unless said otherwise, gives it none;
     /// <see cref="ContainerHostOptions.CgroupParent"/> says where.
     /// </summary>

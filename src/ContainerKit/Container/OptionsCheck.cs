@@ -155,7 +155,7 @@ internal static class OptionsCheck
         Check(options.MaxUserNamespaces == 0 || options.NewNamespaces.HasFlag(NamespaceKinds.User),
             "MaxUserNamespaces binds all of a user namespace: in one that is joined it is 0.");
         Check(!options.DelegateCgroup || options.NewNamespaces.HasFlag(NamespaceKinds.Cgroup),
-            "DelegateCgroup needs a cgroup namespace that is made: from another's the container's limits could change.");
+            "DelegateCgroup needs a cgroup namespace that is made: from another's its limits could be changed.");
         Sysctls.Validate(options.Sysctls, options.NewNamespaces);
     }
 

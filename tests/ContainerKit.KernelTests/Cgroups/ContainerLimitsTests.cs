@@ -132,7 +132,8 @@ public sealed class ContainerLimitsTests : IAsyncDisposable
     [CgroupFact]
     public async Task Another_program_is_in_the_group_and_in_its_namespace()
     {
-        await using var container = await _host.StartAsync(Script.Shell("sleep 1000") with { Limits = new() }, Cancelled);
+        await using var container = await _host.StartAsync(
+            Script.Shell("sleep 1000") with { Limits = new() }, Cancelled);
         await using var other = await container.ExecAsync(new() { Command = ["sleep", "1000"] }, Cancelled);
         foreach (var file in (string[])["cgroup", "ns/cgroup"])
         {

@@ -5,9 +5,10 @@ namespace ContainerKit.KernelTests.Cgroups;
 /// <summary>A container sees its own cgroup and no other, and changes it where it was delegated.</summary>
 public sealed class ContainerViewTests : IAsyncDisposable
 {
-    /// <summary>Puts all processes of the container into a group in its own, and so lets that one limit groups.</summary>
+    /// <summary>Puts all its processes into a group in the container's own, and so lets that limit groups.</summary>
     private const string MoveDown =
-        "cd /sys/fs/cgroup && mkdir leaf && for p in $(cat cgroup.procs); do echo $p >leaf/cgroup.procs; done 2>/dev/null; "
+        "cd /sys/fs/cgroup && mkdir leaf && "
+        + "for p in $(cat cgroup.procs); do echo $p >leaf/cgroup.procs; done 2>/dev/null; "
         + "echo +memory +pids >cgroup.subtree_control; ";
 
     private readonly ContainerHost _host = new(new() { CgroupParent = TestCgroups.Parent });
