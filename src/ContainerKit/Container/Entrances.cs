@@ -14,10 +14,24 @@ internal sealed class Entrances(ContainerGroup group, bool isBirth) : IDisposabl
     public static Entrances? Of(ContainerGroup? group) => group is null ? null : new(group, isBirth: true);
 
     /// <summary>The same for another process in a container, which may have made groups in it.</summary>
-    public static Entrances? Of(ContainerGroup? group, bool isBirth, bool isDelegated) =>
-        group is null ? null
-            : isDelegated && group.OpenPopulated() is { } below ? new(below, isBirth) { _below = below }
-            : new(group, isBirth);
+    public static Entrances? Of(ContainerGroup? group, bool isBirth, bool isDelegated)
+    {
+        if (group is null)
+        {
+            return null;
+        }
+
+        var below = isDelegated ? group.OpenPopulated() : null;
+        try
+        {
+            return new(below ?? group, isBirth) { _below = below };
+        }
+        catch
+        {
+            below?.Leave();
+            throw;
+        }
+    }
 
     /// <summary>What is seen of the group from within.</summary>
     public CgroupView ViewOf(bool isDelegated) => new(group.Unified is not null, group.OldControllers, isDelegated);
