@@ -34,6 +34,7 @@ internal sealed class HostCgroup(string? path) : IDisposable
 
             if (owner is { } user)
             {
+                group.ReadStatistics(); // has the files open that a program of this user may close to all
                 group.DelegateTo(user);
             }
 
