@@ -11,6 +11,17 @@ public class CgroupLimitsTests
         Pids = 12,
     };
 
+    private static readonly (string Name, CgroupLimits Limits, Func<CgroupLimits, object?> Read)[] Rare =
+    [
+        ("CpuIdle", new() { CpuIdle = true }, limits => limits.CpuIdle),
+        ("MemoryHigh", new() { MemoryHigh = ByteSize.MiB(32) }, limits => limits.MemoryHigh),
+        ("MemoryLow", new() { MemoryLow = ByteSize.MiB(16) }, limits => limits.MemoryLow),
+        ("MemoryMin", new() { MemoryMin = ByteSize.MiB(8) }, limits => limits.MemoryMin),
+        ("Swap", new() { Memory = ByteSize.MiB(64), Swap = ByteSize.MiB(4) }, limits => limits.Swap),
+        ("OomGroup", new() { OomGroup = true }, limits => limits.OomGroup),
+        ("IoWeight", new() { IoWeight = 300 }, limits => limits.IoWeight),
+    ];
+
     [CgroupFact]
     public async Task Limits_are_read_back_as_they_were_written()
     {
@@ -67,6 +78,42 @@ public class CgroupLimitsTests
         Assert.Equal([0], group.ReadLimits().Cpus!);
         Assert.Equal([0], group.ReadLimits().MemoryNodes!);
         Assert.Throws<LinuxException>(() => group.Update(new() { Cpus = [4000] }));
+    }
+
+    [CgroupFact]
+    public async Task A_limit_that_some_hosts_have_is_read_back_where_it_is_written()
+    {
+        var written = new List<string>();
+        foreach (var (name, limits, read) in Rare)
+        {
+            try
+            {
+                await using var group = TestCgroups.Create(limits);
+                Assert.Equal((name, read(limits)), (name, read(group.ReadLimits())));
+                written.Add(name);
+            }
+            catch (LimitNotSupportedException)
+            {
+            }
+        }
+
+        string[] known = TestCgroups.IsPureVersion2 ? ["MemoryHigh", "MemoryLow", "MemoryMin", "OomGroup"] : [];
+        Assert.Empty(known.Except(written));
+    }
+
+    [CgroupFact]
+    public async Task What_has_no_property_is_written_as_it_is()
+    {
+        var limits = new CgroupLimits { Unified = [new("pids.max", "7")] };
+        if (!TestCgroups.IsPureVersion2)
+        {
+            var refusal = Assert.Throws<LimitNotSupportedException>(() => TestCgroups.Create(limits));
+            Assert.Contains("pids.max", refusal.Message, StringComparison.Ordinal);
+            return;
+        }
+
+        await using var group = TestCgroups.Create(limits);
+        Assert.Equal((Limit)7, group.ReadLimits().Pids);
     }
 
     [CgroupFact]
