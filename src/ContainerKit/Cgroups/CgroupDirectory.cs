@@ -178,7 +178,9 @@ internal sealed class CgroupDirectory : IDisposable
         var own = Syscall.PathOf(_handle);
         var options = new EnumerationOptions
         {
-            RecurseSubdirectories = all, IgnoreInaccessible = true, AttributesToSkip = FileAttributes.None,
+            RecurseSubdirectories = all,
+            IgnoreInaccessible = true,
+            AttributesToSkip = FileAttributes.None,
         };
         return Directory.EnumerateDirectories($"{own}/.", "*", options).Select(path => path[(own.Length + 3)..]);
     }
