@@ -41,7 +41,7 @@ public sealed partial class Cgroup
                 if (hierarchies.Find(hierarchy =>
                     path.StartsWith(hierarchy.Mount + "/", StringComparison.Ordinal)) is { } hierarchy)
                 {
-                    opened.Add(CgroupDirectory.Open(hierarchy, path));
+                    opened.Add(CgroupDirectory.OpenOwn(hierarchy, path));
                 }
             }
             catch (LinuxException gone) when (IsGone(gone))

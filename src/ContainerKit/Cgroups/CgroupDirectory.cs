@@ -5,11 +5,12 @@ using Microsoft.Win32.SafeHandles;
 namespace ContainerKit;
 
 /// <summary>A group's directory in one hierarchy, by its descriptor: whatever its path leads to later.</summary>
-internal sealed class CgroupDirectory : IDisposable
+internal sealed partial class CgroupDirectory : IDisposable
 {
     /// <summary>Where version 1 counts threads one by one, whatever process they are of.</summary>
     public const string OldThreads = "tasks";
 
+    private const string Members = "cgroup.procs";
     private const uint Mode = 0x1ED, Open700 = 0x1C0; // 0755, 0700
 
     private readonly SafeFileHandle _handle;
@@ -84,10 +85,6 @@ internal sealed class CgroupDirectory : IDisposable
         Hierarchy, $"{Path}/{name}",
         Syscall.OpenChild(_handle, name, OpenFlags.O_RDONLY));
 
-    /// <summary>The same, and gives it back to its owner if it is closed to them.</summary>
-    public CgroupDirectory OpenOwnChild(string name) =>
-        new(Hierarchy, $"{Path}/{name}", OpenUp(_handle, Encoding.UTF8.GetBytes(name + '\0')));
-
     /// <summary>The names of those in it.</summary>
     public IReadOnlyList<string> Children() => [.. Below(all: false)];
 
@@ -128,7 +125,7 @@ internal sealed class CgroupDirectory : IDisposable
     }
 
     /// <summary>Whether the group is there still.</summary>
-    public bool IsThere => Has("cgroup.procs");
+    public bool IsThere => Has(Members) || (TryOpenUp() && Has(Members));
 
     /// <summary>Whether it was closed.</summary>
     public bool IsClosed => _handle.IsClosed;
@@ -141,11 +138,7 @@ internal sealed class CgroupDirectory : IDisposable
         return TryOn(() =>
         {
             var (path, own) = ($"../{Name}", Syscall.Status(_handle));
-            if ((own.Mode & Open700) != Open700)
-            {
-                Syscall.ChangeMode(_handle, Mode); // or its own path is closed to whoever it belongs to
-            }
-
+            TryOpenUp(); // or its own path is closed to whoever it belongs to
             return Syscall.Status(_handle, path).Inode != own.Inode // another, of the same name
                 || Syscall.TryRemoveDirectory(_handle, Encoding.UTF8.GetBytes(path + '\0'));
         });
@@ -156,7 +149,17 @@ internal sealed class CgroupDirectory : IDisposable
 
     /// <summary>Opens a file of it.</summary>
     public SafeFileHandle OpenFile(string file, OpenFlags flags) =>
-        Told(file, () => Syscall.OpenChild(_handle, file, flags));
+        Told(file, () =>
+        {
+            try
+            {
+                return Syscall.OpenChild(_handle, file, flags);
+            }
+            catch (LinuxException closed) when (closed.Errno is Errno.EACCES && TryOpenUp(file, flags))
+            {
+                return Syscall.OpenChild(_handle, file, flags);
+            }
+        });
 
     /// <summary>Reads a file whole, without the newline at its end.</summary>
     public string Read(string file)
@@ -207,17 +210,6 @@ internal sealed class CgroupDirectory : IDisposable
         }
 
         return true;
-    }
-
-    private static SafeFileHandle OpenUp(SafeFileHandle above, ReadOnlySpan<byte> name)
-    {
-        using var found = Syscall.OpenEntry(above, name, OpenFlags.O_PATH);
-        if ((Syscall.Status(found).Mode & Open700) != Open700)
-        {
-            Syscall.ChangeMode(Syscall.PathOf(found), Mode); // fchmod(2) wants it open for more
-        }
-
-        return Syscall.OpenEntry(found, ".\0"u8, OpenFlags.O_RDONLY);
     }
 
     /// <summary>No when it is busy; yes when what it is about is gone already.</summary>

@@ -80,6 +80,28 @@ public sealed class ContainerGroupTests
     }
 
     [CgroupFact]
+    public async Task A_group_whose_files_its_program_closed_is_found_locked_and_emptied()
+    {
+        await using var parent = TestCgroups.Create();
+        var left = parent.CreateChild("containerkit-1-0123456789abcdef-1");
+        using var process = TestCgroups.Rest(left);
+        foreach (var directory in left.Directories)
+        {
+            Assert.All(
+                Directory.GetFiles(directory).Append(directory), file => File.SetUnixFileMode(file, UnixFileMode.None));
+        }
+
+        var again = ContainerGroup.At(left.Directories)!;
+        again.OpenEntrances().ForEach(entrance => entrance.Dispose());
+        Assert.All(again.Lock, Assert.NotNull);
+        again.Leave();
+        left.Close();
+        await ContainerGroup.SweepAsync(parent);
+        Assert.Equal(137, await process.EndAsync());
+        Assert.Empty(parent.ReadChildren());
+    }
+
+    [CgroupFact]
     public async Task A_group_that_says_it_is_kept_for_what_is_no_container_is_removed()
     {
         await using var parent = TestCgroups.Create();
