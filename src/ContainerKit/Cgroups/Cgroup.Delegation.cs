@@ -12,11 +12,16 @@ public sealed partial class Cgroup
     private const string Deepest = "12";
 
     /// <summary>
-    /// What is given away, of what /sys/kernel/cgroup/delegate lists: the group's own limits stay whose they are.
+    /// What is given away, of what /sys/kernel/cgroup/delegate lists: the group's own limits stay whose they are. To the
+    /// user whose they are already, the kernel leaves all that it lists.
     /// </summary>
     private static readonly string[] Delegated = ["", Processes, "cgroup.threads", Enabled];
 
-    /// <summary>Lets a user make groups in it, and move processes between these, from its own namespace.</summary>
+    /// <summary>
+    /// Lets a user make groups in it, and move processes between these, from its own namespace. That keeps its limits
+    /// from that user only as long as it is the last: from one within, made below, the kernel lets its owner change
+    /// them. So a container may make no cgroup namespace: see user.max_cgroup_namespaces, and max_user_namespaces.
+    /// </summary>
     /// <exception cref="LimitNotSupportedException">Here that user could change its limits, too.</exception>
     internal void DelegateTo(uint user)
     {

@@ -45,6 +45,7 @@ public readonly record struct ExitStatus
     private static bool? WasOomKilled(CgroupStatistics? counted, ContainerOptions options) =>
         counted?.Memory?.OomKills is not { } kills ? null
         : kills == 0 ? false
-        : counted.Pids?.Peak <= (options.HasInit ? 2 : 1) || options.Limits?.OomGroup is true ? true
+        : counted.Pids?.Peak <= (options.HasInit ? 2 : 1) ? true
+        : options is { Limits.OomGroup: true, DelegateCgroup: false } ? true // or the program may have switched it off
         : null;
 }
