@@ -61,24 +61,15 @@ public sealed partial class Cgroup
         CgroupName.Validate(name);
         limits.Validate();
         EnableControllers(limits, OfProcesses);
-        var isLocked = false;
-        try
+        return Make(name, child =>
         {
-            return Make(name, child =>
+            if (!child.TryLock())
             {
-                isLocked = child.TryLock();
-                if (!isLocked)
-                {
-                    throw new LinuxException("flock", Errno.EEXIST, child.Directories[0]);
-                }
+                throw new LinuxException("flock", Errno.EEXIST, child.Directories[0]);
+            }
 
-                child.Write(limits);
-            });
-        }
-        catch (LinuxException lost) when (!isLocked && IsGone(lost) && IsThere)
-        {
-            throw new LinuxException(lost.Call, Errno.EEXIST, lost.Path);
-        }
+            child.Write(limits);
+        });
     }
 
     /// <summary>
@@ -90,7 +81,7 @@ public sealed partial class Cgroup
         {
             return _directories.TrueForAll(directory => Syscall.TryLockWhole(directory.Lock)) && IsThere;
         }
-        catch (LinuxException gone) when (IsGone(gone))
+        catch (LinuxException gone) when (IsGone(gone) && !IsThere)
         {
             return false;
         }

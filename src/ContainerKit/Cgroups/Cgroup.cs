@@ -182,6 +182,10 @@ public sealed partial class Cgroup : IAsyncDisposable
             {
                 refusal ??= failure; // a user who was given some hierarchies may use these
             }
+            catch (LinuxException lost) when (IsGone(lost) && directory.IsThere && !directory.Has(name))
+            {
+                throw new LinuxException(lost.Call, Errno.EEXIST, lost.Path); // another took it, and removed it
+            }
         }
 
         if (made.Count == 0)

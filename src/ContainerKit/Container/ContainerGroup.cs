@@ -16,6 +16,8 @@ internal sealed class ContainerGroup
 
     private const string Prefix = "containerkit-";
 
+    private const int MostTries = 100;
+
     /// <summary>What no other process has in a name: numbers come again, after a reboot as in a container.</summary>
     private static readonly string Mark = Random.Shared.NextInt64().ToString("x16", CultureInfo.InvariantCulture);
 
@@ -62,24 +64,24 @@ internal sealed class ContainerGroup
         $"{Prefix}{Environment.ProcessId}-{Mark}-{Interlocked.Increment(ref _lastNumber)}");
 
     /// <summary>Makes one below another group.</summary>
-    /// <exception cref="LaunchException">This user may not.</exception>
+    /// <exception cref="LaunchException">This user may not, or others take away each that is made.</exception>
     public static ContainerGroup Make(Cgroup parent, CgroupLimits limits)
     {
-        while (true)
+        for (var tries = 1; ; tries++)
         {
             try
             {
                 return new(parent.CreateLockedChild(NewName(), limits));
             }
-            catch (LinuxException taken) when (taken.Errno is Errno.EEXIST)
+            catch (LinuxException taken) when (taken.Errno is Errno.EEXIST && tries < MostTries)
             {
                 // Another host takes it for one that was left, and removes it; or it is of another process with this
                 // one's number, whose containers outlive it.
             }
-            catch (LinuxException failure) when (failure.Call is "mkdirat")
+            catch (LinuxException failure) when (failure.Call is "mkdirat" || failure.Errno is Errno.EEXIST)
             {
                 throw new LaunchException(
-                    $"mkdirat(\"{failure.Path}\")", Cause, failure.Call, failure.Errno, HintOf(failure.Errno));
+                    $"{failure.Call}(\"{failure.Path}\")", Cause, failure.Call, failure.Errno, HintOf(failure.Errno));
             }
         }
     }
@@ -286,6 +288,7 @@ internal sealed class ContainerGroup
             + "set by ContainerHostOptions.CgroupParent.",
         Errno.EROFS => "Mount /sys/fs/cgroup for writing; in a container, give it a cgroup namespace of its own.",
         Errno.ENOENT or Errno.ENODEV => "The cgroup it would be in was removed meanwhile: make it again.",
+        Errno.EEXIST => "Another process removes each that is made: give this host a CgroupParent of its own.",
         Errno.EAGAIN => "Raise cgroup.max.descendants or cgroup.max.depth of the cgroups above.",
         _ => null,
     };

@@ -45,6 +45,21 @@ public sealed class ContainerGroupTests
         Assert.False(parent.OpenChild("locked").TryLock());
     }
 
+    [CgroupFact]
+    public async Task A_group_that_is_taken_each_time_is_not_made_for_ever()
+    {
+        await using var parent = TestCgroups.Create();
+        var name = ContainerGroup.NewName();
+        var dash = name.LastIndexOf('-') + 1;
+        var last = int.Parse(name[dash..], null);
+        var taken = Enumerable.Range(last + 1, 300)
+            .Select(number => Directory.CreateDirectory($"{parent.Directories[0]}/{name[..dash]}{number}")).ToList();
+        var refusal = Assert.Throws<LaunchException>(() => ContainerGroup.Make(parent, new()));
+        Assert.Equal(Errno.EEXIST, refusal.Errno);
+        Assert.Contains("CgroupParent", refusal.Hint, StringComparison.Ordinal);
+        taken.ForEach(directory => directory.Delete());
+    }
+
     [RootFact]
     public async Task Another_user_cannot_keep_a_group_of_version_2_from_being_removed()
     {
