@@ -125,9 +125,15 @@ public sealed partial class Cgroup
         }
 
         await KillAsync(CancellationToken.None).ConfigureAwait(false);
-        foreach (var directory in _directories.Where(directory => directory.IsThere))
+        foreach (var directory in _directories)
         {
-            KillMembers(directory); // whom somebody put into it in this hierarchy alone
+            try
+            {
+                KillMembers(directory); // whom somebody put into it in this hierarchy alone
+            }
+            catch (LinuxException gone) when (IsGone(gone))
+            {
+            }
         }
     }
 

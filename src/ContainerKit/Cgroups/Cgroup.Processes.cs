@@ -13,6 +13,7 @@ public sealed partial class Cgroup
     public IReadOnlyList<int> ReadProcesses() => ReadIds(_directories[0], Processes);
 
     /// <summary>Reads the names of the groups in it, in whichever of its hierarchies they are.</summary>
+    /// <exception cref="LinuxException">ENOENT: the group is gone.</exception>
     public IReadOnlyList<string> ReadChildren() =>
         [.. _directories.SelectMany(directory => directory.Children()).Distinct()];
 
@@ -53,6 +54,7 @@ public sealed partial class Cgroup
     /// Reads the paths of all groups below it, in whichever of its hierarchies they are, from it on, each after the one
     /// it is in.
     /// </summary>
+    /// <inheritdoc cref="ReadChildren"/>
     public IReadOnlyList<string> Walk() =>
         [.. _directories.SelectMany(directory => directory.Walk()).Distinct().OrderBy(CgroupDirectory.Depth)];
 

@@ -85,16 +85,6 @@ internal sealed partial class CgroupDirectory : IDisposable
         Hierarchy, $"{Path}/{name}",
         Syscall.OpenChild(_handle, name, OpenFlags.O_RDONLY));
 
-    /// <summary>The names of those in it.</summary>
-    public IReadOnlyList<string> Children() => [.. Below(all: false)];
-
-    /// <summary>The paths of all below, from it on, each after the one it is in.</summary>
-    public IReadOnlyList<string> Walk() =>
-        [.. Below(all: true).OrderBy(Depth)];
-
-    /// <summary>How deep a path leads.</summary>
-    public static int Depth(string path) => path.Count(character => character == '/');
-
     /// <summary>
     /// Removes it and all below; false while there are processes in it, true when it is gone already.
     /// </summary>
@@ -173,19 +163,6 @@ internal sealed partial class CgroupDirectory : IDisposable
     {
         using var opened = OpenFile(file, OpenFlags.O_WRONLY);
         Told(file, () => Syscall.Write(opened, Encoding.UTF8.GetBytes(text)));
-    }
-
-    private IEnumerable<string> Below(bool all)
-    {
-        ObjectDisposedException.ThrowIf(IsClosed, typeof(Cgroup)); // or the number is another file's by now
-        var own = Syscall.PathOf(_handle);
-        var options = new EnumerationOptions
-        {
-            RecurseSubdirectories = all,
-            IgnoreInaccessible = true,
-            AttributesToSkip = FileAttributes.None,
-        };
-        return Directory.EnumerateDirectories($"{own}/.", "*", options).Select(path => path[(own.Length + 3)..]);
     }
 
     /// <summary>

@@ -104,7 +104,7 @@ internal sealed class ContainerGroup
     public static async Task SweepAsync(Cgroup parent)
     {
         LinuxException? stuck = null;
-        foreach (var name in parent.ReadChildren().Where(IsName))
+        foreach (var name in ChildrenOf(parent).Where(IsName))
         {
             try
             {
@@ -254,6 +254,18 @@ internal sealed class ContainerGroup
 
     /// <summary>Kills what is left in it, and removes it.</summary>
     public async Task RemoveAsync() => await _group.DisposeAsync().ConfigureAwait(false);
+
+    private static IReadOnlyList<string> ChildrenOf(Cgroup parent)
+    {
+        try
+        {
+            return parent.ReadChildren();
+        }
+        catch (Exception gone) when (IsGone(gone))
+        {
+            return [];
+        }
+    }
 
     private static async Task RemoveIfLeftAsync(Cgroup group, string name)
     {

@@ -120,8 +120,12 @@ public class CgroupTests
 
         Assert.Contains(Assert.Throws<LinuxException>(
             () => group.Update(new() { Pids = 5 })).Errno, (Errno[])[Errno.ENOENT, Errno.ENODEV]);
+        Assert.Equal(Errno.ENOENT, Assert.Throws<LinuxException>(() => group.ReadChildren()).Errno);
+        Assert.Equal(Errno.ENOENT, Assert.Throws<LinuxException>(() => group.Walk()).Errno);
         Assert.False(group.IsPopulated);
         Assert.False(group.IsFrozen);
+        await group.KillAsync(Cancelled);
+        await ContainerGroup.SweepAsync(group);
     }
 
     [CgroupFact]
