@@ -124,7 +124,7 @@ internal sealed class HostCgroup(string? path) : IDisposable
 
             var parent = Find();
             before?.Close();
-            Remember(ContainerGroup.SweepAsync(parent));
+            Remember(Task.Run(() => ContainerGroup.SweepAsync(parent))); // it looks at what may be on any file system
             Volatile.Write(ref _parent, parent);
             return parent;
         }
