@@ -86,9 +86,13 @@ internal sealed class ContainerGroup
         }
     }
 
-    /// <summary>One that is there already, by its directories; null when there is none.</summary>
+    /// <summary>
+    /// One that is there already, by its directories; null when there is none, or they are named as no host names one:
+    /// they come from a file that others may have written, and what is at them is killed and removed.
+    /// </summary>
     public static ContainerGroup? At(IReadOnlyList<string>? directories) =>
-        directories is { Count: > 0 } && Cgroup.OpenDirectories(directories) is { } group ? new(group) : null;
+        directories is { Count: > 0 } && directories.All(path => IsName(Path.GetFileName(path)))
+            && Cgroup.OpenDirectories(directories) is { } group ? new(group) : null;
 
     /// <summary>What is said where a container has none.</summary>
     public static LimitNotSupportedException Missing() => new(

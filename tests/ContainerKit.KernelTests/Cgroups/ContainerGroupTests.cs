@@ -21,6 +21,19 @@ public sealed class ContainerGroupTests
     }
 
     [CgroupFact]
+    public async Task A_group_that_no_host_named_is_no_containers_whatever_a_record_says()
+    {
+        await using var parent = TestCgroups.Create();
+        var group = ContainerGroup.Make(parent, new());
+        Assert.Null(ContainerGroup.At(parent.Directories));
+        Assert.Null(ContainerGroup.At([.. group.Directories, parent.Directories[0]]));
+        Assert.Null(ContainerGroup.At([.. group.Directories.Select(directory => $"{directory}/..")]));
+        Assert.Null(ContainerGroup.At([.. group.Directories.Select(directory => $"{directory}/")]));
+        ContainerGroup.At(group.Directories)!.Leave();
+        await group.RemoveAsync();
+    }
+
+    [CgroupFact]
     public async Task A_groups_name_never_comes_again()
     {
         await using var parent = TestCgroups.Create();
