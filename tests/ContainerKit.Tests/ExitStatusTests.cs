@@ -16,5 +16,5 @@ public class ExitStatusTests
 
     private static ExitStatus OfKilled(ContainerOptions options) => ExitStatus.Of(
         new WaitStatus((int)Signal.SIGKILL),
-        new CgroupStatistics { Memory = new() { OomKills = 1 }, Pids = new() { Peak = 5 } }, options, isKilled: false);
+        new CgroupStatistics { Memory = new() { OomKills = 1 }, Pids = new() { Peak = 5 } }, options);
 }

@@ -113,7 +113,7 @@ public sealed partial class ContainerHost
     private static ExitStatus StatusOf(WaitStatus end, DetachedRecord record)
     {
         var group = end.Signal is Signal.SIGKILL ? ContainerGroup.At(record.Cgroup) : null;
-        var status = ExitStatus.Of(end, group?.ReadStatistics(), record.ToOptions(), isKilled: false);
+        var status = ExitStatus.Of(end, group?.ReadStatistics(), record.ToOptions());
         group?.Leave();
         return status;
     }

@@ -18,7 +18,6 @@ public sealed class DetachedContainer : IAsyncDisposable
     private readonly CancellationTokenSource _left = new();
     private readonly Task<ContainerResult> _ended;
     private bool _isLeft;
-    private volatile bool _isKilled;
     private readonly ContainerEntrance _entrance;
     private readonly ContainerGroup? _group;
 
@@ -150,7 +149,6 @@ public sealed class DetachedContainer : IAsyncDisposable
     /// <exception cref="LaunchException">As of <see cref="ContainerHost"/>'s method.</exception>
     public async Task RemoveAsync(CancellationToken cancellationToken = default)
     {
-        _isKilled = true;
         await _host.RemoveAsync(_directory, _ended, cancellationToken).ConfigureAwait(false);
         await ((Task)_ended.WaitAsync(cancellationToken)).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
     }
@@ -186,7 +184,6 @@ public sealed class DetachedContainer : IAsyncDisposable
 
     private void Kill()
     {
-        _isKilled = true;
         _directory.Send(Signal.SIGKILL);
         _group?.LetGo();
     }
@@ -212,7 +209,7 @@ public sealed class DetachedContainer : IAsyncDisposable
         var counted = _group?.ReadStatistics();
         var wallTime = File.GetLastWriteTimeUtc(_status) - CreatedAt.UtcDateTime; // its end was the last to be written
         return new(
-            _options.Command[0], ExitStatus.Of(end, counted, _options, _isKilled),
+            _options.Command[0], ExitStatus.Of(end, counted, _options),
             Receipt.Of(wallTime > TimeSpan.Zero ? wallTime : TimeSpan.Zero, counted), // the clock was set back
             output: default, error: default);
     }

@@ -35,9 +35,12 @@ public readonly record struct ExitStatus
         : ExitCode is { } code ? $"exited with code {code}"
         : $"was killed by {Signal}";
 
-    /// <summary>How a program ended that this process killed, or did not, from what was counted of it.</summary>
+    /// <summary>
+    /// How a program ended that this process killed, or did not, as far as it knows, from what was counted of it.
+    /// </summary>
     internal static ExitStatus Of(
-        WaitStatus status, CgroupStatistics? counted, ContainerOptions options, bool isKilled, bool timedOut = false) =>
+        WaitStatus status, CgroupStatistics? counted, ContainerOptions options, bool isKilled = false,
+        bool timedOut = false) =>
         new(status, timedOut && status.Signal is ContainerKit.Signal.SIGKILL,
             !isKilled && status.Signal is ContainerKit.Signal.SIGKILL ? WasOomKilled(counted, options) : false);
 

@@ -139,6 +139,20 @@ public sealed class DetachedReceiptTests : IAsyncDisposable
     }
 
     [CgroupFact]
+    public async Task One_in_which_others_wanted_memory_says_the_same_to_who_killed_it_and_to_all()
+    {
+        await using var container = await _host.StartDetachedAsync(
+            "others", Script.Shell("sort /dev/zero; exec sleep 1000") with { Limits = Hungry.Limits }, Cancelled);
+        await Eventually.Holds(() => container.ReadStatistics().Memory!.OomKills == 1, "One should be killed.");
+        container.SendSignal(Signal.SIGKILL);
+        var status = await Eventually.Ends(container.WaitAsync(Cancelled));
+        Assert.Equal((Signal.SIGKILL, null), (status.Signal, status.OomKilled));
+        await using var later = await _host.AttachAsync("others", Cancelled);
+        Assert.Equal(status, await later.WaitAsync(Cancelled));
+        Assert.Equal(status, (await _host.ListAsync(Cancelled)).Single().ExitStatus);
+    }
+
+    [CgroupFact]
     public async Task Who_removes_one_gets_its_receipt()
     {
         for (var i = 0; i < 10; i++)
