@@ -29,10 +29,17 @@ try
         await Task.Delay(1000);
         foreach (var (container, program) in running.Zip(programs).Where(pair => pair.First.IsRunning))
         {
-            var used = container.ReadStatistics();
-            Console.WriteLine(
-                $"{program.Name,-12}{used.Cpu?.Usage.TotalSeconds,8:F2}{used.Cpu?.Throttled?.TotalSeconds,14:F2}"
-                + $"{used.Memory?.Current.Bytes >> 20,12}{used.Pids?.Current,11}");
+            try
+            {
+                var used = container.ReadStatistics();
+                Console.WriteLine(
+                    $"{program.Name,-12}{used.Cpu?.Usage.TotalSeconds,8:F2}{used.Cpu?.Throttled?.TotalSeconds,14:F2}"
+                    + $"{used.Memory?.Current.Bytes >> 20,12}{used.Pids?.Current,11}");
+            }
+            catch (LaunchException)
+            {
+                // It has ended just now; its receipt follows.
+            }
         }
     }
 
