@@ -55,10 +55,10 @@ internal sealed partial class CgroupDirectory : IDisposable
     public static string ThreadsOf(CgroupHierarchy hierarchy) => hierarchy.IsUnified ? "cgroup.threads" : OldThreads;
 
     /// <summary>
-    /// What its owner locks: in version 2 the one file that nobody but the group's user may open at all, since a
-    /// descriptor of any kind is enough for flock(2).
+    /// What its owner locks: in version 2 the one file that nobody but the group's user may open, since to have it open
+    /// for reading is enough for flock(2), which wants it open for something: O_PATH is not enough.
     /// </summary>
-    public SafeFileHandle Lock => !IsUnified ? _handle : _lock ??= OpenFile("cgroup.kill", OpenFlags.O_WRONLY);
+    public SafeFileHandle Lock => !IsUnified ? _handle : Volatile.Read(ref _lock) ?? OpenLock();
 
     /// <summary>Opens one that is there.</summary>
     public static CgroupDirectory Open(CgroupHierarchy hierarchy, string path) =>
@@ -204,6 +204,18 @@ internal sealed partial class CgroupDirectory : IDisposable
         {
             return true;
         }
+    }
+
+    private SafeFileHandle OpenLock()
+    {
+        var opened = OpenFile("cgroup.kill", OpenFlags.O_WRONLY);
+        if (Interlocked.CompareExchange(ref _lock, opened, null) is not { } first)
+        {
+            return opened;
+        }
+
+        opened.Dispose(); // of two threads at a time, both have what the first opened
+        return first;
     }
 
     /// <summary>Has an error say which file it was about.</summary>
