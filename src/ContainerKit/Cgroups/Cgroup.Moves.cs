@@ -59,17 +59,7 @@ public sealed partial class Cgroup
             {
                 try
                 {
-                    if (process == 0)
-                    {
-                        throw new LimitNotSupportedException(
-                            $"In the cgroup '{Path}' is a process of another pid namespace, which cannot be moved from "
-                            + "this one: do so from the one it is in, or from one above.");
-                    }
-
-                    var id = process.ToString(CultureInfo.InvariantCulture);
-                    var files = FilesOf(id);
-                    before.TryAdd(process, files);
-                    Enter(child._directories, id, files);
+                    MoveInto(child, process, before);
                 }
                 catch (LinuxException gone)
                     when (gone.Errno is Errno.ESRCH or Errno.ENOENT && child.IsThere && ended.Add(process))
@@ -83,6 +73,21 @@ public sealed partial class Cgroup
                 }
             }
         }
+    }
+
+    private void MoveInto(Cgroup child, int process, Dictionary<int, List<string>> before)
+    {
+        if (process == 0)
+        {
+            throw new LimitNotSupportedException(
+                $"In the cgroup '{Path}' is a process of another pid namespace, which cannot be moved from this one: do "
+                + "so from the one it is in, or from one above.");
+        }
+
+        var id = process.ToString(CultureInfo.InvariantCulture);
+        var files = FilesOf(id);
+        before.TryAdd(process, files);
+        Enter(child._directories, id, files);
     }
 
     /// <summary>Puts back who was moved into another, and here whoever was born there.</summary>
