@@ -8,7 +8,12 @@ public sealed partial class Cgroup
 {
     private const string KillAll = "cgroup.kill"; // from Linux 5.14
 
+    private const string Populated = "populated 1";
+
     private static readonly TimeSpan LongestKill = TimeSpan.FromSeconds(10);
+
+    /// <summary>After which those are killed who came in since.</summary>
+    private static readonly TimeSpan AgainAfter = TimeSpan.FromMilliseconds(100);
 
     private readonly Lock _disposing = new();
     private Task? _disposed;
@@ -33,16 +38,13 @@ public sealed partial class Cgroup
 
             try
             {
-                await KillOnceAsync(cancellationToken).ConfigureAwait(false);
+                var areAll = await KillOnceAsync(cancellationToken).ConfigureAwait(false);
+                await EmptiedAsync(areAll ? AgainAfter : TimeSpan.FromMilliseconds(delay), cancellationToken)
+                    .ConfigureAwait(false);
             }
             catch (LinuxException gone) when (IsGone(gone) && !_directories[0].IsThere)
             {
                 return;
-            }
-
-            if (IsPopulated)
-            {
-                await Task.Delay(delay, cancellationToken).ConfigureAwait(false);
             }
         }
     }
@@ -55,7 +57,7 @@ public sealed partial class Cgroup
             try
             {
                 return _directories[0].IsUnified
-                    ? _directories[0].Read(State).Contains("populated 1", StringComparison.Ordinal)
+                    ? _directories[0].Read(State).Contains(Populated, StringComparison.Ordinal)
                     : ReadAll(_directories[0], Processes).Any();
             }
             catch (LinuxException gone) when (IsGone(gone))
@@ -149,12 +151,39 @@ public sealed partial class Cgroup
         return isGone;
     }
 
-    private async Task KillOnceAsync(CancellationToken cancellationToken)
+    /// <summary>Waits until nobody is in it, but no longer than this: version 1 does not tell.</summary>
+    private async Task EmptiedAsync(TimeSpan longest, CancellationToken cancellationToken)
+    {
+        if (!_directories[0].IsUnified)
+        {
+            await (IsPopulated ? Task.Delay(longest, cancellationToken) : Task.CompletedTask).ConfigureAwait(false);
+            return;
+        }
+
+        using var file = _directories[0].OpenFile(State, OpenFlags.O_RDONLY);
+        if (!Syscall.ReadText(file).Contains(Populated, StringComparison.Ordinal))
+        {
+            return;
+        }
+
+        using var patience = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
+        patience.CancelAfter(longest);
+        try
+        {
+            await EventLoop.ReadyAsync(file, EpollEvents.EPOLLPRI | EpollEvents.EPOLLET, patience.Token)
+                .ConfigureAwait(false);
+        }
+        catch (OperationCanceledException) when (!cancellationToken.IsCancellationRequested)
+        {
+        }
+    }
+
+    /// <summary>Kills those who are in it; no when some may have been born meanwhile.</summary>
+    private async Task<bool> KillOnceAsync(CancellationToken cancellationToken)
     {
         if (_directories[0].IsUnified)
         {
-            KillUnified(_directories[0]);
-            return;
+            return KillUnified(_directories[0]);
         }
 
         try
@@ -168,17 +197,20 @@ public sealed partial class Cgroup
 
         KillMembers(_directories[0]);
         ThawAll();
+        return false;
     }
 
-    private static void KillUnified(CgroupDirectory directory)
+    private static bool KillUnified(CgroupDirectory directory)
     {
         try
         {
             directory.Write(KillAll, "1");
+            return true;
         }
         catch (LinuxException threaded) when (threaded.Errno is Errno.ENOTSUP)
         {
             KillByThreads(directory);
+            return false;
         }
     }
 

@@ -44,10 +44,15 @@ internal sealed class EventLoop
     }
 
     /// <summary>Completes when there is something to read, or the end.</summary>
-    public static async Task ReadyAsync(SafeFileHandle file, CancellationToken cancellationToken)
+    public static Task ReadyAsync(SafeFileHandle file, CancellationToken cancellationToken) =>
+        ReadyAsync(file, EpollEvents.EPOLLIN, cancellationToken);
+
+    /// <summary>Completes when one of some events happens, or the end.</summary>
+    public static async Task ReadyAsync(
+        SafeFileHandle file, EpollEvents events, CancellationToken cancellationToken)
     {
         var ready = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
-        var watch = Add(file, () => ready.TrySetResult());
+        var watch = Add(file, () => ready.TrySetResult(), events);
         try
         {
             await ready.Task.WaitAsync(cancellationToken).ConfigureAwait(false);
