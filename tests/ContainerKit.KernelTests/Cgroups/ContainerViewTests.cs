@@ -62,14 +62,9 @@ public sealed class ContainerViewTests : IAsyncDisposable
         Assert.Equal(expected.Order(StringComparer.Ordinal), output.Split('\n').Order(StringComparer.Ordinal));
     }
 
-    [CgroupFact]
+    [CgroupFact(OfPureVersion2 = true)]
     public async Task A_delegated_group_is_the_programs_to_divide_and_not_to_change()
     {
-        if (!TestCgroups.IsPureVersion2)
-        {
-            return;
-        }
-
         foreach (var ids in (IdMap[])[KnownIds, IdMap.Automatic()])
         {
             if (!Host.IsRoot && ids != KnownIds)
@@ -91,14 +86,9 @@ public sealed class ContainerViewTests : IAsyncDisposable
         }
     }
 
-    [CgroupFact]
+    [CgroupFact(OfPureVersion2 = true)]
     public async Task A_group_that_was_divided_takes_other_programs_and_is_removed_whole()
     {
-        if (!TestCgroups.IsPureVersion2)
-        {
-            return;
-        }
-
         await using var parent = TestCgroups.Create();
         await using var host = new ContainerHost(new() { CgroupParent = parent.Path });
         await using var container = await host.StartAsync(
@@ -112,14 +102,9 @@ public sealed class ContainerViewTests : IAsyncDisposable
         Assert.Empty(parent.ReadChildren());
     }
 
-    [CgroupFact]
+    [CgroupFact(OfPureVersion2 = true)]
     public async Task A_group_that_its_program_hides_from_its_host_is_counted_and_removed_whole()
     {
-        if (!TestCgroups.IsPureVersion2)
-        {
-            return;
-        }
-
         await using var parent = TestCgroups.Create();
         await using var host = new ContainerHost(new() { CgroupParent = parent.Path });
         var result = await host.RunAsync(

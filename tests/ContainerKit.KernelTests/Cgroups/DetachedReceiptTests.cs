@@ -104,14 +104,9 @@ public sealed class DetachedReceiptTests : IAsyncDisposable
         Assert.Equal(result.ExitStatus, (await _host.ListAsync(Cancelled)).Single().ExitStatus);
     }
 
-    [CgroupFact]
+    [CgroupFact(OfPureVersion2 = true)]
     public async Task One_that_is_killed_with_all_others_by_want_of_memory_says_so_to_all()
     {
-        if (!TestCgroups.IsPureVersion2)
-        {
-            return; // version 1 kills one
-        }
-
         var options = Script.Shell("sleep 1000 & sleep 1000 & sort /dev/zero") with
         {
             Limits = Hungry.Limits! with { OomGroup = true },

@@ -77,15 +77,10 @@ public sealed class HostCgroupTests
         left.ForEach(group => group.Close());
     }
 
-    [CgroupFact]
+    [CgroupFact(WithStuckProcess = true)]
     public async Task A_host_that_could_not_remove_what_dead_ones_left_says_so_at_its_disposal()
     {
-        await using var stuck = StuckProcess.TryStart();
-        if (stuck is null)
-        {
-            return; // version 2 holds nobody back
-        }
-
+        await using var stuck = new StuckProcess();
         await using var parent = TestCgroups.Create();
         var left = parent.CreateChild(Left);
         var next = parent.CreateChild(Left + "1");
@@ -101,15 +96,10 @@ public sealed class HostCgroupTests
         next.Close();
     }
 
-    [CgroupFact]
+    [CgroupFact(WithStuckProcess = true)]
     public async Task A_container_whose_group_is_left_says_so_at_its_disposal_and_its_host_too()
     {
-        await using var stuck = StuckProcess.TryStart();
-        if (stuck is null)
-        {
-            return;
-        }
-
+        await using var stuck = new StuckProcess();
         await using var parent = TestCgroups.Create();
         var host = new ContainerHost(new() { CgroupParent = parent.Path });
         var container = await host.StartAsync(new() { Command = ["sleep", "1000"] }, Cancelled);

@@ -10,31 +10,23 @@ public sealed class HostileCgroupsTests
         done </proc/self/mounts
         """;
 
-    [RootFact]
+    [CgroupFact(AsRoot = true, OfVersion1 = true)]
     public Task Time_on_cpus_that_is_not_counted_is_not_limited() => RefusedAsync(
         "umount /sys/fs/cgroup/unified /sys/fs/cgroup/cpuacct",
-        "LimitNotSupportedException: Time on CPUs is not counted", "cpuacct", isOld: true);
+        "LimitNotSupportedException: Time on CPUs is not counted", "cpuacct");
 
-    [RootFact]
+    [CgroupFact(AsRoot = true, OfVersion1 = true)]
     public Task A_controller_that_is_not_there_is_named() => RefusedAsync(
         "umount /sys/fs/cgroup/pids /sys/fs/cgroup/unified",
-        "LimitNotSupportedException: The controller pids is not to be had", "mount its hierarchy", isOld: true);
+        "LimitNotSupportedException: The controller pids is not to be had", "mount its hierarchy");
 
     [RootFact]
     public Task A_read_only_mount_is_named() => RefusedAsync(
         ReadOnly, "LaunchException: the container's cgroup: mkdirat", "EROFS. Mount /sys/fs/cgroup for writing");
 
-    /// <summary>
-    /// Fails unless a host refuses with these words, and leaves nothing; where version 1 has no part, what is only of
-    /// it cannot be.
-    /// </summary>
-    private static async Task RefusedAsync(string script, string refusal, string advice, bool isOld = false)
+    /// <summary>Fails unless a host refuses with these words, and leaves nothing.</summary>
+    private static async Task RefusedAsync(string script, string refusal, string advice)
     {
-        if (isOld && TestCgroups.IsPureVersion2)
-        {
-            return;
-        }
-
         var before = await Leftovers.Before();
         await using (var host = HostProcess.StartThrough(
             ["unshare", "--mount", "sh", "-ec", $"{script}\nexec \"$@\"", "sh"],

@@ -6,15 +6,14 @@ namespace ContainerKit.KernelTests.Cgroups;
 /// </summary>
 internal sealed class StuckProcess : IAsyncDisposable
 {
-    private static readonly string Freezers = "/sys/fs/cgroup/freezer" + TestCgroups.Parent.TrimEnd('/');
+    private const string Freezers = "/sys/fs/cgroup/freezer";
 
     private readonly Resting _process = Resting.Start("exec sleep 1000");
-    private readonly string _freezer = $"{Freezers}/{TestCgroups.NewName()}";
+    private readonly string _freezer = $"{Freezers}{TestCgroups.Parent.TrimEnd('/')}/{TestCgroups.NewName()}";
     private bool _isFree;
 
-    /// <summary>Starts one; null on a host without that freezer, or where it holds back all kills.</summary>
-    public static StuckProcess? TryStart() =>
-        !TestCgroups.IsPureVersion2 && Directory.Exists(Freezers) ? new() : null;
+    /// <summary>Whether there is such a freezer, which without version 2 would be the group's own.</summary>
+    public static bool IsPossible => CgroupFactAttribute.HasVersion2 && Directory.Exists(Freezers);
 
     /// <summary>Puts it into a group, where it stays.</summary>
     public void Enter(Cgroup group)

@@ -1,4 +1,5 @@
 using System.Runtime.CompilerServices;
+using ContainerKit.KernelTests.Cgroups;
 using ContainerKit.Linux;
 using Xunit.Sdk;
 using Xunit.v3;
@@ -6,8 +7,8 @@ using Xunit.v3;
 namespace ContainerKit.KernelTests;
 
 /// <summary>
-/// A test of what needs cgroups of this user's own: a user to whom none was delegated has no such test, rather than one
-/// that is skipped.
+/// A test of what needs cgroups of this user's own, and of some kind: where there are none, or only others, there is no
+/// such test, rather than one that is skipped, or one that cannot fail.
 /// </summary>
 [AttributeUsage(AttributeTargets.Method)]
 [XunitTestCaseDiscoverer(typeof(CgroupFactDiscoverer))]
@@ -18,9 +19,33 @@ internal sealed class CgroupFactAttribute(
     /// <summary>Whether it is of what version 2 alone tells, beside version 1 or without it.</summary>
     public bool OfVersion2 { get; set; }
 
+    /// <summary>Whether it is of what only a host with nothing but version 2 has.</summary>
+    public bool OfPureVersion2 { get; set; }
+
+    /// <summary>Whether it is of what version 1 alone has, beside version 2 or without it.</summary>
+    public bool OfVersion1 { get; set; }
+
+    /// <summary>Whether it needs a freezer of version 1, in which it holds back a kill.</summary>
+    public bool WithStuckProcess { get; set; }
+
+    /// <summary>Whether only root can do it.</summary>
+    public bool AsRoot { get; set; }
+
+    /// <summary>Whether there is such a test here.</summary>
+    public bool IsHere =>
+        (Host.IsRoot || (Parent is not null && !AsRoot))
+        && (HasVersion2 || !OfVersion2)
+        && (IsPureVersion2 || !OfPureVersion2)
+        && (HasVersion1 || !OfVersion1)
+        && (StuckProcess.IsPossible || !WithStuckProcess);
+
     /// <summary>Whether this host has version 2.</summary>
     public static bool HasVersion2 { get; } =
         File.ReadLines("/proc/self/cgroup").Any(line => line.StartsWith("0::", StringComparison.Ordinal));
+
+    /// <summary>Whether this host has version 1.</summary>
+    public static bool HasVersion1 { get; } =
+        File.ReadLines("/proc/self/cgroup").Any(line => !line.StartsWith("0::", StringComparison.Ordinal));
 
     /// <summary>Whether this host has nothing but version 2.</summary>
     public static bool IsPureVersion2 { get; } = HasVersion2 && File.ReadLines("/proc/self/cgroup").Count() == 1;
@@ -60,8 +85,7 @@ internal sealed class CgroupFactDiscoverer : IXunitTestCaseDiscoverer
     /// <inheritdoc/>
     public ValueTask<IReadOnlyCollection<IXunitTestCase>> Discover(
         ITestFrameworkDiscoveryOptions discoveryOptions, IXunitTestMethod testMethod, IFactAttribute factAttribute) =>
-        (Host.IsRoot || CgroupFactAttribute.Parent is not null)
-        && (CgroupFactAttribute.HasVersion2 || factAttribute is not CgroupFactAttribute { OfVersion2: true })
+        factAttribute is CgroupFactAttribute { IsHere: true }
             ? _facts.Discover(discoveryOptions, testMethod, factAttribute)
             : ValueTask.FromResult<IReadOnlyCollection<IXunitTestCase>>([]);
 }
