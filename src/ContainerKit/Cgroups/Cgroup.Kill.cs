@@ -20,12 +20,12 @@ public sealed partial class Cgroup
 
     /// <summary>
     /// Kills all processes in it and in the groups below, frozen ones and those born meanwhile, and completes when
-    /// they are gone. In a group for threads of version 2 they are those of which any thread is in it, and they are
-    /// killed whole.
+    /// they are gone. Where single threads are in it, as version 1 and groups for threads of version 2 have them, their
+    /// processes are killed whole.
     /// </summary>
     /// <exception cref="LinuxException">ETIMEDOUT: a process did not end in ten seconds, as one that waits for a device
-    /// does not. EACCES or EPERM: this user may not kill them. ENOTSUP: it is for threads, and one of this process is
-    /// in it; none was killed. Disposing such a group puts threads back.</exception>
+    /// does not. EACCES or EPERM: this user may not kill them. ENOTSUP: single threads of this process are in it; none
+    /// was killed. Disposing a group that was made for threads puts them back.</exception>
     public async Task KillAsync(CancellationToken cancellationToken = default)
     {
         var start = Stopwatch.GetTimestamp();
@@ -81,7 +81,8 @@ public sealed partial class Cgroup
     /// Kills what runs in a group that was created, and removes it with all below; threads go back to the group above.
     /// One that was opened is closed, and nothing else.
     /// </summary>
-    /// <exception cref="LinuxException">ETIMEDOUT or EBUSY: a process did not end in ten seconds.</exception>
+    /// <exception cref="LinuxException">ETIMEDOUT or EBUSY: a process did not end in ten seconds. ENOTSUP: single
+    /// threads of this process are in it, which was not made for threads.</exception>
     public async ValueTask DisposeAsync()
     {
         Task disposed;
@@ -186,6 +187,7 @@ public sealed partial class Cgroup
             return KillUnified(_directories[0]);
         }
 
+        RequireNoneOfThisProcess(_directories[0]);
         try
         {
             await FreezeAsync(cancellationToken).ConfigureAwait(false); // or some are born faster than killed
@@ -228,11 +230,37 @@ public sealed partial class Cgroup
             directory, thread.Process, FormattableString.Invariant($"{thread.Process}/task/{thread.Thread}")));
     }
 
+    /// <summary>Refuses version 1's single threads of this process, before they are frozen or killed.</summary>
+    private static void RequireNoneOfThisProcess(CgroupDirectory directory)
+    {
+        if (ReadAll(directory, Processes).Contains(Environment.ProcessId) && !IsBelow(directory, "self"))
+        {
+            throw new LinuxException("kill", Errno.ENOTSUP, directory.Path);
+        }
+    }
+
     private static void KillMembers(CgroupDirectory directory)
     {
-        foreach (var process in ReadAll(directory, Processes))
+        var processes = ReadAll(directory, Processes).ToHashSet();
+        foreach (var process in processes)
         {
             Kill(directory, process, FormattableString.Invariant($"{process}"));
+        }
+
+        if (!directory.IsUnified)
+        {
+            KillForThreads(directory, processes); // version 1 names processes whose first thread is elsewhere, too
+        }
+    }
+
+    private static void KillForThreads(CgroupDirectory directory, HashSet<int> processes)
+    {
+        foreach (var thread in ReadAll(directory, directory.Threads).Where(thread => !processes.Contains(thread)))
+        {
+            if (ProcessNumbers.ProcessOf(thread) is { } process && process != Environment.ProcessId)
+            {
+                Kill(directory, process, FormattableString.Invariant($"{process}/task/{thread}"));
+            }
         }
     }
 

@@ -7,6 +7,10 @@ public class CgroupControlTests
 
     private static CancellationToken Cancelled => TestContext.Current.CancellationToken;
 
+    /// <summary>The same as on a host with version 1 alone.</summary>
+    private static Cgroup OpenOld(Cgroup group) => Cgroup.OpenDirectories(
+        [.. group.Directories.Where(path => !File.Exists($"{path}/cgroup.type"))])!;
+
     [CgroupFact]
     public async Task Five_hundred_processes_are_stopped_when_freezing_returns()
     {
@@ -25,6 +29,24 @@ public class CgroupControlTests
             await group.ThawAsync(Cancelled);
             Assert.False(group.IsFrozen);
         }
+    }
+
+    [CgroupFact(WithStuckProcess = true)]
+    public async Task Killing_waits_for_who_ends_late_until_it_is_cancelled()
+    {
+        await using var group = TestCgroups.Create();
+        await using var stuck = new StuckProcess();
+        stuck.Enter(group);
+        using var stop = new CancellationTokenSource();
+        var cancelled = group.KillAsync(stop.Token);
+        var killing = group.KillAsync(Cancelled);
+        await stop.CancelAsync();
+        await Assert.ThrowsAnyAsync<OperationCanceledException>(() => Eventually.Ends(cancelled));
+        Assert.False(killing.IsCompleted);
+        Assert.True(group.IsPopulated);
+        await stuck.DisposeAsync();
+        await Eventually.Ends(killing);
+        Assert.False(group.IsPopulated);
     }
 
     [CgroupFact]
@@ -96,16 +118,11 @@ public class CgroupControlTests
         await Eventually.Ends(filling);
     }
 
-    [RootFact]
+    [CgroupFact(OfVersion2 = true)]
     public async Task A_process_is_killed_whole_for_a_thread_in_a_group_for_threads()
     {
         await using var parent = TestCgroups.Create();
         var unified = parent.Directories[0];
-        if (!File.Exists($"{unified}/cgroup.type"))
-        {
-            return;
-        }
-
         var threaded = Directory.CreateDirectory($"{unified}/threaded").FullName;
         await File.WriteAllTextAsync($"{threaded}/cgroup.type", "threaded", Cancelled);
         await using var host = HostProcess.Start("allocate", "-", "0"); // waits
@@ -119,6 +136,37 @@ public class CgroupControlTests
         await Eventually.Ends(group.KillAsync(Cancelled));
         Assert.False(group.IsPopulated);
         await Eventually.Gone(host.Process.Id);
+    }
+
+    [CgroupFact(OfVersion1 = true)]
+    public async Task A_process_is_killed_whole_for_a_thread_in_a_group_of_version_1()
+    {
+        await using var made = TestCgroups.Create();
+        var group = OpenOld(made);
+        await using var host = HostProcess.Start("allocate", "-", "0"); // waits
+        await host.ReadLineAsync();
+        group.MoveThread(Directory.GetDirectories($"/proc/{host.Process.Id}/task")
+            .Select(path => int.Parse(Path.GetFileName(path), null)).First(id => id != host.Process.Id));
+        Assert.True(group.IsPopulated);
+        await Eventually.Ends(group.KillAsync(Cancelled));
+        Assert.False(group.IsPopulated);
+        await Eventually.Gone(host.Process.Id);
+        group.Close();
+    }
+
+    [CgroupFact(OfVersion1 = true)]
+    public async Task This_process_is_not_killed_for_its_threads_in_a_group_of_version_1()
+    {
+        await using var made = TestCgroups.Create();
+        var group = OpenOld(made);
+        using (new CgroupTaskScheduler(group))
+        {
+            var refusal = await Assert.ThrowsAsync<LinuxException>(() => group.KillAsync(Cancelled));
+            Assert.Equal(("kill", Errno.ENOTSUP), (refusal.Call, refusal.Errno));
+        }
+
+        await Eventually.Ends(group.KillAsync(Cancelled));
+        group.Close();
     }
 
     [CgroupFact]
