@@ -1,4 +1,6 @@
 using System.Runtime.InteropServices;
+using ContainerKit.KernelTests.Cgroups;
+using ContainerKit.Linux;
 
 namespace ContainerKit.KernelTests;
 
@@ -219,6 +221,22 @@ public class HostileHostReportTests
     {
         var found = await Report.InAsync(AsRoot, "mount -t tmpfs none /run; mkdir -p /run/systemd/system");
         found.AssertNo("cgroup delegated by systemd", "systemd manages the cgroup of this process", "Delegate=yes");
+    }
+
+    [CgroupFact(OfVersion2 = true)]
+    public async Task A_cgroup_that_systemd_delegated_is_a_yes()
+    {
+        await using var group = TestCgroups.Create();
+        using (var unified = TestDevices.OpenUnified(group))
+        {
+            Syscall.SetAttribute(unified.Handle, "user.delegate", "1"u8);
+        }
+
+        var found = await Report.InAsync(AsRoot, $"""
+            mount -t tmpfs none /run; mkdir -p /run/systemd/system
+            for group in {string.Join(' ', group.Directories)}; do echo $$ >$group/cgroup.procs; done
+            """);
+        Assert.True(found["cgroup delegated by systemd"].IsAvailable, found["cgroup delegated by systemd"].Text);
     }
 
     [Fact]

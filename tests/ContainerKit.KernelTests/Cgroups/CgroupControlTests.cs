@@ -78,6 +78,24 @@ public class CgroupControlTests
         Assert.Equal(137, await other.EndAsync());
     }
 
+    [CgroupFact(WithStuckProcess = true)]
+    public async Task Freezing_who_does_not_stop_is_given_up_and_nobody_stays_stopped()
+    {
+        await using var group = TestCgroups.Create();
+        await using var stuck = new StuckProcess();
+        using var other = TestCgroups.Rest(group, "while read line; do echo $line; done");
+        stuck.Enter(group); // what one freezer holds, the other cannot stop
+        var refusal = await Assert.ThrowsAsync<LinuxException>(() => Eventually.Ends(group.FreezeAsync(Cancelled)));
+        Assert.Equal(Errno.ETIMEDOUT, refusal.Errno);
+        Assert.Contains(group.Directories[0], refusal.Message, StringComparison.Ordinal);
+        Assert.False(group.IsFrozen);
+        other.Tell("on");
+        Assert.Equal("on", await other.Output.ReadLineAsync(Cancelled));
+        var killing = group.KillAsync(Cancelled);
+        await stuck.DisposeAsync();
+        await Eventually.Ends(killing);
+    }
+
     [CgroupFact]
     public async Task A_frozen_group_is_disposed_of()
     {

@@ -152,6 +152,25 @@ public class CgroupLimitsTests
         new CgroupLimits { Io = [new(device) { Reads = uint.MaxValue, Writes = Limit.Unlimited }] }.Validate();
     }
 
+    [CgroupFact(WithBlockDevice = true)]
+    public async Task The_use_of_a_block_device_is_read_back_as_it_was_written()
+    {
+        var disk = TestDevices.FindDisk()!.Value;
+        var wanted = new IoLimit(disk)
+        {
+            ReadBytes = ByteSize.MiB(10),
+            WriteBytes = ByteSize.MiB(20),
+            Reads = 300,
+            Writes = 400,
+        };
+        await using var group = TestCgroups.Create(new() { Io = [wanted] });
+        Assert.Equal(wanted, Assert.Single(group.ReadLimits().Io!));
+        group.Update(new() { Io = [new(disk) { ReadBytes = Limit.Unlimited }] });
+        var lifted = Assert.Single(group.ReadLimits().Io!);
+        Assert.NotEqual(wanted.ReadBytes, lifted.ReadBytes);
+        Assert.Equal(wanted with { ReadBytes = lifted.ReadBytes }, lifted);
+    }
+
     [CgroupFact]
     public async Task A_device_that_is_not_there_is_refused_and_nothing_is_left()
     {

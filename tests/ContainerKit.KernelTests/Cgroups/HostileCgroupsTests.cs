@@ -24,13 +24,18 @@ public sealed class HostileCgroupsTests
     public Task A_read_only_mount_is_named() => RefusedAsync(
         ReadOnly, "LaunchException: the container's cgroup: mkdirat", "EROFS. Mount /sys/fs/cgroup for writing");
 
+    [RootFact]
+    public Task A_read_only_mount_is_told_to_who_makes_a_group() => RefusedAsync(
+        ReadOnly, "LinuxException: mkdirat '", "EROFS",
+        "make", $"{TestCgroups.Parent.TrimEnd('/')}/{TestCgroups.NewName()}");
+
     /// <summary>Fails unless a host refuses with these words, and leaves nothing.</summary>
-    private static async Task RefusedAsync(string script, string refusal, string advice)
+    private static async Task RefusedAsync(string script, string refusal, string advice, params string[] verb)
     {
         var before = await Leftovers.Before();
         await using (var host = HostProcess.StartThrough(
             ["unshare", "--mount", "sh", "-ec", $"{script}\nexec \"$@\"", "sh"],
-            "limited", TestCgroups.Parent, "true"))
+            verb.Length > 0 ? verb : ["limited", TestCgroups.Parent, "true"]))
         {
             var (exitCode, output) = await host.EndAsync();
             Assert.True(exitCode == 0, host.Errors);

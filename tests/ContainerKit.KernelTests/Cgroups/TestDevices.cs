@@ -39,6 +39,19 @@ internal sealed class TestDevices : IAsyncDisposable
         }
     }
 
+    /// <summary>A block device whose use a group can limit; null where there is none.</summary>
+    public static BlockDevice? FindDisk()
+    {
+        const string disks = "/sys/block", throttling = "/sys/fs/cgroup/blkio/blkio.throttle.read_bps_device";
+        var isLimited = CgroupFactAttribute.IsPureVersion2
+            ? File.ReadAllText("/sys/fs/cgroup/cgroup.controllers").Split().Contains("io") && Host.IsRoot
+            : File.Exists(throttling);
+        var disk = !isLimited || !Directory.Exists(disks) ? null
+            : Array.Find(Directory.GetDirectories(disks), path => File.ReadAllText($"{path}/size").Trim() != "0");
+        return disk is null || File.ReadAllText($"{disk}/dev").Trim().Split(':') is not [var major, var minor] ? null
+            : new(uint.Parse(major, null), uint.Parse(minor, null));
+    }
+
     /// <summary>Opens a group's directory of version 2.</summary>
     public static CgroupDirectory OpenUnified(Cgroup group)
     {

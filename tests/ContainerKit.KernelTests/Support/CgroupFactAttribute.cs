@@ -28,6 +28,9 @@ internal sealed class CgroupFactAttribute(
     /// <summary>Whether it needs a freezer of version 1, in which it holds back a kill.</summary>
     public bool WithStuckProcess { get; set; }
 
+    /// <summary>Whether it needs a block device, and what limits its use.</summary>
+    public bool WithBlockDevice { get; set; }
+
     /// <summary>Whether only root can do it.</summary>
     public bool AsRoot { get; set; }
 
@@ -37,7 +40,8 @@ internal sealed class CgroupFactAttribute(
         && (HasVersion2 || !OfVersion2)
         && (IsPureVersion2 || !OfPureVersion2)
         && (HasVersion1 || !OfVersion1)
-        && (StuckProcess.IsPossible || !WithStuckProcess);
+        && (StuckProcess.IsPossible || !WithStuckProcess)
+        && (TestDevices.FindDisk() is not null || !WithBlockDevice);
 
     /// <summary>Whether this host has version 2.</summary>
     public static bool HasVersion2 { get; } =
