@@ -12,8 +12,8 @@ public sealed partial class Cgroup
     private const string Deepest = "12";
 
     /// <summary>
-    /// What is given away, of what /sys/kernel/cgroup/delegate lists: the group's own limits stay whose they are. To the
-    /// user whose they are already, the kernel leaves all that it lists.
+    /// What is given away, of what /sys/kernel/cgroup/delegate lists: the group's own limits stay whose they are. To
+    /// the user whose they are already, the kernel leaves all that it lists.
     /// </summary>
     private static readonly string[] Delegated = ["", Processes, "cgroup.threads", Enabled];
 

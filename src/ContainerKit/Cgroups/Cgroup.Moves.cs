@@ -80,8 +80,8 @@ public sealed partial class Cgroup
         if (process == 0)
         {
             throw new LimitNotSupportedException(
-                $"In the cgroup '{Path}' is a process of another pid namespace, which cannot be moved from this one: do "
-                + "so from the one it is in, or from one above.");
+                $"In the cgroup '{Path}' is a process of another pid namespace, which cannot be moved from this one: "
+                + "do so from the one it is in, or from one above.");
         }
 
         var id = process.ToString(CultureInfo.InvariantCulture);

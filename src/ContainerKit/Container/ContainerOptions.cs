@@ -113,9 +113,9 @@ public sealed record ContainerOptions
     /// Whether the program may limit groups of its own in the container's cgroup, as systemd and container engines do:
     /// /sys/fs/cgroup is writable for its <see cref="User"/>, and the container's own limits stay what they are. Where
     /// the user is this process's own, it may still switch <see cref="CgroupLimits.OomGroup"/>, and have memory
-    /// reclaimed, as /sys/kernel/cgroup/delegate lists. False unless said otherwise. It needs a host with version 2 alone, mounted with nsdelegate, and an
-    /// <see cref="IdMap"/> that is known before the start: as root not <see cref="IdMap.SingleId"/>. With it the
-    /// container has a cgroup, as with <see cref="Limits"/>.
+    /// reclaimed, as /sys/kernel/cgroup/delegate lists. False unless said otherwise. It needs a host with version 2
+    /// alone, mounted with nsdelegate, and an <see cref="IdMap"/> that is known before the start: as root not
+    /// <see cref="IdMap.SingleId"/>. With it the container has a cgroup, as with <see cref="Limits"/>.
     /// </summary>
     public bool DelegateCgroup { get; init; }
 

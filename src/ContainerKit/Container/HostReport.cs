@@ -18,8 +18,8 @@ public sealed class HostReport
         Findings.Any(finding => finding is { Name: HostProbe.DefaultContainer, IsAvailable: true });
 
     /// <summary>
-    /// Finds out. Needs no privilege, runs no program, and takes as long as five to twenty starts. Where this process is
-    /// in the root of a cgroup hierarchy, it makes a group there, which is removed at once, to see what it has.
+    /// Finds out. Needs no privilege, runs no program, and takes as long as five to twenty starts. Where this process
+    /// is in the root of a cgroup hierarchy, it makes a group there, which is removed at once, to see what it has.
     /// </summary>
     /// <param name="options">How containers would be hosted; as by <see cref="Container"/> unless said
     /// otherwise.</param>

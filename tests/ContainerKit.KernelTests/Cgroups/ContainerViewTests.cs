@@ -112,7 +112,8 @@ public sealed class ContainerViewTests : IAsyncDisposable
                 long=$(printf '%0255d' 0); deep=0; cd /sys/fs/cgroup
                 while mkdir $long 2>/dev/null && cd $long; do deep=$((deep + 1)); done
                 echo $deep; cd /sys/fs/cgroup
-                mkdir "$(printf 'a\377')" closed closed/below; chmod 0 cpu.* memory.* pids.* closed . 2>/dev/null
+                mkdir "$(printf 'a\377')" closed closed/below
+                chmod 0 cgroup.* cpu.* memory.* pids.* closed . 2>/dev/null
                 """),
             Cancelled);
         Assert.Equal(("12\n", ""), (result.StandardOutput, result.StandardError));
