@@ -7,6 +7,18 @@ public class IdRangesTests
 {
     private const string WhoAmI = "echo $(id -u) $(id -g) $(id -G)";
 
+    [RootlessFact]
+    public void The_subordinate_map_has_this_user_as_root_and_the_ids_it_may_give_behind()
+    {
+        var map = (RangesIdMap)IdMap.Subordinate();
+
+        Assert.Equal(Syscall.EffectiveUser, map.Users.Outside(0));
+        Assert.Equal(Syscall.EffectiveGroup, map.Groups.Outside(0));
+        Assert.Equal(TestIds.User, map.Users.Outside(1));
+        Assert.Equal(TestIds.Group + 32, map.Groups.Outside(33));
+        map.CheckPermitted();
+    }
+
     [Fact(Skip = TestIds.Missing, SkipUnless = nameof(TestIds.Exist), SkipType = typeof(TestIds))]
     public async Task The_ids_are_mapped_as_said()
     {

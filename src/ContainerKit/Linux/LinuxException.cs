@@ -10,6 +10,12 @@ public class LinuxException : IOException
     {
     }
 
+    /// <summary>Describes a call that failed for a reason which the caller knows better.</summary>
+    internal LinuxException(string call, Errno errno, string path, string remedy)
+        : this($"{call} '{path}': {errno}. {remedy}", call, errno, path)
+    {
+    }
+
     private protected LinuxException(string message, string call, Errno errno, string? path)
         : base(message, (int)errno)
     {

@@ -70,6 +70,16 @@ internal enum FsMountFlags
     FSMOUNT_CLOEXEC = 0x1,
 }
 
+/// <summary>Flags of mount(2), which have the values of the attributes.</summary>
+[Flags]
+internal enum MountFlags
+{
+    MS_RDONLY = 0x1,
+    MS_NOSUID = 0x2,
+    MS_NODEV = 0x4,
+    MS_NOEXEC = 0x8,
+}
+
 /// <summary>Flags of umount2(2).</summary>
 [Flags]
 internal enum UnmountFlags

@@ -18,6 +18,7 @@ internal enum CloneFlags : uint
 /// <summary>What root may do, in parts; capabilities(7).</summary>
 internal enum Capability
 {
+    CAP_CHOWN = 0,
     CAP_SETGID = 6,
     CAP_SETUID = 7,
     CAP_SYS_PTRACE = 19,

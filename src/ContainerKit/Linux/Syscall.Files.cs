@@ -54,6 +54,15 @@ internal static unsafe partial class Syscall
         return SetLock(file, F_WRLCK) || (LastError is Errno.EAGAIN or Errno.EACCES ? false : throw Failed("fcntl"));
     }
 
+    /// <summary>
+    /// The same together with others; whoever has it alone shares it from then on. False when another has it alone.
+    /// </summary>
+    public static bool TryShareLock(SafeFileHandle file)
+    {
+        const short F_RDLCK = 0;
+        return SetLock(file, F_RDLCK) || (LastError is Errno.EAGAIN or Errno.EACCES ? false : throw Failed("fcntl"));
+    }
+
     /// <summary>Gives a lock back, whoever still has a copy of the descriptor; fcntl(2).</summary>
     public static void Unlock(SafeFileHandle file)
     {
@@ -214,6 +223,12 @@ internal static unsafe partial class Syscall
         return Flock(file, LOCK_EX | LOCK_NB) == 0 || (LastError is Errno.EAGAIN ? false : throw Failed("flock"));
     }
 
+    /// <summary>Waits until a file or directory is on the disk; fsync(2).</summary>
+    public static void Sync(SafeFileHandle file) => Check(Fsync(file), "fsync");
+
+    /// <summary>Waits until all of the file system that a file is on is on the disk; syncfs(2).</summary>
+    public static void SyncFileSystem(SafeFileHandle file) => Check(Syncfs(file), "syncfs");
+
     /// <summary>Makes a FIFO that must not be there yet; mkfifo(3).</summary>
     public static void MakeFifo(string path, uint mode) => Check(Mkfifo(path, mode), "mkfifo", path);
 
@@ -241,6 +256,12 @@ internal static unsafe partial class Syscall
 
     [LibraryImport("libc", EntryPoint = "flock", SetLastError = true)]
     private static partial int Flock(SafeFileHandle file, int operation);
+
+    [LibraryImport("libc", EntryPoint = "fsync", SetLastError = true)]
+    private static partial int Fsync(SafeFileHandle file);
+
+    [LibraryImport("libc", EntryPoint = "syncfs", SetLastError = true)]
+    private static partial int Syncfs(SafeFileHandle file);
 
     [LibraryImport("libc", EntryPoint = "chmod", SetLastError = true, StringMarshalling = StringMarshalling.Utf8)]
     private static partial int Chmod(string path, uint mode);
@@ -311,6 +332,16 @@ internal struct FileStatus
 
     [FieldOffset(40)]
     public ulong Size;
+
+    /// <summary>How much it takes, in units of 512 bytes.</summary>
+    [FieldOffset(48)]
+    public ulong Blocks;
+
+    [FieldOffset(112)]
+    public long ModifiedSeconds;
+
+    [FieldOffset(120)]
+    public uint ModifiedNanoseconds;
 
     [FieldOffset(128)]
     public uint Major;

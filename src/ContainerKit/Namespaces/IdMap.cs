@@ -53,6 +53,13 @@ public abstract record IdMap
     }
 
     /// <summary>
+    /// The map of an ordinary user's own images: this user and its group are 0 in the container, and the ids that
+    /// /etc/subuid and /etc/subgid give it follow from 1 on. It is a map of <see cref="Ranges"/>, as the files say now.
+    /// </summary>
+    /// <exception cref="LaunchException">They give this user none.</exception>
+    public static IdMap Subordinate() => SubordinateIds.Map();
+
+    /// <summary>
     /// The container has the users and groups from 0 on, so many (1 to 1,048,576), over ids of the host that no other
     /// container with this kind of map has while it lives, even if its host was killed. They are whole blocks of
     /// 65,536: as root of <see cref="ContainerHostOptions.IdRanges"/>, for others of what /etc/subuid and /etc/subgid

@@ -23,6 +23,11 @@ internal static class SubordinateIds
     /// <summary>The ranges of all users.</summary>
     public static List<HostIdRange> OfAll(string file) => Read(file, _ => true);
 
+    /// <summary>This process's user as root, and all ids it may give from 1 on.</summary>
+    /// <exception cref="LaunchException">There are none.</exception>
+    public static RangesIdMap Map() => new(
+        MapOf("users", Users, Syscall.EffectiveUser), MapOf("groups", Groups, Syscall.EffectiveGroup));
+
     /// <summary>The first range that an ordinary user may not map; null when it may map all.</summary>
     public static HostIdRange? FirstRefused(IdRanges ranges, uint own)
     {
@@ -36,6 +41,26 @@ internal static class SubordinateIds
         }
 
         return null;
+    }
+
+    private static IdRanges MapOf(string kind, string file, uint own)
+    {
+        const int most = 100; // of 4095 bytes
+        var (ranges, taken) = (new List<IdRange> { new(0, own, 1) }, new List<HostIdRange> { new(own, 1) });
+        foreach (var range in OfThisUser(file))
+        {
+            var next = ranges[^1].Inside + (ulong)ranges[^1].Count;
+            if (!taken.Exists(range.Overlaps) && next + range.Count <= uint.MaxValue && ranges.Count < most)
+            {
+                ranges.Add(new((uint)next, range.First, range.Count));
+                taken.Add(range);
+            }
+        }
+
+        return ranges.Count > 1 ? new(kind, ranges) : throw new LaunchException(
+            kind == "groups" ? "newgidmap" : "newuidmap", "IdMap.Subordinate", "write", Errno.EPERM,
+            $"{file} gives {Owner} no {kind}: root adds a line such as {Owner}:100000:65536, with ids that nobody else "
+                + "has.");
     }
 
     private static string Number => Syscall.EffectiveUser.ToString(CultureInfo.InvariantCulture);

@@ -64,6 +64,7 @@ public partial class ConstantTests
         }
 
         check.Equal("AT_FDCWD", Launch.Descriptor.WorkingDirectory.Value);
+        check.Equal("O_NOFOLLOW", (long)Syscall.NoFollow(architecture));
         check.Equal("CLONE_NEWTIME", (long)NamespaceKinds.Time);
         check.Equal("CLONE_NEWNS", (long)NamespaceKinds.Mount);
         check.Equal("CLONE_NEWCGROUP", (long)NamespaceKinds.Cgroup);

@@ -25,6 +25,8 @@ public class StructureTests
         [
             ("Links", "stx_nlink"), ("Owner", "stx_uid"), ("Group", "stx_gid"), ("Mode", "stx_mode"),
             ("Inode", "stx_ino"), ("Size", "stx_size"), ("Major", "stx_rdev_major"), ("Minor", "stx_rdev_minor"),
+            ("Blocks", "stx_blocks"), ("ModifiedSeconds", "stx_mtime.tv_sec"),
+            ("ModifiedNanoseconds", "stx_mtime.tv_nsec"),
             ("FileSystemMajor", "stx_dev_major"), ("FileSystemMinor", "stx_dev_minor"), ("Mount", "stx_mnt_id"),
         ]),
         [typeof(DirectoryEntry)] = ("struct dirent64",

@@ -1,8 +1,7 @@
 using System.Text;
-using ContainerKit.Linux;
 using Microsoft.Win32.SafeHandles;
 
-namespace ContainerKit;
+namespace ContainerKit.Linux;
 
 /// <summary>
 /// Removes a directory with all that a container left in it: names of any bytes, at any depth, in directories closed to
@@ -13,15 +12,28 @@ internal sealed class HostileTree : IDisposable
     /// <summary>How deep it goes before it moves up what lies deeper.</summary>
     private const int MostOpen = 32;
 
+    /// <summary>How many directories are given back at a time.</summary>
+    public const int MostGivenBack = 4000;
+
     private readonly Stack<Level> _levels = new();
     private readonly Level _top;
+    private readonly Action<SafeFileHandle, IReadOnlyList<byte[]>>? _giveBack;
 
-    private HostileTree(SafeFileHandle parent, byte[] name) => _levels.Push(_top = new(parent, name));
-
-    /// <summary>Removes a directory that another holds.</summary>
-    public static void Remove(SafeFileHandle parent, byte[] name)
+    private HostileTree(
+        SafeFileHandle parent, byte[] name, Action<SafeFileHandle, IReadOnlyList<byte[]>>? giveBack)
     {
-        using var tree = new HostileTree(parent, name);
+        _giveBack = giveBack;
+        _levels.Push(_top = new(this, parent, name));
+    }
+
+    /// <summary>
+    /// Removes a directory that another holds. What others own in it <paramref name="giveBack"/> gives to this user: a
+    /// directory and names of directories in it, <see cref="MostGivenBack"/> at the most.
+    /// </summary>
+    public static void Remove(
+        SafeFileHandle parent, byte[] name, Action<SafeFileHandle, IReadOnlyList<byte[]>>? giveBack = null)
+    {
+        using var tree = new HostileTree(parent, name, giveBack);
         while (tree._levels.TryPeek(out var level))
         {
             if (level.NextDirectory() is { } inner)
@@ -52,7 +64,7 @@ internal sealed class HostileTree : IDisposable
     {
         if (_levels.Count < MostOpen)
         {
-            _levels.Push(new(level.Directory, name));
+            _levels.Push(new(this, level.Directory, name));
             return;
         }
 
@@ -64,15 +76,20 @@ internal sealed class HostileTree : IDisposable
             _levels.Pop().Dispose();
         }
 
-        _levels.Push(new(_top.Directory, newName));
+        _levels.Push(new(this, _top.Directory, newName));
     }
 
     /// <summary>Gives a directory back to its owner, whatever its permissions are; to name it, no more.</summary>
-    private static SafeFileHandle OpenUp(SafeFileHandle parent, ReadOnlySpan<byte> name)
+    private SafeFileHandle OpenUp(SafeFileHandle parent, byte[] name)
     {
         var directory = Syscall.OpenEntry(parent, name, OpenFlags.O_PATH);
         try
         {
+            if (_giveBack is not null && Syscall.Status(directory).Owner != Syscall.EffectiveUser)
+            {
+                _giveBack(parent, [name, .. OthersIn(parent).Take(MostGivenBack - 1)]);
+            }
+
             // 0700. fchmod(2) wants it open for more.
             Syscall.ChangeMode($"/proc/self/fd/{directory.DangerousGetHandle()}", 0x1C0);
             return directory;
@@ -84,6 +101,21 @@ internal sealed class HostileTree : IDisposable
         }
     }
 
+    /// <summary>The directories of others that one holds: to give them back takes longer than to find them.</summary>
+    private static IEnumerable<byte[]> OthersIn(SafeFileHandle parent)
+    {
+        using var again = Syscall.OpenEntry(parent, ".\0"u8, OpenFlags.O_RDONLY); // with a position of its own
+        var reader = new DirectoryReader(again);
+        while (reader.Next().ToArray() is { Length: > 0 } name)
+        {
+            if (Syscall.TryStatus(parent, name, out var status) && status.IsDirectory
+                && status.Owner != Syscall.EffectiveUser)
+            {
+                yield return name;
+            }
+        }
+    }
+
     /// <summary>A directory that is being emptied.</summary>
     private sealed class Level : IDisposable
     {
@@ -92,9 +124,9 @@ internal sealed class HostileTree : IDisposable
         private readonly DirectoryReader _reader;
         private bool _foundAny;
 
-        public Level(SafeFileHandle parent, byte[] name)
+        public Level(HostileTree tree, SafeFileHandle parent, byte[] name)
         {
-            using var directory = OpenUp(parent, name);
+            using var directory = tree.OpenUp(parent, name);
             (_parent, _name) = (parent, name);
             Directory = Syscall.OpenEntry(directory, ".\0"u8, OpenFlags.O_RDONLY);
             _reader = new(Directory);
