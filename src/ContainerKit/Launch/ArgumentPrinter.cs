@@ -1,4 +1,5 @@
 using System.Globalization;
+using System.Runtime.InteropServices;
 using System.Text;
 using ContainerKit.Linux;
 
@@ -33,7 +34,7 @@ internal static class ArgumentPrinters
             $"{LimitValue(data.Word(argument.Value, 0))}:{LimitValue(data.Word(argument.Value, 1))}",
         CapabilitySets = (data, argument) => data.Word(argument.Value, 0) == 0 ? "{}" : "{…}",
         OpenHow = (data, argument) =>
-            $"{Names((OpenFlags)data.Word(argument.Value, 0))}, {Names((ResolveFlags)data.Word(argument.Value, 2))}",
+            $"{HowOpened(data.Word(argument.Value, 0))}, {Names((ResolveFlags)data.Word(argument.Value, 2))}",
         MountAttributes = (data, argument) => Attributes(data, argument.Value),
         CloneArguments = (data, argument) =>
             $"{Names((CloneFlags)data.Word(argument.Value, 0))}, "
@@ -60,6 +61,12 @@ internal static class ArgumentPrinters
 
     private static string Names<T>(T flags)
         where T : struct, Enum => flags.ToString().Replace(", ", " | ", StringComparison.Ordinal);
+
+    private static string HowOpened(ulong flags)
+    {
+        var noFollow = Syscall.NoFollow(RuntimeInformation.ProcessArchitecture);
+        return Names((OpenFlags)(flags & ~noFollow)) + ((flags & noFollow) == 0 ? "" : " | O_NOFOLLOW");
+    }
 
     private static string Attributes(PlanData data, long address)
     {

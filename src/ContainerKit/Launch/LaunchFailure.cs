@@ -111,8 +111,8 @@ internal static class LaunchFailure
         ("bind", Errno.EADDRINUSE) =>
             "A program of the container, or this process, listens there already: choose another port, or 0 for any.",
         ("mkdirat" or "mknodat" or "move_mount" or "openat2", Errno.ENOENT) =>
-            "The root has no such directory or file to mount on and is read-only: make it there, or give the root a "
-                + "copy-on-write layer.",
+            "The root has no such directory or file, and is read-only or has a link there that leads nowhere: make it "
+                + "there, or give the root a copy-on-write layer.",
         ("openat2", Errno.EXDEV) =>
             "Something of the host was left over the container's root, which was therefore not started.",
         ("openat2", Errno.ELOOP) => "The place to mount on leads through a symbolic link that cannot be trusted.",
@@ -128,6 +128,9 @@ internal static class LaunchFailure
         ("open_tree" or "openat2" or "openat" or "fchdir" or "move_mount" or "mkdirat" or "mknodat", Errno.EACCES) =>
             "The container's user may not enter or change it: on the host it is another user than this process's, see "
                 + "IdMap.",
+        ("fsconfig" or "mount", Errno.EACCES or Errno.EOVERFLOW) =>
+            "A layer belongs to a user that the container does not have: map that one, which is this process's own, as "
+            + "0 or as the container's user, see IdMap.",
         ("fsmount", Errno.EPERM) =>
             "The host's own /proc or /sys is partly covered by other mounts, as in a container; such a host may not "
                 + "mount a fresh one "

@@ -101,6 +101,16 @@ internal sealed partial class LaunchStage
         return mount;
     }
 
+    /// <summary>
+    /// The same by mount(2), on a directory below the working directory: fsconfig(2) takes texts of up to 255 bytes,
+    /// this a page in all.
+    /// </summary>
+    public Descriptor MakeFileSystemAt(string path, string type, MountAttributes attributes, string options)
+    {
+        Add(Call.mount, Data.Add(type), Data.Add(path), Data.Add(type), (long)attributes, Data.Add(options));
+        return CloneTree(Descriptor.WorkingDirectory, path);
+    }
+
     /// <summary>Attaches a tree in the old root, out of the way: it goes when the old root goes.</summary>
     public void AttachAside(Descriptor tree) => Attach(tree, Descriptor.WorkingDirectory, "/proc");
 

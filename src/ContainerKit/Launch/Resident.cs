@@ -45,16 +45,18 @@ internal sealed class Resident : IDisposable
     }
 
     /// <summary>
-    /// Runs a part that opens something, and disposes it. Cancelling while it runs ends the resident: nothing else ends
+    /// Runs a part that opens something, and disposes it. What is given comes with the part, as the second
+    /// <see cref="Descriptor.Received"/>. Cancelling while it runs ends the resident: nothing else ends
     /// a system call that waits.
     /// </summary>
-    public async Task<SafeFileHandle> OpenAsync(LaunchPlan part, CancellationToken cancellationToken)
+    public async Task<SafeFileHandle> OpenAsync(
+        LaunchPlan part, CancellationToken cancellationToken, SafeFileHandle? given = null)
     {
         using var disposed = part;
         await _turn.WaitAsync(cancellationToken).ConfigureAwait(false);
         try
         {
-            var opened = Ask(part);
+            var opened = Ask(part, given);
             await using var ended = cancellationToken.UnsafeRegister(
                 static resident => ((Resident)resident!).Dispose(), this).ConfigureAwait(false);
             return await opened.ConfigureAwait(false);
@@ -102,7 +104,7 @@ internal sealed class Resident : IDisposable
         }
     }
 
-    private Task<SafeFileHandle> Ask(LaunchPlan part)
+    private Task<SafeFileHandle> Ask(LaunchPlan part, SafeFileHandle? given)
     {
         part.Encode(RuntimeInformation.ProcessArchitecture);
         using var memory = Syscall.MemfdCreate("part", MemfdFlags.MFD_CLOEXEC);
@@ -110,7 +112,7 @@ internal sealed class Resident : IDisposable
         lock (_turn)
         {
             // as many as come with every part
-            if (!IsThere || !Syscall.Send(_launcher.Setup, [memory, memory, memory, memory]))
+            if (!IsThere || !Syscall.Send(_launcher.Setup, [memory, given ?? memory, memory, memory]))
             {
                 throw _failure ?? LaunchFailure.ContainerGone();
             }

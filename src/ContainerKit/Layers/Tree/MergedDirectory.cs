@@ -1,0 +1,115 @@
+using ContainerKit.Linux;
+using Microsoft.Win32.SafeHandles;
+
+namespace ContainerKit;
+
+/// <summary>
+/// A directory as overlayfs would show it: those of several layers, the topmost first, whose descriptors it closes. Of
+/// one layer it is that layer's own. Nothing is mounted, and no link is followed.
+/// </summary>
+internal sealed class MergedDirectory(IReadOnlyList<SafeFileHandle> places) : IDisposable
+{
+    /// <summary>The directories.</summary>
+    public IReadOnlyList<SafeFileHandle> Places => places;
+
+    /// <summary>The names in the order of their bytes, each with its NUL and the topmost that has it.</summary>
+    public List<(byte[] Name, int Place)> List()
+    {
+        var list = new List<(byte[] Name, int Place)>();
+        var seen = new HashSet<ReadOnlyMemory<byte>>(PathComparer.Instance);
+        for (var place = 0; place < places.Count; place++)
+        {
+            foreach (var name in Read(places[place]))
+            {
+                if (places.Count == 1 || seen.Add(name))
+                {
+                    list.Add((name, place));
+                }
+            }
+        }
+
+        list.Sort((one, other) => one.Name.AsSpan().SequenceCompareTo(other.Name));
+        return list;
+    }
+
+    /// <summary>What is shown under a name; false when nothing is.</summary>
+    public bool TryFind(ReadOnlySpan<byte> name, out FileStatus status, out int place)
+    {
+        for (place = 0; place < places.Count; place++)
+        {
+            if (Syscall.TryStatus(places[place], name, out status))
+            {
+                return !Whiteout.IsOfOverlay(status);
+            }
+        }
+
+        status = default;
+        return false;
+    }
+
+    /// <summary>Opens the directory that is shown under a name, with those that it is merged with.</summary>
+    public MergedDirectory Enter(ReadOnlySpan<byte> name, int place)
+    {
+        var directory = Syscall.OpenEntry(places[place], name, OpenFlags.O_RDONLY);
+        return IsOpaque(directory) ? new([directory]) : new([directory, .. OpenBelow(name, place)]);
+    }
+
+    /// <summary>
+    /// Opens the directories that one of a place is merged with: down to what is none, or hides those below it.
+    /// </summary>
+    public List<SafeFileHandle> OpenBelow(ReadOnlySpan<byte> name, int place)
+    {
+        var below = new List<SafeFileHandle>();
+        while (++place < places.Count)
+        {
+            if (!Syscall.TryStatus(places[place], name, out var status))
+            {
+                continue;
+            }
+
+            if (!status.IsDirectory)
+            {
+                break;
+            }
+
+            below.Add(Syscall.OpenEntry(places[place], name, OpenFlags.O_RDONLY));
+            if (IsOpaque(below[^1]))
+            {
+                break;
+            }
+        }
+
+        return below;
+    }
+
+    /// <inheritdoc/>
+    public void Dispose()
+    {
+        foreach (var place in places)
+        {
+            place.Dispose();
+        }
+    }
+
+    private static bool IsOpaque(SafeFileHandle directory) =>
+        Syscall.ReadAttribute(directory, OverlayAttribute.UserOpaque) is [(byte)'y'];
+
+    private static List<byte[]> Read(SafeFileHandle directory)
+    {
+        var (names, reader) = (new List<byte[]>(), new DirectoryReader(directory));
+        reader.Rewind();
+        try
+        {
+            while (reader.Next() is { IsEmpty: false } name)
+            {
+                names.Add(name.ToArray());
+            }
+        }
+        catch (LinuxException removed) when (removed.Errno is Errno.ENOENT)
+        {
+            // A container runs on it: what is no more has no names.
+        }
+
+        return names;
+    }
+}

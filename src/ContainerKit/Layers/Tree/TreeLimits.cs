@@ -1,0 +1,14 @@
+namespace ContainerKit;
+
+/// <summary>How much an archive may ask of the one who unpacks it.</summary>
+internal sealed record TreeLimits
+{
+    /// <summary>How many parts a path may have; 256 unless said otherwise.</summary>
+    public int MaxDepth { get; init; } = 256;
+
+    /// <summary>
+    /// How many bytes of names and attributes may have to be remembered up to the end: those of directories, of hard
+    /// links to what comes later and, where layers lie upon each other, of everything. 64 MiB unless said otherwise.
+    /// </summary>
+    public ByteSize MaxRemembered { get; init; } = ByteSize.MiB(64);
+}

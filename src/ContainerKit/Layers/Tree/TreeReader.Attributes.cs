@@ -1,0 +1,99 @@
+using ContainerKit.Linux;
+using Microsoft.Win32.SafeHandles;
+
+namespace ContainerKit;
+
+internal sealed partial class TreeReader
+{
+    private void Describe(FileStatus status, int length)
+    {
+        _entry.Path = _path.AsMemory(0, length);
+        _entry.Kind = KindOf(status);
+        (_entry.Mode, _entry.User, _entry.Group) = (status.Mode & 0xFFFu, status.Owner, status.Group);
+        _entry.ModifiedAt = (status.ModifiedSeconds, status.ModifiedNanoseconds);
+        _entry.Device = _entry.IsDevice ? (status.Major, status.Minor) : default;
+        if (ReadAttributes(_file!, _form, _entry.Attributes, out var isOpaque) is { } refused)
+        {
+            throw Invalid("Part of a layer lies in the layers below it.", "xattr", TarEntry.Printable(refused));
+        }
+
+        _isOpaque |= isOpaque;
+    }
+
+    /// <summary>What something is to an archive.</summary>
+    public static TarEntryKind KindOf(FileStatus status) => (FileType)(status.Mode & (uint)FileType.S_IFMT) switch
+    {
+        FileType.S_IFDIR => TarEntryKind.Directory,
+        FileType.S_IFLNK => TarEntryKind.SymbolicLink,
+        FileType.S_IFCHR => TarEntryKind.CharacterDevice,
+        FileType.S_IFBLK => TarEntryKind.BlockDevice,
+        FileType.S_IFIFO => TarEntryKind.Fifo,
+        _ => TarEntryKind.RegularFile,
+    };
+
+    /// <summary>
+    /// Reads the attributes that an archive has; gives the name of one that says that something lies elsewhere.
+    /// </summary>
+    public static byte[]? ReadAttributes(
+        SafeFileHandle file, TreeForm form, List<TarAttribute> attributes, out bool isOpaque)
+    {
+        isOpaque = false;
+        for (ReadOnlySpan<byte> names = Syscall.ListAttributes(file); !names.IsEmpty;)
+        {
+            var name = names[..(names.IndexOf((byte)0) + 1)];
+            names = names[name.Length..];
+            var prefix = form == TreeForm.Overlay ? OverlayAttribute.Prefix(name) : [];
+            var rest = name[prefix.Length..^1];
+            var isData = prefix.IsEmpty;
+            if (!isData && rest.StartsWith(OverlayAttribute.Escape))
+            {
+                rest = rest[OverlayAttribute.Escape.Length..];
+                isData = true;
+            }
+
+            if (!isData && (rest.SequenceEqual("redirect"u8) || rest.SequenceEqual("metacopy"u8)))
+            {
+                return name[..^1].ToArray();
+            }
+
+            if (!isData)
+            {
+                isOpaque |= rest.SequenceEqual("opaque"u8) && Syscall.ReadAttribute(file, name) is [(byte)'y'];
+            }
+            else if (!name.SequenceEqual(OverlayAttribute.SecurityLabel)
+                && Syscall.ReadAttribute(file, name) is { } value)
+            {
+                attributes.Add(new((byte[])[.. prefix, .. rest], value));
+            }
+        }
+
+        // File systems list them in any order.
+        attributes.Sort((one, other) => one.Name.Span.SequenceCompareTo(other.Name.Span));
+        return null;
+    }
+
+    /// <summary>Finds the pieces of a file with holes.</summary>
+    private void DescribeHoles(FileStatus status)
+    {
+        if (status.Blocks * 512 >= status.Size)
+        {
+            return;
+        }
+
+        using var content = OpenContent();
+        for (var end = 0L; end < _entry.Size && Syscall.Seek(content, end, hole: false) is { } start;)
+        {
+            end = Math.Min(_entry.Size, Syscall.Seek(content, start, hole: true) ?? _entry.Size);
+            _entry.Extents.Add(new(start, end - start));
+        }
+
+        if (_entry.Extents is [{ Offset: 0 } all] && all.Length == _entry.Size)
+        {
+            _entry.Extents.Clear(); // compressed by its file system
+        }
+        else if (_entry.Extents is [] || _entry.Extents[^1] is var last && last.Offset + last.Length < _entry.Size)
+        {
+            _entry.Extents.Add(new(_entry.Size, 0));
+        }
+    }
+}

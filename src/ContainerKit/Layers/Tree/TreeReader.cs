@@ -1,0 +1,229 @@
+using ContainerKit.Linux;
+using Microsoft.Win32.SafeHandles;
+
+namespace ContainerKit;
+
+/// <summary>
+/// The members that an archive of a tree has: parents first, names in the order of their bytes, so that one tree gives
+/// one archive. It goes by descriptors, through no link. Sockets are left out: no archive has them. Several layers are
+/// read as the one tree that they show.
+/// </summary>
+internal sealed partial class TreeReader : IDisposable
+{
+    private readonly TreeForm _form;
+    private readonly TreeLimits _limits;
+    private readonly ByteStore _store;
+    private readonly MergedDirectory _roots;
+    private readonly bool _isMerged;
+    private readonly TarEntry _entry = new();
+    private readonly Stack<Level> _levels = new();
+    private readonly Dictionary<(ulong FileSystem, ulong Inode), ReadOnlyMemory<byte>> _linked = [];
+    private byte[] _path = new byte[256];
+    private int _length;
+    private SafeFileHandle? _file;
+    private bool _began, _isOpaque;
+
+    /// <summary>Begins at a directory, whose descriptor stays the caller's.</summary>
+    public TreeReader(SafeFileHandle root, TreeForm form, TreeLimits limits)
+        : this([root], form, limits, isMerged: false)
+    {
+    }
+
+    /// <summary>Begins at what layers show, the topmost first, whose descriptors stay the caller's.</summary>
+    public TreeReader(IReadOnlyList<SafeFileHandle> layers, TreeLimits limits)
+        : this(layers, TreeForm.Overlay, limits, isMerged: true)
+    {
+    }
+
+    private TreeReader(IReadOnlyList<SafeFileHandle> roots, TreeForm form, TreeLimits limits, bool isMerged)
+    {
+        (_form, _limits, _store, _isMerged) = (form, limits, new(limits.MaxRemembered), isMerged);
+        _roots = new([.. roots.Select(root => Syscall.OpenEntry(root, ".\0"u8, OpenFlags.O_RDONLY))]);
+    }
+
+    /// <summary>The next member, which holds until the one after; null at the end.</summary>
+    /// <exception cref="InvalidImageException">The tree holds what no archive of a layer can say.</exception>
+    public TarEntry? Next()
+    {
+        Forget();
+        if (!_began)
+        {
+            _began = true;
+            return _roots.Places.Count > 0 ? Begin() : null;
+        }
+
+        if (_isOpaque)
+        {
+            _isOpaque = false;
+            return DescribeWhiteout(Whiteout.Opaque);
+        }
+
+        while (_levels.TryPeek(out var level))
+        {
+            if (!level.TryNext(out var name, out var place))
+            {
+                _levels.Pop().Dispose();
+                continue;
+            }
+
+            _length = level.PathLength;
+            if (Describe(level, name, place) is { } entry)
+            {
+                return entry;
+            }
+        }
+
+        return null;
+    }
+
+    /// <summary>Opens the content of the file that is the last member.</summary>
+    public SafeFileHandle OpenContent() =>
+        Syscall.Open(Syscall.PathOf(_file!), OpenFlags.O_RDONLY | OpenFlags.O_NONBLOCK | OpenFlags.O_NOCTTY);
+
+    /// <inheritdoc/>
+    public void Dispose()
+    {
+        Forget();
+        while (_levels.TryPop(out var level))
+        {
+            level.Dispose();
+        }
+
+        _roots.Dispose();
+    }
+
+    private void Forget()
+    {
+        _file?.Dispose();
+        _file = null;
+        _entry.Attributes.Clear();
+        _entry.Extents.Clear();
+        (_entry.LinkTarget, _entry.Size, _entry.Device) = (default, 0, default);
+    }
+
+    private TarEntry Begin()
+    {
+        Append("./"u8);
+        _file = Syscall.OpenEntry(_roots.Places[0], ".\0"u8, OpenFlags.O_PATH);
+        return DescribeDirectory(Syscall.Status(_file), pathLength: 0, _roots, ".\0"u8, place: 0);
+    }
+
+    private TarEntry? Describe(Level level, ReadOnlySpan<byte> name, int place)
+    {
+        Append(name[..^1]);
+        if (Whiteout.IsWhiteout(name))
+        {
+            throw Invalid("A name is one that layers use for what is gone.", "path", TarEntry.Printable(name[..^1]));
+        }
+
+        var directory = level.Directory.Places[place];
+        var error = Syscall.OpenHeld(directory, name, OpenFlags.O_PATH, linkItself: true, out _file);
+        if (error is Errno.ENOENT)
+        {
+            return null; // removed since the directory was read
+        }
+
+        var status = Syscall.Status(
+            _file ?? throw new LinuxException("openat2", error!.Value, TarEntry.Printable(_path.AsSpan(0, _length))));
+        if (status.IsDirectory)
+        {
+            Append("/"u8);
+            return DescribeDirectory(status, _length, level.Directory, name, place);
+        }
+
+        return DescribeFile(status, name);
+    }
+
+    private TarEntry? DescribeFile(FileStatus status, ReadOnlySpan<byte> name)
+    {
+        const uint S_IFSOCK = 0xC000;
+        if ((status.Mode & (uint)FileType.S_IFMT) == S_IFSOCK)
+        {
+            return null;
+        }
+
+        if (_form == TreeForm.Overlay && Whiteout.IsOfOverlay(status))
+        {
+            _length -= name.Length - 1;
+            Append(Whiteout.Prefix);
+            return _isMerged ? null : DescribeWhiteout(name[..^1]);
+        }
+
+        Describe(status, _length);
+        if (status.Links > 1 && !_entry.IsDevice && !IsFirstOfLinks(status))
+        {
+            _entry.Attributes.Clear();
+            return _entry;
+        }
+
+        switch (_entry.Kind)
+        {
+            case TarEntryKind.RegularFile:
+                _entry.Size = (long)status.Size;
+                DescribeHoles(status);
+                break;
+            case TarEntryKind.SymbolicLink:
+                _entry.LinkTarget = Syscall.ReadLink(_file!);
+                break;
+        }
+
+        return _entry;
+    }
+
+    private TarEntry DescribeDirectory(
+        FileStatus status, int pathLength, MergedDirectory parent, ReadOnlySpan<byte> name, int place)
+    {
+        if (_levels.Count > _limits.MaxDepth)
+        {
+            throw Invalid($"A path has more than {_limits.MaxDepth} parts.", "path", _entry.Name);
+        }
+
+        Describe(status, _length);
+        var directory = Syscall.OpenEntry(_file!, ".\0"u8, OpenFlags.O_RDONLY);
+        _levels.Push(new(
+            new(_isOpaque || !_isMerged ? [directory] : [directory, .. parent.OpenBelow(name, place)]), pathLength));
+        _isOpaque &= !_isMerged;
+        return _entry;
+    }
+
+    private TarEntry DescribeWhiteout(ReadOnlySpan<byte> name)
+    {
+        if (name.SequenceEqual(Whiteout.Opaque))
+        {
+            _length = _levels.Peek().PathLength;
+        }
+
+        Append(name);
+        _entry.Attributes.Clear();
+        (_entry.Kind, _entry.Path) = (TarEntryKind.RegularFile, _path.AsMemory(0, _length));
+        (_entry.Mode, _entry.User, _entry.Group, _entry.ModifiedAt) = (0, 0, 0, default);
+        return _entry;
+    }
+
+    private bool IsFirstOfLinks(FileStatus status)
+    {
+        var key = (((ulong)status.FileSystemMajor << 32) | status.FileSystemMinor, status.Inode);
+        if (_linked.TryGetValue(key, out var first))
+        {
+            (_entry.Kind, _entry.LinkTarget) = (TarEntryKind.HardLink, first);
+            return false;
+        }
+
+        _linked[key] = _store.Keep(_path.AsSpan(0, _length));
+        return true;
+    }
+
+    private void Append(ReadOnlySpan<byte> text)
+    {
+        if (_path.Length < _length + text.Length)
+        {
+            Array.Resize(ref _path, 2 * (_length + text.Length));
+        }
+
+        text.CopyTo(_path.AsSpan(_length));
+        _length += text.Length;
+    }
+
+    private InvalidImageException Invalid(string message, string field, string value) =>
+        new(message, null, TarEntry.Printable(_path.AsSpan(0, _length)), field, value);
+}

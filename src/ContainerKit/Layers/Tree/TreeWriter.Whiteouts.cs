@@ -1,0 +1,119 @@
+using ContainerKit.Linux;
+using Microsoft.Win32.SafeHandles;
+
+namespace ContainerKit;
+
+/// <summary>What a layer says is gone; only of the layers below, whatever the order.</summary>
+internal sealed partial class TreeWriter
+{
+    private void AddWhiteout(TarEntry entry, OpenDirectory directory)
+    {
+        var hidden = _path.Name[Whiteout.Prefix.Length..];
+        if (_path.Name[..^1].SequenceEqual(Whiteout.Opaque))
+        {
+            HideAll(directory);
+        }
+        else if (entry.Kind is not (TarEntryKind.RegularFile or TarEntryKind.HardLink) // AUFS had links of one file
+            || hidden is [0] or [(byte)'.', 0] or [(byte)'.', (byte)'.', 0] || Whiteout.IsWhiteout(hidden))
+        {
+            throw Invalid("Nothing can be taken away from lower layers like this.", entry, "path", entry.Name);
+        }
+        else if (_form == TreeForm.Overlay)
+        {
+            Hide(directory.Handle, hidden);
+        }
+        else
+        {
+            RemoveLower(directory.Handle, Join(_path.Parent, hidden[..^1]), hidden);
+        }
+    }
+
+    private void HideAll(OpenDirectory directory)
+    {
+        IsOpaque |= _path.Parent.IsEmpty;
+        if (_form == TreeForm.Overlay)
+        {
+            MakeOpaque(directory.Handle);
+        }
+        else
+        {
+            RemoveLowerIn(directory.Handle, _path.Parent);
+        }
+    }
+
+    private static void Hide(SafeFileHandle directory, ReadOnlySpan<byte> name)
+    {
+        if (!Syscall.TryMakeNode(directory, name, (uint)FileType.S_IFCHR)
+            && Syscall.TryStatus(directory, name, out var status) && status.IsDirectory)
+        {
+            MakeOpaque(directory, name);
+        }
+    }
+
+    private static void MakeOpaque(SafeFileHandle parent, ReadOnlySpan<byte> name)
+    {
+        using var directory = Syscall.OpenEntry(parent, name, OpenFlags.O_RDONLY);
+        MakeOpaque(directory);
+    }
+
+    /// <summary>Says it in the words of both kinds of overlay, where this user may.</summary>
+    private static void MakeOpaque(SafeFileHandle directory)
+    {
+        var forUsers = Syscall.SetAttribute(directory, OverlayAttribute.UserOpaque, "y"u8);
+        var forRoot = Syscall.SetAttribute(directory, OverlayAttribute.TrustedOpaque, "y"u8);
+        if (forRoot is not null && forUsers is { } error)
+        {
+            throw new LinuxException("fsetxattr", error, "user.overlay.opaque");
+        }
+    }
+
+    /// <summary>Removes what was there before the layer: all of it, or what lies among what the layer made.</summary>
+    private void RemoveLower(SafeFileHandle parent, ReadOnlySpan<byte> path, ReadOnlySpan<byte> name)
+    {
+        if (_made.MadeAll || !Syscall.TryStatus(parent, name, out var status))
+        {
+            return;
+        }
+
+        if (!_made.Contains(path))
+        {
+            if (status.IsDirectory || !Syscall.TryUnlink(parent, name))
+            {
+                HostileTree.Remove(parent, name.ToArray());
+                _others.Reset();
+            }
+        }
+        else if (status.IsDirectory)
+        {
+            using var directory = Syscall.OpenEntry(parent, name, OpenFlags.O_RDONLY);
+            RemoveLowerIn(directory, path);
+        }
+    }
+
+    private void RemoveLowerIn(SafeFileHandle directory, ReadOnlySpan<byte> path)
+    {
+        if (_made.MadeAll)
+        {
+            return;
+        }
+
+        var names = new List<byte[]>();
+        var reader = new DirectoryReader(directory);
+        reader.Rewind(); // the descriptor may be one that was read before
+        while (reader.Next() is { IsEmpty: false } name)
+        {
+            names.Add(name.ToArray());
+        }
+
+        foreach (var name in names)
+        {
+            RemoveLower(directory, Join(path, name.AsSpan(..^1)), name);
+        }
+    }
+
+    private static byte[] Join(ReadOnlySpan<byte> path, ReadOnlySpan<byte> name) =>
+        path.IsEmpty ? name.ToArray() : [.. path, (byte)'/', .. name];
+
+    private static bool IsWhiteout(OpenDirectory directory, ReadOnlySpan<byte> name) =>
+        Syscall.TryStatus(directory.Handle, name, out var status) && Whiteout.IsOfOverlay(status);
+}
