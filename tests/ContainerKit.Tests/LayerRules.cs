@@ -12,14 +12,14 @@ internal static class LayerRules
         ["Security"] = ["Linux", "Launch"],
         ["Cgroups"] = ["Linux", "Launch"],
         ["Networking"] = ["Linux", "Launch"],
-        ["Layers"] = ["Linux", "Launch", "Mounts"],
-        ["Images"] = ["Linux", "Launch", "Layers"],
+        ["Layers"] = ["Linux", "Launch", "Namespaces", "Mounts"],
+        ["Images"] = ["Linux", "Launch", "Namespaces", "Layers"],
         ["Container"] =
             ["Linux", "Launch", "Layers", "Namespaces", "Mounts", "Security", "Cgroups", "Networking", "Images"],
     };
 
     // A container is configured by an image; where images come from is not its business.
-    private static readonly HashSet<string> ImageTypesForContainers = ["ImageConfig"];
+    private static readonly HashSet<string> ImageTypesForContainers = ["Image", "ImageConfig", "ImageDefaults"];
 
     public static bool IsLayer(string folder) => MayUse.ContainsKey(folder);
 

@@ -57,7 +57,7 @@ public class LayeringTests
     }
 
     [Fact]
-    public void A_container_knows_of_images_only_their_configuration()
+    public void A_container_knows_of_images_only_what_they_say()
     {
         var guard = Guard(
             ("Images/Image.cs", "namespace ContainerKit; class ImageConfig; class ImageStore;"),

@@ -30,10 +30,20 @@ internal static class OverlayLayers
     /// <summary>Adds the steps that lay them over each other; without <c>upperdir</c> it is read-only.</summary>
     public static Descriptor Join(LaunchPlan plan, Descriptor layers, string options, MountAttributes more = default)
     {
+        const string type = "overlay", at = "joined";
+        const int mostOfText = 255;
+        var attributes = more | MountAttributes.MOUNT_ATTR_NOSUID | MountAttributes.MOUNT_ATTR_NODEV;
         plan.Root.ChangeDirectory(layers);
-        return plan.Root.MakeFileSystem(
-            "overlay", more | MountAttributes.MOUNT_ATTR_NOSUID | MountAttributes.MOUNT_ATTR_NODEV,
-            $"{options},userxattr");
+
+        // With userxattr the kernel neither redirects directories nor copies metadata alone, whatever its defaults are,
+        // and refuses redirect_dir=off beside it: an upper directory holds all of what was changed.
+        if (options.Split(',').All(option => option.Length <= mostOfText))
+        {
+            return plan.Root.MakeFileSystem(type, attributes, $"{options},userxattr");
+        }
+
+        plan.Root.MakeDirectory(layers, at, 0x1C0); // 0700
+        return plan.Root.MakeFileSystemAt(at, type, attributes, $"{options},userxattr");
     }
 
     /// <summary>

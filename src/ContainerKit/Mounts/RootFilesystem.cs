@@ -1,4 +1,5 @@
 using ContainerKit.Launch;
+using ContainerKit.Linux;
 using Microsoft.Win32.SafeHandles;
 
 namespace ContainerKit;
@@ -48,6 +49,10 @@ public abstract record RootFilesystem
 
     /// <summary>The directory in which user names are looked up; null when it has only root and nobody.</summary>
     internal virtual SafeFileHandle? OpenForLookup() => null;
+
+    /// <summary>A file for that, which may be a device or a pipe: to look at, no more.</summary>
+    internal virtual SafeFileHandle FindForLookup(SafeFileHandle directory, string path) =>
+        Syscall.OpenInRoot(directory, path, OpenFlags.O_PATH);
 
     /// <summary>Adds the steps that make it, attached nowhere yet.</summary>
     internal abstract Descriptor AddTo(LaunchPlan plan, ContainerIdentity identity);

@@ -36,6 +36,23 @@ public class StageTests
     }
 
     [Fact]
+    public void Owners_are_changed_by_descriptors_that_no_link_leads_to()
+    {
+        using var stage = new LaunchStage();
+        var file = stage.OpenBelow(Root, "usr/bin/su"u8, OpenFlags.O_PATH);
+        stage.ChangeOwner(file, 7, 8);
+        stage.ChangeMode(file, 0x9ED);
+        stage.SetAttribute(file, "security.capability", [1]);
+
+        Assert.Equal("""
+            $8 = openat2(9, "usr/bin/su", O_CLOEXEC | O_PATH | O_NOFOLLOW, RESOLVE_NO_XDEV | RESOLVE_NO_SYMLINKS | RESOLVE_BENEATH)
+            fchownat($8, "", 7, 8, 0x1000)
+            fchmod($8, 04755)
+            fsetxattr($8, "security.capability", 1)
+            """, stage.ToString());
+    }
+
+    [Fact]
     public void A_tmpfs_is_bounded_in_bytes_and_files()
     {
         using var plan = new LaunchPlan();

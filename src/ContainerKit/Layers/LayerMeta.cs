@@ -1,0 +1,45 @@
+using System.Text.Json;
+using System.Text.Json.Serialization;
+
+namespace ContainerKit;
+
+/// <summary>What a store writes down of a layer, beside it.</summary>
+internal sealed record LayerMeta
+{
+    /// <summary>The name of the file.</summary>
+    public const string File = "layer.json";
+
+    /// <summary>How much its files hold, as the archive has it.</summary>
+    public required long Size { get; init; }
+
+    /// <summary>How many entries the archive has.</summary>
+    public required long Entries { get; init; }
+
+    /// <summary>Whether it hides all layers below it.</summary>
+    public bool IsOpaque { get; init; }
+
+    /// <summary>When it was put there.</summary>
+    public DateTimeOffset StoredAt { get; init; }
+
+    /// <summary>Reads what was written; null when it is none.</summary>
+    public static LayerMeta? Parse(byte[] json)
+    {
+        try
+        {
+            return JsonSerializer.Deserialize(json, StoreJson.Default.LayerMeta);
+        }
+        catch (JsonException)
+        {
+            return null;
+        }
+    }
+
+    /// <summary>What is written.</summary>
+    public byte[] ToJson() => JsonSerializer.SerializeToUtf8Bytes(this, StoreJson.Default.LayerMeta);
+}
+
+/// <summary>The documents of a store.</summary>
+[JsonSourceGenerationOptions(AllowDuplicateProperties = false, RespectRequiredConstructorParameters = true)]
+[JsonSerializable(typeof(LayerMeta))]
+[JsonSerializable(typeof(WritableMeta))]
+internal sealed partial class StoreJson : JsonSerializerContext;

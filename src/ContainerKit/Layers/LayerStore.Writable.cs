@@ -1,0 +1,218 @@
+using ContainerKit.Linux;
+using Microsoft.Win32.SafeHandles;
+
+namespace ContainerKit;
+
+/// <content>The writable layers.</content>
+public sealed partial class LayerStore
+{
+    private const string WritablePrefix = "writable-";
+
+    /// <summary>
+    /// Makes a writable layer over layers of the store, the base first. These stay while it is there.
+    /// </summary>
+    /// <exception cref="ArgumentException">There are no layers, or over 500, or the id is none.</exception>
+    /// <exception cref="LinuxException">A layer is missing: ENOENT; the id is taken: EEXIST.</exception>
+    public Task<WritableLayer> CreateWritableAsync(
+        IReadOnlyList<Digest> layers, WritableLayerOptions? options = null,
+        CancellationToken cancellationToken = default) =>
+        CreateWritableAsync(layers, options, origin: null, fill: null, cancellationToken);
+
+    /// <summary>The same with changes that are there from the start, such as a copy of another's.</summary>
+    internal async Task<WritableLayer> CreateWritableAsync(
+        IReadOnlyList<Digest> layers, WritableLayerOptions? options, string? origin, Func<SafeFileHandle, Task>? fill,
+        CancellationToken cancellationToken)
+    {
+        ArgumentNullException.ThrowIfNull(layers);
+        var id = options?.Id ?? $"{Guid.NewGuid():N}";
+        Validate(layers, options?.Id);
+        using var entered = await EnterAsync(cancellationToken).ConfigureAwait(false);
+        if (layers.FirstOrDefault(layer => !Contains(layer)) is { } missing && missing != default)
+        {
+            throw new LinuxException(
+                "open", Errno.ENOENT, $"{missing}", "The store has no such layer: load its image.");
+        }
+
+        var meta = new WritableMeta
+        {
+            Layers = [.. Seen(layers).Reverse().Select(layer => $"{layer}")],
+            Origin = origin,
+            IsTemporary = options?.Id is null,
+            CreatedAt = DateTimeOffset.UtcNow,
+        };
+        var owner = meta.IsTemporary ? StoreLock.TryTake(_locks, WritablePrefix + id) : null;
+        try
+        {
+            await MakeAsync(id, meta, layers[^1], fill).ConfigureAwait(false);
+            return new(this, id, meta, owner);
+        }
+        catch
+        {
+            owner?.Dispose();
+            throw;
+        }
+    }
+
+    /// <summary>Opens a writable layer that is there.</summary>
+    /// <exception cref="LinuxException">There is none: ENOENT.</exception>
+    /// <exception cref="InvalidImageException">What was written down of it is damaged.</exception>
+    public WritableLayer OpenWritable(string id)
+    {
+        Validate([], id);
+        using var writable = _writable.TryOpen(id)
+            ?? throw new LinuxException("open", Errno.ENOENT, id, "The store has no such writable layer.");
+        var meta = ReadMeta(writable) ?? throw new InvalidImageException(
+            $"What '{Path}' says of a writable layer is damaged: discard it.", entry: $"{LayersRoot.Writable}/{id}");
+        return new(this, id, meta, owner: null);
+    }
+
+    /// <summary>The writable layers there are, in the order of their ids.</summary>
+    public IReadOnlyList<WritableLayerInfo> ListWritable()
+    {
+        var list = new List<WritableLayerInfo>();
+        foreach (var id in WritableIds())
+        {
+            using var writable = _writable.TryOpen(id);
+            if (writable is not null && ReadMeta(writable) is { } meta)
+            {
+                list.Add(new(id, [.. meta.Layers.Select(Digest.Parse)], meta.CreatedAt)
+                { Origin = meta.Origin });
+            }
+        }
+
+        return list;
+    }
+
+    /// <summary>Discards a writable layer, whatever is written down of it.</summary>
+    internal async Task DiscardAsync(string id, CancellationToken cancellationToken)
+    {
+        if (!TrySetAsideWritable(id))
+        {
+            throw new LinuxException(
+                "rename", Errno.EBUSY, id, "A container is on this writable layer: stop it first.");
+        }
+
+        await RemoveAsync(cancellationToken).ConfigureAwait(false);
+    }
+
+    /// <summary>The directory of changes of a writable layer.</summary>
+    internal SafeFileHandle OpenUpper(string id)
+    {
+        using var writable = _writable.Open(id);
+        return writable.Open(LayersRoot.Upper).Handle;
+    }
+
+    /// <summary>Opens the directories of layers that can be seen, the topmost first.</summary>
+    internal IReadOnlyList<SafeFileHandle> OpenLayers(IReadOnlyList<Digest> layers) =>
+        [.. Seen(layers).Select(layer => _layers.Open($"{LayersRoot.NameOf(layer)}/{LayersRoot.Files}").Handle)];
+
+    /// <summary>
+    /// The layers that can be seen, the topmost first: none below an opaque one, which overlayfs could not be told.
+    /// </summary>
+    private IEnumerable<Digest> Seen(IReadOnlyList<Digest> layers)
+    {
+        foreach (var layer in layers.Reverse().Distinct())
+        {
+            yield return layer;
+            if (ReadMeta(layer) is { IsOpaque: true })
+            {
+                yield break;
+            }
+        }
+    }
+
+    /// <summary>Keeps collectors out while something is entered that keeps layers.</summary>
+    internal Task<StoreLock> EnterAsync(CancellationToken cancellationToken) =>
+        StoreLock.TakeAsync(_root, Lock, together: true, cancellationToken);
+
+    private static void Validate(IReadOnlyList<Digest> layers, string? id)
+    {
+        if (id is not null && !WritableLayerOptions.IsId(id))
+        {
+            throw new ArgumentException(
+                $"'{id}' is no id of a writable layer: it takes up to 128 letters, digits, '_', '.', '+' and '-'.");
+        }
+
+        if (id is null && layers.Count == 0 || layers.Count > LayersRoot.Most)
+        {
+            throw new ArgumentException($"A writable layer lies over 1 to {LayersRoot.Most} layers.");
+        }
+    }
+
+    /// <summary>Makes the directory of one; a container's root directory is as that of the topmost layer.</summary>
+    private async Task MakeAsync(string id, WritableMeta meta, Digest top, Func<SafeFileHandle, Task>? fill)
+    {
+        var name = $"{WritablePrefix}{Guid.NewGuid():N}";
+        try
+        {
+            using (var made = _staging.Make(name, StoreDirectory.Closed))
+            using (var layer = OpenFiles(top))
+            {
+                var status = Syscall.Status(layer);
+                using var upper = made.Make(LayersRoot.Upper, status.Mode & 0xFFFu);
+                await (fill?.Invoke(upper.Handle) ?? Task.CompletedTask).ConfigureAwait(false);
+                await GiveAsync(upper.Handle, status.Owner, status.Group).ConfigureAwait(false);
+                made.Make(LayersRoot.Work, StoreDirectory.Closed).Dispose();
+                made.Write(WritableMeta.File, meta.ToJson());
+                made.Sync();
+            }
+
+            Syscall.Rename(
+                _staging.Handle, StoreDirectory.Bytes(name), _writable.Handle, StoreDirectory.Bytes(id));
+            _writable.Sync();
+        }
+        catch (Exception failure)
+        {
+            SetAside(_staging, name);
+            RemoveIfPossible();
+            if (failure is LinuxException { Call: "renameat", Errno: Errno.EEXIST or Errno.ENOTEMPTY })
+            {
+                throw new LinuxException(
+                    "rename", Errno.EEXIST, id, "There is such a writable layer: choose another id.");
+            }
+
+            throw;
+        }
+    }
+
+    /// <summary>Gives a directory to mapped ids.</summary>
+    private async Task GiveAsync(SafeFileHandle directory, uint owner, uint group)
+    {
+        if (_ids is not null && (owner, group) != (Syscall.EffectiveUser, Syscall.EffectiveGroup))
+        {
+            var (user, inside) = (_ids.Map.Users.Inside(owner), _ids.Map.Groups.Inside(group));
+            var owners = await OwnersAsync(CancellationToken.None).ConfigureAwait(false);
+            owners.Keep(new(default, user ?? _ids.OwnUser, inside ?? _ids.OwnGroup));
+            await owners.CompleteAsync(directory, CancellationToken.None).ConfigureAwait(false);
+        }
+    }
+
+    /// <summary>The directory of a layer's files, which may be closed to this user: to be looked at.</summary>
+    private SafeFileHandle OpenFiles(Digest diffId) => Syscall.OpenEntry(
+        _layers.Handle, StoreDirectory.Bytes($"{LayersRoot.NameOf(diffId)}/{LayersRoot.Files}"), OpenFlags.O_PATH);
+
+    private List<string> WritableIds() =>
+        [.. _writable.Names().Where(WritableLayerOptions.IsId).Order(StringComparer.Ordinal)];
+
+    private static WritableMeta? ReadMeta(StoreDirectory writable) =>
+        writable.Read(WritableMeta.File) is { } json ? WritableMeta.Parse(json) : null;
+
+    /// <summary>Takes a writable layer away unless a container is on it.</summary>
+    private bool TrySetAsideWritable(string id)
+    {
+        using var writable = _writable.TryOpen(id);
+        if (writable is null)
+        {
+            return true;
+        }
+
+        using var taken = LockedFile.TryTake(writable.Handle, LayersRoot.Lock);
+        if (taken is null)
+        {
+            return false;
+        }
+
+        SetAside(_writable, id);
+        return true;
+    }
+}

@@ -1,0 +1,132 @@
+namespace ContainerKit;
+
+/// <summary>
+/// A directory of layers, each extracted once, whichever images it is of, and of writable layers over them. Processes
+/// of one user share it without a daemon; what one that was killed left behind is swept by the others. Thread-safe.
+/// Disposing it removes nothing.
+/// </summary>
+public sealed partial class LayerStore : IAsyncDisposable
+{
+    private const string Lock = "lock";
+
+    private readonly StoreDirectory _root, _layers, _writable, _locks, _staging, _removed;
+    private readonly LayerStoreOptions _options;
+    private MappedIds? _ids;
+
+    private LayerStore(string path, StoreDirectory root, LayerStoreOptions options)
+    {
+        (Path, _root, _options) = (path, root, options);
+        _layers = root.Make(LayersRoot.Lower, StoreDirectory.Passable);
+        _writable = root.Make(LayersRoot.Writable, StoreDirectory.Passable);
+        _locks = root.Make("locks", StoreDirectory.Closed);
+        _staging = root.Make("staging", StoreDirectory.Closed);
+        _removed = root.Make("removed", StoreDirectory.Closed);
+        StoreLock.TryTake(root, Lock, together: true)?.Dispose(); // fails on a read-only file system
+    }
+
+    /// <summary>Where it lies: an absolute path.</summary>
+    public string Path { get; }
+
+    /// <summary>
+    /// Whose its files are: the map that containers on its layers must have as <see cref="ContainerOptions.IdMap"/>.
+    /// Null for root, whose containers may have any, and where all files are this user's.
+    /// </summary>
+    public IdMap? IdMap => _ids?.Map;
+
+    /// <summary>
+    /// Opens the store in a directory, and makes both where they are missing. The directory must be this user's, closed
+    /// to others, and empty unless it is a store.
+    /// </summary>
+    /// <exception cref="ArgumentException">It has another map of ids, or this process cannot have such a one.</exception>
+    /// <exception cref="LinuxException">It is another user's, open to others, read-only, or something else.</exception>
+    /// <exception cref="InvalidImageException">It was made by a newer version of ContainerKit.</exception>
+    public static LayerStore Open(string directory, LayerStoreOptions? options = null)
+    {
+        ArgumentException.ThrowIfNullOrEmpty(directory);
+        options ??= new();
+        MappedIds.Of(options.IdMap, options.Launcher)?.Dispose(); // what is wrong is said before anything is made
+        var path = System.IO.Path.GetFullPath(directory);
+        var root = StoreForm.Open(path);
+        try
+        {
+            var store = new LayerStore(path, root, options);
+            store._ids = MappedIds.Of(
+                StoreIdMap.Settle(root, path, StoreForm.IsNew(root), options.IdMap), options.Launcher);
+            StoreForm.Mark(root);
+            return store;
+        }
+        catch (LinuxException refused) when (refused.Errno is Errno.EROFS)
+        {
+            root.Dispose();
+            throw new LinuxException(
+                refused.Call, Errno.EROFS, path, "A store must be on a file system that can be written to.");
+        }
+        catch
+        {
+            root.Dispose();
+            throw;
+        }
+    }
+
+    /// <summary>Whether a layer is there, whole.</summary>
+    public bool Contains(Digest diffId) => _layers.Has($"{LayersRoot.NameOf(diffId)}/{LayerMeta.File}");
+
+    /// <summary>The layers there are, in the order of their digests.</summary>
+    public IReadOnlyList<LayerInfo> ListLayers()
+    {
+        var list = new List<LayerInfo>();
+        foreach (var diffId in DiffIds())
+        {
+            if (ReadMeta(diffId) is { } meta)
+            {
+                list.Add(new(diffId, new(meta.Size), meta.Entries, meta.StoredAt));
+            }
+        }
+
+        list.Sort(static (one, other) => string.CompareOrdinal($"{one.DiffId}", $"{other.DiffId}"));
+        return list;
+    }
+
+    /// <summary>Makes a directory of the store for what is kept beside the layers.</summary>
+    internal StoreDirectory MakeDirectory(string name) => _root.Make(name, StoreDirectory.Closed);
+
+    /// <inheritdoc/>
+    public ValueTask DisposeAsync()
+    {
+        foreach (var directory in new[] { _layers, _writable, _locks, _staging, _removed, _root })
+        {
+            directory.Dispose();
+        }
+
+        _ids?.Dispose();
+        return ValueTask.CompletedTask;
+    }
+
+    /// <inheritdoc/>
+    public override string ToString() => $"LayerStore {{ {Path} }}";
+
+    /// <summary>The name of a layer in directories that hold those of all algorithms.</summary>
+    private static string FlatNameOf(Digest diffId) => $"{diffId.Algorithm}-{diffId.Hex}";
+
+    private IEnumerable<Digest> DiffIds()
+    {
+        foreach (var algorithm in _layers.Names())
+        {
+            using var layers = _layers.Open(algorithm);
+            foreach (var hex in layers.Names())
+            {
+                if (Digest.TryParse($"{algorithm}:{hex}", out var diffId))
+                {
+                    yield return diffId;
+                }
+            }
+        }
+    }
+
+    /// <summary>What was written down of a layer; null when it is not there, or that cannot be read.</summary>
+    private LayerMeta? ReadMeta(Digest diffId)
+    {
+        using var layer = _layers.TryOpen(LayersRoot.NameOf(diffId));
+        return layer?.Read(LayerMeta.File) is { } json ? LayerMeta.Parse(json) : null;
+    }
+}

@@ -1,0 +1,137 @@
+using System.Globalization;
+using ContainerKit.Launch;
+using ContainerKit.Linux;
+using Microsoft.Win32.SafeHandles;
+
+namespace ContainerKit;
+
+/// <summary>
+/// Layers of a store below a writable one. All layers of the store come along as one mount, which is mapped once,
+/// however many of them are used.
+/// </summary>
+internal sealed record LayersRoot(string Store, string Id, IReadOnlyList<Digest> Layers) : RootFilesystem
+{
+    /// <summary>Names in a store.</summary>
+    public const string Lower = "layers", Writable = "writable", Files = "fs", Upper = "upper", Work = "work";
+
+    /// <summary>The lock of a writable layer, which the container's supervisor holds.</summary>
+    public const string Lock = "lock";
+
+    /// <summary>The most layers that the kernel lays over each other.</summary>
+    public const int Most = 500;
+
+    private const string Discarded = "The writable layer was discarded: make another.";
+
+    /// <inheritdoc/>
+    public override string ToString() => $"WritableLayer(\"{Id}\")";
+
+    internal override bool IsWritable => true;
+
+    /// <summary>The map that files of the store need; null when any will do.</summary>
+    public IdMap? Ids { get; init; }
+
+    /// <summary>
+    /// Whether overlayfs takes layers one by one, as from Linux 6.7 on; before, all their names together are one short
+    /// text.
+    /// </summary>
+    public bool AreNamedEach { get; init; } = Environment.OSVersion.Version >= new Version(6, 7);
+
+    /// <summary>A lock that the supervisor holds while it lives.</summary>
+    private SafeFileHandle? Lease { get; init; }
+
+    private string WritablePath => $"{Store}/{Writable}/{Id}";
+
+    /// <summary>
+    /// The layers from the topmost on. What a layer shows that comes twice, it shows where it is higher.
+    /// </summary>
+    private IEnumerable<string> Paths =>
+        Layers.Reverse().Distinct().Select(diffId => $"{NameOf(diffId)}/{Files}");
+
+    /// <summary>The path of a layer below those of a store.</summary>
+    public static string NameOf(Digest diffId) => $"{diffId.Algorithm}/{diffId.Hex}";
+
+    internal override (RootFilesystem Root, IDisposable? Held) Open()
+    {
+        using var writable = OpenForLookup();
+        var taken = LockedFile.TryTake(writable, Lock) ?? throw new ArgumentException(
+            $"The writable layer '{Id}' takes the changes of another container: wait until that is gone, or fork it.");
+        if (IsStillThere(writable))
+        {
+            return (this with { Lease = taken.Handle }, taken);
+        }
+
+        taken.Dispose();
+        throw new LinuxException("open", Errno.ENOENT, WritablePath, Discarded);
+    }
+
+    /// <summary>Opens the writable layer.</summary>
+    internal override SafeFileHandle OpenForLookup()
+    {
+        using var store = Syscall.Open(Store, OpenFlags.O_PATH);
+        try
+        {
+            return Syscall.OpenEntry(store, StoreDirectory.Bytes($"{Writable}/{Id}"), OpenFlags.O_PATH);
+        }
+        catch (LinuxException gone) when (gone.Errno is Errno.ENOENT)
+        {
+            throw new LinuxException("open", Errno.ENOENT, WritablePath, Discarded);
+        }
+    }
+
+    internal override SafeFileHandle FindForLookup(SafeFileHandle directory, string path)
+    {
+        using var store = Syscall.Open($"{Store}/{Lower}", OpenFlags.O_PATH);
+        using var lookup = new LayerLookup();
+        lookup.Add(directory, Upper);
+        foreach (var layer in Paths)
+        {
+            lookup.Add(store, layer);
+        }
+
+        return lookup.Find(path);
+    }
+
+    internal override Descriptor AddTo(LaunchPlan plan, ContainerIdentity identity)
+    {
+        if (Lease is not null)
+        {
+            plan.Hold(Lease);
+        }
+
+        var paths = Paths.ToList();
+        var links = AreNamedEach ? 0 : paths.Count;
+        var layers = OverlayLayers.Begin(plan, ByteSize.KiB(4 * (64 + (2 * links)))); // a page for each link
+        OverlayLayers.Add(plan, layers, Lower, $"{Store}/{Lower}");
+        OverlayLayers.Add(plan, layers, "changes", WritablePath);
+        var lower = AreNamedEach
+            ? string.Join(',', paths.Select(path => $"lowerdir+={Lower}/{path}")) : AddLinks(plan, layers, paths);
+        return OverlayLayers.Join(plan, layers, $"{lower},upperdir=changes/{Upper},workdir=changes/{Work}");
+    }
+
+    internal override void Fill(LaunchPlan plan, Descriptor root, ContainerIdentity identity)
+    {
+        foreach (var name in EmptyRoot.SystemDirectories)
+        {
+            plan.Pivoted.MakeDirectory(root, name, 0x1ED, mayExist: true); // 0755
+        }
+    }
+
+    private static string AddLinks(LaunchPlan plan, Descriptor layers, List<string> paths)
+    {
+        for (var i = 0; i < paths.Count; i++)
+        {
+            plan.Root.MakeLink($"{Lower}/{paths[i]}", layers, NumberOf(i));
+        }
+
+        return $"lowerdir={string.Join(':', Enumerable.Range(0, paths.Count).Select(NumberOf))}";
+    }
+
+    /// <summary>Whether it was not discarded before it was locked, and perhaps made anew.</summary>
+    private bool IsStillThere(SafeFileHandle locked)
+    {
+        using var found = OpenForLookup();
+        return Syscall.Status(found).Inode == Syscall.Status(locked).Inode;
+    }
+
+    private static string NumberOf(int index) => index.ToString(CultureInfo.InvariantCulture);
+}

@@ -1,0 +1,186 @@
+using System.Diagnostics;
+using ContainerKit.Linux;
+
+namespace ContainerKit.KernelTests;
+
+/// <summary>Containers on many layers of a store, and what becomes of their changes.</summary>
+public sealed class WritableLayerTests : IAsyncDisposable
+{
+    private readonly StoreFixture _fixture = new();
+
+    private static CancellationToken Cancelled => TestContext.Current.CancellationToken;
+
+    private LayerStore Store => _fixture.Store;
+
+    /// <summary>Maps whose root is the store's user.</summary>
+    public static TheoryData<IdMap> Maps => Host.IsRoot
+        ? [IdMap.SingleId, IdMap.Automatic(), TestIds.Map, IdMap.Identity]
+        : [IdMap.SingleId, IdMap.Identity];
+
+    public ValueTask DisposeAsync() => _fixture.DisposeAsync();
+
+    [Theory]
+    [InlineData(1)]
+    [InlineData(5)]
+    [InlineData(120)]
+    public async Task A_container_sees_all_layers_the_last_one_on_top(int count)
+    {
+        var layers = await _fixture.AddRootAsync(count);
+        await using var writable = await Store.CreateWritableAsync(layers, null, Cancelled);
+        var output = await Script.OutputAsync(StoreFixture.Shell(writable, "cat /top; ls / | grep -c ^file"));
+
+        Assert.Equal($"{count - 1}{count}", output);
+    }
+
+    [Theory]
+    [MemberData(nameof(Maps))]
+    public async Task Changes_survive_to_the_next_container_and_reach_no_layer(IdMap map)
+    {
+        var layers = await _fixture.AddRootAsync(2);
+        await using var writable = await Store.CreateWritableAsync(layers, new() { Id = "kept" }, Cancelled);
+        const string script = "rm /file0; echo new >/top; mkdir /made; chmod 700 /made; stat -c %u /file1";
+        var options = StoreFixture.Shell(writable, script) with { IdMap = map };
+        options = map == IdMap.Identity ? options with { MaxProcesses = null } : options;
+        options = options with { User = map == IdMap.Identity ? $"{Syscall.EffectiveUser}" : "0" };
+
+        Assert.Equal(options.User, await Script.OutputAsync(options));
+        await using var other = LayerStore.Open(_fixture.Path);
+        await using var again = other.OpenWritable("kept");
+        Assert.Equal("new\n/file1 /made", await Script.OutputAsync(options with
+        { Root = again.Root, Command = ["sh", "-c", "cat /top; echo /file* /made"] }));
+        Assert.Equal("1", await File.ReadAllTextAsync(_fixture[$"layers/sha256/{layers[1].Hex}/fs/top"], Cancelled));
+        Assert.True(File.Exists(_fixture[$"layers/sha256/{layers[0].Hex}/fs/file0"]));
+        Assert.True(writable.ReadUsage().Bytes is > 0 and < 100_000);
+    }
+
+    [Fact]
+    public async Task What_a_layer_deletes_is_not_seen_and_a_layer_may_come_twice()
+    {
+        var @base = await _fixture.AddRootAsync(2);
+        var deleting = await _fixture.AddAsync(1, path => Start("mknod", path("file0"), "c", "0", "0"));
+        await using var writable = await Store.CreateWritableAsync(
+            [.. @base, deleting, @base[1], deleting], null, Cancelled);
+
+        Assert.Equal("/file1", await Script.OutputAsync(StoreFixture.Shell(writable, "echo /file*")));
+    }
+
+    [Fact(Skip = TestIds.Missing, SkipUnless = nameof(TestIds.Exist), SkipType = typeof(TestIds))]
+    public async Task A_map_without_the_stores_user_is_refused_with_what_to_do()
+    {
+        await using var writable = await Store.CreateWritableAsync(await _fixture.AddRootAsync(1), null, Cancelled);
+        var options = StoreFixture.Shell(writable, "true");
+        options = Host.IsRoot ? options with { User = "1000" } : options with { IdMap = IdMap.Automatic() };
+        var refusal = await Assert.ThrowsAsync<LaunchException>(() => Script.RunAsync(options));
+
+        Assert.Equal(Errno.EACCES, refusal.Errno);
+        Assert.Contains("see IdMap", refusal.Hint, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task CVE_2021_21284_Nothing_of_a_store_is_in_a_containers_sight_but_what_it_shows()
+    {
+        await using var writable = await Store.CreateWritableAsync(await _fixture.AddRootAsync(2), null, Cancelled);
+
+        Assert.Equal("/ /", await Script.OutputAsync(StoreFixture.Shell(
+            writable, "grep -E ' - overlay |sha256|writable' /proc/self/mountinfo | cut -d' ' -f4,5")));
+        Assert.Equal(0x1C0, (int)File.GetUnixFileMode(_fixture.Path)); // 0700
+        Assert.Equal(0x1C0, (int)File.GetUnixFileMode(_fixture[$"writable/{writable.Id}"]));
+    }
+
+    [Fact]
+    public async Task A_second_container_at_once_is_refused()
+    {
+        await using var writable = await Store.CreateWritableAsync(await _fixture.AddRootAsync(1), null, Cancelled);
+        await using (var first = await Container.StartAsync(StoreFixture.Shell(writable, "sleep 1000"), Cancelled))
+        {
+            var refusal = await Refusal.OfOptionsAsync(StoreFixture.Shell(writable, "true"));
+            Assert.Contains($"'{writable.Id}' takes the changes of another", refusal.Message, StringComparison.Ordinal);
+            var busy = await Assert.ThrowsAsync<LinuxException>(() => writable.DiscardAsync(Cancelled));
+            Assert.Equal(Errno.EBUSY, busy.Errno);
+        }
+
+        await Script.OutputAsync(StoreFixture.Shell(writable, "true"));
+        await writable.DiscardAsync(Cancelled);
+        Assert.Empty(Store.ListWritable());
+        var gone = await Refusal.OfAsync<LinuxException>(StoreFixture.Shell(writable, "true"));
+        Assert.Equal(Errno.ENOENT, gone.Errno);
+    }
+
+    [Fact]
+    public async Task Users_are_looked_up_in_what_the_layers_show()
+    {
+        var @base = await _fixture.AddRootAsync(1);
+        var users = await _fixture.AddAsync(1, path =>
+        {
+            Directory.CreateDirectory(path("data"));
+            File.WriteAllText(path("data/passwd"), "app:x:0:0::/:\n");
+            Directory.CreateDirectory(path("etc"));
+            File.CreateSymbolicLink(path("etc/passwd"), "../../data/./passwd");
+        });
+        var opaque = await _fixture.AddAsync(2, path =>
+        {
+            Directory.CreateDirectory(path("etc"));
+            using var etc = Syscall.Open(path("etc"), OpenFlags.O_RDONLY);
+            Syscall.SetAttribute(etc, "user.overlay.opaque", "y"u8);
+        });
+        await using var writable = await Store.CreateWritableAsync([@base[0], users], null, Cancelled);
+        await using var hidden = await Store.CreateWritableAsync([@base[0], users, opaque], null, Cancelled);
+
+        Assert.Equal("0", await Script.OutputAsync(StoreFixture.Shell(writable, "id -u") with { User = "app" }));
+        await Refusal.OfOptionsAsync(StoreFixture.Shell(hidden, "true") with { User = "app" });
+        await Script.OutputAsync(StoreFixture.Shell(writable, "rm /etc/passwd"));
+        await Refusal.OfOptionsAsync(StoreFixture.Shell(writable, "true") with { User = "app" });
+    }
+
+    [Fact]
+    public async Task Users_in_a_circle_of_links_or_a_pipe_are_not_looked_for()
+    {
+        var @base = await _fixture.AddRootAsync(1);
+        var circle = await _fixture.AddAsync(1, path =>
+        {
+            Directory.CreateDirectory(path("etc"));
+            File.CreateSymbolicLink(path("etc/passwd"), "/etc/passwd");
+        });
+        var pipe = await _fixture.AddAsync(2, path =>
+        {
+            Directory.CreateDirectory(path("etc"));
+            Syscall.MakeFifo(path("etc/passwd"), 0x1A4); // 0644
+        });
+        foreach (var layer in new[] { circle, pipe })
+        {
+            await using var writable = await Store.CreateWritableAsync([@base[0], layer], null, Cancelled);
+            var refusal = await Refusal.OfOptionsAsync(StoreFixture.Shell(writable, "true") with { User = "app" });
+            Assert.Contains("/etc/passwd", refusal.Message, StringComparison.Ordinal);
+        }
+    }
+
+    [Fact]
+    public async Task Missing_layers_and_ids_that_are_taken_or_lead_elsewhere_are_refused()
+    {
+        var layer = await _fixture.AddAsync(1);
+        await Store.CreateWritableAsync([layer], new() { Id = "taken" }, Cancelled);
+        var taken = await Assert.ThrowsAsync<LinuxException>(
+            () => Store.CreateWritableAsync([layer], new() { Id = "taken" }, Cancelled));
+        var missing = await Assert.ThrowsAsync<LinuxException>(
+            () => Store.CreateWritableAsync([layer, StoreFixture.DiffId(2)], null, Cancelled));
+
+        Assert.Equal((Errno.EEXIST, Errno.ENOENT), (taken.Errno, missing.Errno));
+        foreach (var id in new[] { "", ".", "..", "../x", "a/b", "-x", "ä" })
+        {
+            await Assert.ThrowsAsync<ArgumentException>(
+                () => Store.CreateWritableAsync([layer], new() { Id = id }, Cancelled));
+            Assert.Throws<ArgumentException>(() => Store.OpenWritable(id));
+        }
+
+        await Assert.ThrowsAsync<ArgumentException>(() => Store.CreateWritableAsync([], null, Cancelled));
+        Assert.Equal("taken", Assert.Single(Store.ListWritable()).Id);
+        Assert.Empty(Directory.EnumerateFileSystemEntries(_fixture["staging"]));
+    }
+
+    private static void Start(string program, params string[] arguments)
+    {
+        using var process = Process.Start(program, arguments);
+        process.WaitForExit();
+        Assert.Equal(0, process.ExitCode);
+    }
+}
