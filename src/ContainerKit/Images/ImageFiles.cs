@@ -1,0 +1,63 @@
+namespace ContainerKit.Images;
+
+/// <summary>
+/// The files an image consists of, in a directory or in an archive. Paths are those of its own documents.
+/// </summary>
+internal abstract class ImageFiles : IDisposable
+{
+    /// <summary>What errors call it by.</summary>
+    public abstract string Name { get; }
+
+    /// <summary>Opens a file; null when there is none.</summary>
+    /// <exception cref="InvalidImageException">
+    /// It is no regular file, or is reached only in a way that leads out.
+    /// </exception>
+    public abstract FileWindow? TryOpen(string path);
+
+    /// <summary>Opens a file that must be there.</summary>
+    public FileWindow Open(string path) => TryOpen(path)
+        ?? throw new InvalidImageException("A file of the image is missing.", entry: ImageDocument.Printable(path));
+
+    /// <summary>Reads a document that must be there.</summary>
+    public async Task<byte[]> ReadAsync(string path, CancellationToken cancellationToken) =>
+        await TryReadAsync(path, cancellationToken).ConfigureAwait(false)
+        ?? throw new InvalidImageException("A file of the image is missing.", entry: ImageDocument.Printable(path));
+
+    /// <summary>Reads a document; null when there is none.</summary>
+    public async Task<byte[]?> TryReadAsync(string path, CancellationToken cancellationToken)
+    {
+        using var file = TryOpen(path);
+        if (file is null)
+        {
+            return null;
+        }
+
+        ImageDocument.CheckSize(file.Length, ImageDocument.Printable(path));
+        var document = new byte[file.Length];
+        var count = await file.ReadAtLeastAsync(document, document.Length, throwOnEndOfStream: false, cancellationToken)
+            .ConfigureAwait(false);
+        return count == document.Length ? document : throw new InvalidImageException(
+            "The file is cut off.", entry: ImageDocument.Printable(path), field: "size",
+            value: $"{count} of {document.Length}");
+    }
+
+    /// <summary>Reads a document that a descriptor names, and checks that it is that one.</summary>
+    public async Task<byte[]> ReadAsync(BlobDescriptor descriptor, string name, CancellationToken cancellationToken)
+    {
+        ImageDocument.CheckSize(descriptor.Size, name);
+        var document = descriptor.Data?.ToArray()
+            ?? await ReadAsync(PathOf(descriptor.Digest), cancellationToken).ConfigureAwait(false);
+        ImageDocument.Require(
+            document.Length == descriptor.Size, $"The document has {document.Length} bytes.", name, "size",
+            $"{descriptor.Size}");
+        var digest = BlobDescriptor.DigestOf(document, descriptor.Digest);
+        return digest == descriptor.Digest ? document : throw new InvalidImageException(
+            "The content has another digest.", $"{descriptor.Digest}", name, "digest", $"{digest}");
+    }
+
+    /// <summary>Where an OCI layout keeps a blob. A digest has no letter that could lead elsewhere.</summary>
+    public static string PathOf(Digest digest) => $"blobs/{digest.Algorithm}/{digest.Hex}";
+
+    /// <inheritdoc/>
+    public abstract void Dispose();
+}

@@ -1,0 +1,57 @@
+namespace ContainerKit.Images;
+
+/// <summary>
+/// The images of a store, as the index of an OCI layout: a descriptor for each name that an image bears, or one without.
+/// Changes are made by one process at a time, and are there whole or not at all.
+/// </summary>
+internal sealed class ImageList(StoreDirectory images)
+{
+    private const string File = "index.json", Lock = "lock";
+
+    /// <summary>The file that says that a directory is an OCI layout.</summary>
+    public static (string Name, byte[] Json) LayoutFile =>
+        ("oci-layout", """{"imageLayoutVersion":"1.0.0"}"""u8.ToArray());
+
+    /// <summary>The annotation that holds a whole name; containerd's.</summary>
+    public const string Name = "io.containerd.image.name";
+
+    private const string Tag = "org.opencontainers.image.ref.name";
+
+    /// <summary>The name of a descriptor; null when it has none.</summary>
+    public static ImageReference? NameOf(BlobDescriptor descriptor) =>
+        ImageReference.TryParse(descriptor.Annotations?.GetValueOrDefault(Name), out var reference) ? reference : null;
+
+    /// <summary>A descriptor under a name.</summary>
+    public static BlobDescriptor Named(BlobDescriptor descriptor, ImageReference? reference) => descriptor with
+    {
+        Annotations = reference is null ? null : new Dictionary<string, string>
+        {
+            [Name] = reference.ToString(),
+            [Tag] = reference.Tag ?? reference.ToString(),
+        },
+    };
+
+    /// <summary>What is listed.</summary>
+    public IReadOnlyList<BlobDescriptor> Read() =>
+        images.Read(File) is { } json ? ImageIndex.Read(json, null, File).Manifests : [];
+
+    /// <summary>Changes what is listed.</summary>
+    public async Task ChangeAsync(
+        Func<IReadOnlyList<BlobDescriptor>, IEnumerable<BlobDescriptor>> change, CancellationToken cancellationToken)
+    {
+        using var turn = await StoreLock.TakeAsync(images, Lock, together: false, cancellationToken).ConfigureAwait(false);
+        var before = Read();
+        BlobDescriptor[] after = [.. change(before)];
+        if (!after.SequenceEqual(before))
+        {
+            images.Write(File, new ImageIndex { SchemaVersion = 2, MediaType = MediaTypes.ImageIndex, Manifests = after }
+                .ToJson());
+            if (LayoutFile is var (layout, content) && !images.Has(layout))
+            {
+                images.Write(layout, content);
+            }
+
+            images.Sync();
+        }
+    }
+}

@@ -1,0 +1,94 @@
+using ContainerKit.Images;
+
+namespace ContainerKit;
+
+/// <content>How images leave the store.</content>
+public sealed partial class ImageStore
+{
+    /// <summary>
+    /// Saves images, with the names they bear, as a tar archive that is there whole or not at all: an OCI layout, or
+    /// what <c>docker load</c> takes. An OCI layout also goes to a directory that is there, and empty. The same images
+    /// give the same bytes.
+    /// </summary>
+    /// <exception cref="ArgumentException">There are no images, or no images can be of this form.</exception>
+    public async Task SaveAsync(
+        IReadOnlyList<Image> images, string path, ImageFormat format = ImageFormat.OciLayout,
+        CancellationToken cancellationToken = default)
+    {
+        ArgumentException.ThrowIfNullOrEmpty(path);
+        var save = BeginSave(images, format);
+        using var users = await Layers.EnterAsync(cancellationToken).ConfigureAwait(false);
+        if (format == ImageFormat.OciLayout && Directory.Exists(path))
+        {
+            CheckEmpty(path);
+            await save.WriteToAsync(path, cancellationToken).ConfigureAwait(false);
+            return;
+        }
+
+        var temporary = $"{path}.{Guid.NewGuid():N}";
+        try
+        {
+            var file = new FileStream(temporary, FileMode.CreateNew, FileAccess.Write, FileShare.Read, bufferSize: 0);
+            await using (file.ConfigureAwait(false))
+            {
+                await save.WriteToAsync(file, cancellationToken).ConfigureAwait(false);
+            }
+
+            File.Move(temporary, path, overwrite: true);
+        }
+        catch
+        {
+            File.Delete(temporary);
+            throw;
+        }
+    }
+
+    /// <summary>Saves images as a tar archive, and leaves the stream open.</summary>
+    /// <exception cref="ArgumentException">There are no images, or no images can be of this form.</exception>
+    public async Task SaveAsync(
+        IReadOnlyList<Image> images, Stream destination, ImageFormat format = ImageFormat.OciLayout,
+        CancellationToken cancellationToken = default)
+    {
+        ArgumentNullException.ThrowIfNull(destination);
+        var save = BeginSave(images, format);
+        using var users = await Layers.EnterAsync(cancellationToken).ConfigureAwait(false);
+        await save.WriteToAsync(destination, cancellationToken).ConfigureAwait(false);
+    }
+
+    /// <summary>
+    /// Writes the files that a container of an image sees as a tar archive, which <see cref="ImageFormat.RootArchive"/>
+    /// takes; the stream stays open.
+    /// </summary>
+    /// <exception cref="LinuxException">A layer is missing: ENOENT.</exception>
+    public async Task ExportAsync(Image image, Stream destination, CancellationToken cancellationToken = default)
+    {
+        ArgumentNullException.ThrowIfNull(image);
+        ArgumentNullException.ThrowIfNull(destination);
+        using var users = await Layers.EnterAsync(cancellationToken).ConfigureAwait(false);
+        using var layers = new MergedDirectory(Layers.OpenLayers(image.Layers));
+        using var tree = new TreeReader(layers.Places, new());
+        await TreeArchive.WriteAsync(tree, destination, cancellationToken).ConfigureAwait(false);
+    }
+
+    private ImageSave BeginSave(IReadOnlyList<Image> images, ImageFormat format)
+    {
+        ArgumentNullException.ThrowIfNull(images);
+        if (images.Count == 0)
+        {
+            throw new ArgumentException("There are no images to save.", nameof(images));
+        }
+
+        return format is ImageFormat.OciLayout or ImageFormat.DockerArchive
+            ? new(_blobs, images, format)
+            : throw new ArgumentException(
+                "Images are saved as OciLayout or DockerArchive; ExportAsync writes their files.", nameof(format));
+    }
+
+    private static void CheckEmpty(string path)
+    {
+        if (Directory.EnumerateFileSystemEntries(path).Any())
+        {
+            throw new LinuxException("open", Errno.ENOTEMPTY, path, "A layout is saved to an empty directory only.");
+        }
+    }
+}

@@ -1,0 +1,140 @@
+using ContainerKit.Images;
+
+namespace ContainerKit;
+
+/// <summary>
+/// The images of a directory that any number of this user's processes share without a daemon: names, configurations, and
+/// layers that are unpacked once, whichever images they are in. Thread-safe. Disposing it removes nothing.
+/// </summary>
+public sealed partial class ImageStore : IAsyncDisposable
+{
+    private readonly StoreDirectory _images;
+    private readonly BlobStore _blobs;
+    private readonly ImageList _list;
+
+    private ImageStore(LayerStore layers)
+    {
+        Layers = layers;
+        _images = layers.MakeDirectory("images");
+        _blobs = new(_images);
+        _list = new(_images);
+    }
+
+    /// <summary>The layers, and the writable ones over them.</summary>
+    public LayerStore Layers { get; }
+
+    /// <summary>Opens the store in a directory, and makes both where they are missing.</summary>
+    /// <exception cref="LinuxException">As of <see cref="LayerStore.Open"/>.</exception>
+    /// <exception cref="InvalidImageException">It was made by a newer version of ContainerKit.</exception>
+    public static ImageStore Open(string directory, LayerStoreOptions? options = null) =>
+        new(LayerStore.Open(directory, options));
+
+    /// <summary>The images there are, in the order in which they came.</summary>
+    public IReadOnlyList<Image> ListImages() =>
+        [.. _list.Read().GroupBy(descriptor => descriptor.Digest).Select(group => Describe(group.Key, [.. group]))];
+
+    /// <summary>
+    /// Finds an image by a name, by the digest of its manifest or its configuration, or by the beginning of one of them
+    /// (at least four digits) that no other has; null when there is none.
+    /// </summary>
+    /// <exception cref="ArgumentException">Several are meant.</exception>
+    public Image? Find(string name)
+    {
+        ArgumentException.ThrowIfNullOrEmpty(name);
+        var images = ListImages();
+        if (ImageReference.TryParse(name, out var reference)
+            && images.FirstOrDefault(image => image.References.Contains(reference)) is { } named)
+        {
+            return named;
+        }
+
+        var found = images.Where(image => IsMeant(image.Id, name) || IsMeant(image.Digest, name)).ToList();
+        return found.Count < 2 ? found.FirstOrDefault() : throw new ArgumentException(
+            $"'{name}' may be any of {string.Join(", ", found.Select(image => image.Digest))}: give more of it.",
+            nameof(name));
+    }
+
+    /// <summary>Gives an image a name, which another one loses.</summary>
+    public Task TagAsync(Image image, ImageReference reference, CancellationToken cancellationToken = default)
+    {
+        ArgumentNullException.ThrowIfNull(image);
+        ArgumentNullException.ThrowIfNull(reference);
+        return _list.ChangeAsync(
+            before => before.FirstOrDefault(descriptor => descriptor.Digest == image.Digest) is { } known
+                ? Add(before, known, [reference])
+                : throw new ArgumentException($"{image.Digest} is not in this store.", nameof(image)),
+            cancellationToken);
+    }
+
+    /// <summary>Takes a name away; the image stays until it is removed.</summary>
+    public Task UntagAsync(ImageReference reference, CancellationToken cancellationToken = default)
+    {
+        ArgumentNullException.ThrowIfNull(reference);
+        return _list.ChangeAsync(
+            before => before.SelectMany(descriptor =>
+                ImageList.NameOf(descriptor) != reference ? [descriptor]
+                : before.Count(other => other.Digest == descriptor.Digest) > 1 ? Array.Empty<BlobDescriptor>()
+                : [ImageList.Named(descriptor, null)]),
+            cancellationToken);
+    }
+
+    /// <summary>
+    /// Takes an image off the list, with all its names; its layers stay as long as others use them, and until they are
+    /// collected.
+    /// </summary>
+    public Task RemoveAsync(Image image, CancellationToken cancellationToken = default)
+    {
+        ArgumentNullException.ThrowIfNull(image);
+        return _list.ChangeAsync(
+            before => before.Where(descriptor => descriptor.Digest != image.Digest), cancellationToken);
+    }
+
+    /// <inheritdoc/>
+    public async ValueTask DisposeAsync()
+    {
+        _blobs.Dispose();
+        _images.Dispose();
+        await Layers.DisposeAsync().ConfigureAwait(false);
+    }
+
+    /// <inheritdoc/>
+    public override string ToString() => $"ImageStore {{ {Layers.Path} }}";
+
+    private static bool IsMeant(Digest digest, string name) =>
+        $"{digest}" == name || (name.Length >= 4 && digest.Hex.StartsWith(name, StringComparison.Ordinal));
+
+    /// <summary>Lists a manifest under further names, which others lose.</summary>
+    private static List<BlobDescriptor> Add(
+        IReadOnlyList<BlobDescriptor> before, BlobDescriptor manifest, IReadOnlyList<ImageReference> references)
+    {
+        var kept = before.Where(descriptor =>
+            ImageList.NameOf(descriptor) is { } name
+                ? !references.Contains(name)
+                : descriptor.Digest != manifest.Digest || references.Count == 0).ToList();
+        foreach (var reference in references)
+        {
+            kept.Add(ImageList.Named(manifest, reference));
+        }
+
+        if (!kept.Exists(descriptor => descriptor.Digest == manifest.Digest))
+        {
+            kept.Add(ImageList.Named(manifest, null));
+        }
+
+        return kept;
+    }
+
+    private Image Describe(Digest digest, IReadOnlyList<BlobDescriptor> descriptors)
+    {
+        var manifest = ImageManifest.Parse(_blobs.Read(digest));
+        return new()
+        {
+            Id = manifest.Config.Digest,
+            Digest = digest,
+            References = [.. descriptors.Select(ImageList.NameOf).OfType<ImageReference>()],
+            Config = ImageConfig.Parse(_blobs.Read(manifest.Config.Digest)),
+            Size = new(manifest.Layers.Sum(layer => layer.Size)),
+            Blobs = manifest.Layers,
+        };
+    }
+}

@@ -1,0 +1,45 @@
+using ContainerKit.Linux;
+
+namespace ContainerKit.Images;
+
+/// <summary>
+/// An archive of a root filesystem, packed or not: an image of one layer, of which nothing else is known.
+/// </summary>
+internal sealed class RootTarSource(string path) : ImageSource
+{
+    public override Task<IReadOnlyList<SourceImage>> ReadAsync(Platform platform, CancellationToken cancellationToken)
+    {
+        using var file = Open();
+        var blob = new ExpectedBlob(path) { Size = file.Length };
+        return Task.FromResult<IReadOnlyList<SourceImage>>([new()
+        {
+            Platform = platform,
+            Layers = [new(blob, Open)],
+            Draft = new()
+            {
+                Architecture = platform.Architecture,
+                OperatingSystem = platform.OperatingSystem,
+                Variant = platform.Variant,
+                Layers = new() { Type = "layers", DiffIds = [] },
+            },
+        }]);
+    }
+
+    public override void Dispose()
+    {
+    }
+
+    private FileWindow Open()
+    {
+        var file = Syscall.Open(path, OpenFlags.O_RDONLY | OpenFlags.O_NONBLOCK);
+        var status = Syscall.Status(file);
+        if (status.IsRegularFile)
+        {
+            return new(file, 0, (long)status.Size, ownsFile: true);
+        }
+
+        file.Dispose();
+        throw new InvalidImageException(
+            "This is no regular file.", entry: path, field: "type", value: Convert.ToString(status.Mode, 8));
+    }
+}

@@ -1,0 +1,126 @@
+using ContainerKit.Images;
+
+namespace ContainerKit.KernelTests;
+
+/// <summary>Images that are made of what containers changed.</summary>
+public sealed class CommitTests : IAsyncDisposable
+{
+    private static readonly CommitOptions Fixed = new() { CreatedAt = DateTimeOffset.UnixEpoch };
+
+    private readonly ShippedImages _fixture = new();
+
+    private static CancellationToken Cancelled => TestContext.Current.CancellationToken;
+
+    private ImageStore Store => _fixture.Store;
+
+    public ValueTask DisposeAsync() => _fixture.DisposeAsync();
+
+    [Fact]
+    public async Task An_image_of_changes_shows_them_and_says_how_it_came_to_be()
+    {
+        var image = await _fixture.AddAsync("commit.test/base", ShippedImages.Base, [Member.File("data/second", "2")]);
+        await using var writable = await Store.CreateWritableAsync(image, null, Cancelled);
+        await ShippedImages.RunAsync(writable, "rm /data/kept; echo new >/data/old; mkdir /made; chmod 1777 /made");
+        var committed = await Store.CommitAsync(writable, new()
+        {
+            Reference = ImageReference.Parse("commit.test/made:1"),
+            Author = "me",
+            Comment = "noted",
+            CreatedBy = "sh",
+            Defaults = image.Config.Defaults! with { Command = ["/usr/bin/env"] },
+        }, Cancelled);
+
+        Assert.Equal([.. image.Layers, committed.Layers[^1]], committed.Layers);
+        Assert.Equal(["PATH=/usr/bin"], committed.Config.Defaults!.Environment);
+        Assert.Equal(["/usr/bin/env"], committed.Config.Defaults.Command);
+        var step = committed.Config.History![^1];
+        Assert.Equal(("me", "noted", "sh"), (step.Author, step.Comment, step.CreatedBy));
+        Assert.Equal(3, committed.Config.History.Count);
+        Assert.Equal(committed.Digest, Store.Find("commit.test/made:1")!.Digest);
+        await using var over = await Store.CreateWritableAsync(committed, null, Cancelled);
+        Assert.Equal("new\nold same second\n0 1777", await ShippedImages.RunAsync(
+            over, "cd /data; cat old; echo $(ls); stat -c '%u %a' /made"));
+        Assert.Empty(await over.ListChangesAsync(Cancelled));
+    }
+
+    [Fact]
+    public async Task A_layer_goes_on_being_usable_and_is_committed_again_from_its_own_image()
+    {
+        var image = await _fixture.AddAsync("commit.test/base", ShippedImages.Base);
+        await using var writable = await Store.CreateWritableAsync(image, new() { Id = "kept" }, Cancelled);
+        await ShippedImages.RunAsync(writable, "echo 1 >/one");
+        var first = await Store.CommitAsync(writable, Fixed, Cancelled);
+        var same = await Store.CommitAsync(writable, Fixed, Cancelled);
+        await ShippedImages.RunAsync(writable, "echo 2 >/two");
+        await using var again = Store.Layers.OpenWritable("kept");
+        var second = await Store.CommitAsync(again, Fixed, Cancelled);
+
+        Assert.Equal(first.Digest, same.Digest);
+        Assert.NotEqual(first.Digest, second.Digest);
+        Assert.Equal(2, second.Layers.Count);
+        await using var over = await Store.CreateWritableAsync(second, null, Cancelled);
+        Assert.Equal("1\n2", await ShippedImages.RunAsync(over, "cat /one /two"));
+    }
+
+    [Fact]
+    public async Task A_commit_reads_nothing_but_what_was_changed_while_the_container_runs()
+    {
+        Member[] many = [.. Enumerable.Range(0, 3000).Select(number => Member.File($"data/file{number}", "x"))];
+        var image = await _fixture.AddAsync("commit.test/base", ShippedImages.Base, many);
+        await using var writable = await Store.CreateWritableAsync(image, null, Cancelled);
+        await using var container = await Container.StartAsync(
+            StoreFixture.Shell(writable, "for i in 1 2 3; do echo y >/data/file$i; done; echo; exec sleep 1000") with
+            { StandardOutput = StandardStream.Pipe }, Cancelled);
+        Assert.Equal(1, await container.StandardOutput!.ReadAsync(new byte[1], Cancelled));
+        var committed = await Store.CommitAsync(writable, null, Cancelled);
+
+        var entries = Store.Layers.ListLayers().Single(layer => layer.DiffId == committed.Layers[^1]).Entries;
+        Assert.InRange(entries, 5, 20); // the files, their directories, and mount points
+        Assert.False(container.WaitAsync(Cancelled).IsCompleted);
+    }
+
+    [Fact]
+    public async Task The_image_of_a_writable_layer_can_be_removed_and_is_collected_after_it()
+    {
+        var image = await _fixture.AddAsync("commit.test/base", ShippedImages.Base);
+        var writable = await Store.CreateWritableAsync(image, null, Cancelled);
+        await ShippedImages.RunAsync(writable, "echo 1 >/one");
+        await Store.RemoveAsync(image, Cancelled);
+        await Store.CollectGarbageAsync(Cancelled);
+        var committed = await Store.CommitAsync(writable, Fixed, Cancelled);
+        await Store.RemoveAsync(committed, Cancelled);
+        await writable.DisposeAsync();
+        await Store.CollectGarbageAsync(Cancelled);
+
+        Assert.Empty(Store.Layers.ListLayers());
+        Assert.Empty(Directory.GetFiles(_fixture["store/images/blobs"], "*", SearchOption.AllDirectories));
+    }
+
+    [Fact]
+    public async Task Layers_of_no_image_are_refused_until_one_is_given()
+    {
+        var image = await _fixture.AddAsync("commit.test/base", ShippedImages.Base);
+        await using var writable = await Store.Layers.CreateWritableAsync(image.Layers, null, Cancelled);
+        await ShippedImages.RunAsync(writable, "echo 1 >/one");
+        var refusal = await Assert.ThrowsAsync<ArgumentException>(() => Store.CommitAsync(writable, null, Cancelled));
+
+        Assert.Contains("CommitOptions.Base", refusal.Message, StringComparison.Ordinal);
+        var committed = await Store.CommitAsync(writable, Fixed with { Base = image }, Cancelled);
+        Assert.Equal(image.Layers[0], committed.Layers[0]);
+    }
+
+    [Fact]
+    public async Task A_file_that_a_layer_cannot_say_is_refused_and_leaves_the_store_as_it_was()
+    {
+        var image = await _fixture.AddAsync("commit.test/base", ShippedImages.Base);
+        await using var writable = await Store.CreateWritableAsync(image, null, Cancelled);
+        await ShippedImages.RunAsync(writable, "echo >/data/.wh.kept");
+        var refusal = await Assert.ThrowsAsync<InvalidImageException>(
+            () => Store.CommitAsync(writable, null, Cancelled));
+
+        Assert.Equal("data/.wh.kept", refusal.Entry);
+        Assert.Equal(image.Digest, Assert.Single(Store.ListImages()).Digest);
+        Assert.Single(Store.Layers.ListLayers());
+        Assert.True((await Store.Layers.CheckAsync(false, Cancelled)).IsWhole);
+    }
+}

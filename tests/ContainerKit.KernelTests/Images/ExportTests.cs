@@ -1,0 +1,118 @@
+using ContainerKit.Images;
+
+namespace ContainerKit.KernelTests;
+
+/// <summary>Root filesystems as archives, and images that go from host to host.</summary>
+public sealed class ExportTests : IAsyncDisposable
+{
+    private static readonly Member[] Second =
+    [
+        Member.Directory("./", 0x1E8), Member.Directory("data/", 0x1C0), Member.File("data/.wh.kept"),
+        Member.Directory("etc/"), Member.File("etc/.wh..wh..opq"), Member.File("etc/own", "2"),
+        Member.File("usr", "was a directory"), Member.Directory("bin/"), Member.File("bin/sh", "was below a link"),
+        Member.File("caps", "x").With("user.note", [1]), Member.HardLink("linked", "caps"), Member.Fifo("fifo"),
+    ];
+
+    private readonly ShippedImages _fixture = new();
+
+    private static CancellationToken Cancelled => TestContext.Current.CancellationToken;
+
+    private ImageStore Store => _fixture.Store;
+
+    public ValueTask DisposeAsync() => _fixture.DisposeAsync();
+
+    [Fact]
+    public async Task An_exported_image_is_what_unpacking_it_gives()
+    {
+        Member[] first = [.. ShippedImages.Base, Member.File("etc/hidden", ""), Member.File("usr/lost", "")];
+        Member[] third = [Member.File("etc/own", "3"), Member.File("fifo", "no more"), Member.Directory("etc/")];
+        Member[] devices = Host.IsRoot ? [Member.Device("null", 1, 3).Of(5, 6)] : [];
+        var layout = await _fixture.WriteLayoutAsync("export.test/it", first, Second, [.. third, .. devices]);
+        var image = Assert.Single(await Store.LoadAsync(layout, null, null, Cancelled));
+        await ImageUnpacker.UnpackToDirectoryAsync(layout, _fixture["unpacked"], null, null, Cancelled);
+        await using (var archive = File.Create(_fixture["export.tar"]))
+        {
+            await Store.ExportAsync(image, archive, Cancelled);
+        }
+
+        Directory.CreateDirectory(_fixture["exported"]);
+        Tools.Run("tar", "--extract", "--preserve-permissions", "--xattrs", "--xattrs-include=*", "--file",
+            _fixture["export.tar"], "--directory", _fixture["exported"]);
+        Assert.Equal(ShippedImages.Describe(_fixture["unpacked"]), ShippedImages.Describe(_fixture["exported"]));
+        await ImageUnpacker.UnpackToDirectoryAsync(
+            _fixture["export.tar"], _fixture["again"], new() { Format = ImageFormat.RootArchive }, null, Cancelled);
+        Assert.Equal(ShippedImages.Describe(_fixture["unpacked"]), ShippedImages.Describe(_fixture["again"]));
+    }
+
+    [RootFact]
+    [Trait(Tools.Needs, Tools.Self)]
+    public async Task An_exported_image_is_what_umoci_unpacks()
+    {
+        var layout = await _fixture.WriteLayoutAsync("it", ShippedImages.Base, Second);
+        var image = Assert.Single(await Store.LoadAsync(layout, null, null, Cancelled));
+        Tools.Run("umoci", "unpack", "--image", $"{layout}:it", _fixture["umoci"]);
+        await using (var archive = File.Create(_fixture["export.tar"]))
+        {
+            await Store.ExportAsync(image, archive, Cancelled);
+        }
+
+        Directory.CreateDirectory(_fixture["exported"]);
+        Tools.Run("tar", "--extract", "--preserve-permissions", "--file", _fixture["export.tar"], "--directory",
+            _fixture["exported"]);
+        Assert.Equal(ShippedImages.Describe(_fixture["umoci/rootfs"]), ShippedImages.Describe(_fixture["exported"]));
+    }
+
+    [Fact]
+    public async Task An_exported_writable_layer_is_what_its_container_sees()
+    {
+        var image = await _fixture.AddAsync("export.test/it", ShippedImages.Base, [Member.File("data/.wh.old")]);
+        await using var writable = await Store.CreateWritableAsync(image, null, Cancelled);
+        var seen = await ShippedImages.RunAsync(writable, """
+            set -e; rm /data/kept; rm -r /etc; mkdir /etc; echo 1 >/etc/one; echo 2 >/data/two
+            find /etc /data | sort
+            """);
+        await using (var archive = File.Create(_fixture["export.tar"]))
+        {
+            await writable.ExportAsync(archive, Cancelled);
+        }
+
+        Assert.Equal(seen.Split('\n').Select(path => path[1..]), Tools.Run("tar", "-tf", _fixture["export.tar"])
+            .Split('\n').Select(path => path.TrimEnd('/'))
+            .Where(path => path.StartsWith("etc", StringComparison.Ordinal)
+                || path.StartsWith("data", StringComparison.Ordinal)).Order(StringComparer.Ordinal));
+    }
+
+    [Theory]
+    [InlineData(ImageFormat.OciLayout)]
+    [InlineData(ImageFormat.DockerArchive)]
+    public async Task A_container_moves_to_another_host_with_what_it_changed_and_its_volume(ImageFormat format)
+    {
+        Directory.CreateDirectory(_fixture["volume"]);
+        File.SetUnixFileMode(_fixture["volume"], (UnixFileMode)0x1FF); // 0777: whoever the container's root is
+        var image = await _fixture.AddAsync("move.test/app", ShippedImages.Base);
+        await using (var writable = await Store.CreateWritableAsync(image, null, Cancelled))
+        {
+            var options = StoreFixture.Shell(writable, "echo state >/data/state; rm /data/kept; echo rows >/volume/db");
+            await Script.OutputAsync(options with
+            {
+                Mounts = [.. options.Mounts, new BindMount(_fixture["volume"], "/volume") { ReadOnly = false }],
+            });
+            var committed = await Store.CommitAsync(
+                writable, new() { Reference = ImageReference.Parse("move.test/app:moved") }, Cancelled);
+            await Store.SaveAsync([committed], _fixture["moved.tar"], format, Cancelled);
+            Tools.Run("tar", "-C", _fixture["volume"], "-cf", _fixture["volume.tar"], ".");
+        }
+
+        var other = _fixture.Open("other");
+        Assert.Single(await other.LoadAsync(_fixture["moved.tar"], new() { Format = format }, null, Cancelled));
+        await ImageUnpacker.UnpackToDirectoryAsync(
+            _fixture["volume.tar"], _fixture["other-volume"], new() { Format = ImageFormat.RootArchive }, null,
+            Cancelled);
+        await using var moved = await other.CreateWritableAsync(other.Find("move.test/app:moved")!, null, Cancelled);
+        var run = StoreFixture.Shell(moved, "cat /data/state /volume/db; ls /data");
+        Assert.Equal("state\nrows\nold\nsame\nstate", await Script.OutputAsync(run with
+        {
+            Mounts = [.. run.Mounts, new BindMount(_fixture["other-volume"], "/volume")],
+        }));
+    }
+}

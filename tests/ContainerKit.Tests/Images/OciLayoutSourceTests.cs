@@ -1,0 +1,281 @@
+using System.IO.Pipelines;
+using System.Text;
+using ContainerKit.Images;
+
+namespace ContainerKit.Tests.Images;
+
+public sealed class OciLayoutSourceTests : IDisposable
+{
+    private const string Containerd = "io.containerd.image.name";
+
+    private readonly Scratch _scratch = new();
+
+    public void Dispose() => _scratch.Dispose();
+
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public async Task Of_a_layout_for_several_platforms_the_fitting_image_is_read(bool archive)
+    {
+        var image = TestImage.Layout("debian:12", "linux/amd64", "linux/arm64", "linux/arm/v7", "unknown/unknown");
+
+        foreach (var platform in new[] { "linux/amd64", "linux/arm64" })
+        {
+            var read = Assert.Single(await ReadAsync(image, platform, archive));
+            Assert.Equal([ImageReference.Parse("debian:12")], read.References);
+            Assert.Equal(platform, read.Platform.ToString());
+            Assert.Equal(TestImage.Config(platform, TestImage.Layer(platform)), read.Config);
+            Assert.Equal(MediaTypes.ImageManifest, read.Manifest!.Value.Descriptor.MediaType);
+        }
+    }
+
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public async Task A_layer_is_opened_as_often_as_it_is_wanted(bool archive)
+    {
+        using var source = await OpenAsync(TestImage.Layout(null, "linux/amd64"), archive);
+        var images = await source.ReadAsync(ContainerKit.Images.Platform.Parse("linux/amd64"), Cancel);
+        var layer = images.Single().Layers.Single();
+
+        await Task.WhenAll(Enumerable.Range(0, 3).Select(_ => Task.Run(async () =>
+        {
+            await using var stream = layer.Open();
+            var pipe = new Pipe();
+            var pumping = new BlobPump(layer.Expected, new()).RunAsync(stream, pipe.Writer, null, Cancel);
+            var content = new MemoryStream();
+            await pipe.Reader.CopyToAsync(content, Cancel);
+            Assert.Equal(TestImage.DigestOf(TestImage.Layer("linux/amd64")), (await pumping).DiffId);
+            Assert.Equal(TestImage.Layer("linux/amd64"), content.ToArray());
+        })));
+    }
+
+    [Fact]
+    public async Task The_best_variant_is_chosen()
+    {
+        var image = TestImage.Layout(null, "linux/amd64", "linux/amd64/v2", "linux/amd64/v4");
+
+        Assert.Equal("linux/amd64/v2", Assert.Single(await ReadAsync(image, "linux/amd64/v3")).Platform.ToString());
+        Assert.Equal("linux/amd64", Assert.Single(await ReadAsync(image, "linux/amd64")).Platform.ToString());
+    }
+
+    [Fact]
+    public async Task An_index_that_says_no_platform_is_asked_by_its_configurations()
+    {
+        var image = new TestImage();
+        image.SetIndex(
+            image.AddImage("linux/arm64", TestImage.Layer("a")) with { Platform = null },
+            image.AddImage("linux/amd64", TestImage.Layer("b")) with { Platform = null });
+
+        Assert.Equal("linux/amd64", Assert.Single(await ReadAsync(image, "linux/amd64")).Platform.ToString());
+    }
+
+    [Fact]
+    public async Task Several_images_have_several_names()
+    {
+        var image = new TestImage();
+        var one = image.AddImage("linux/amd64", TestImage.Layer("1"));
+        var two = image.AddImage("linux/amd64", TestImage.Layer("2"));
+        image.SetIndex(
+            one with { Annotations = TestImage.NamedAs("app:1") },
+            two with { Annotations = new Dictionary<string, string> { [Containerd] = "ghcr.io/o/app:2" } },
+            one with { Annotations = TestImage.NamedAs("latest") });
+
+        Assert.Equal(
+            ["docker.io/library/app:1", "ghcr.io/o/app:2", ""],
+            (await ReadAsync(image, "linux/amd64")).Select(read => string.Join(' ', read.References)));
+    }
+
+    [Fact]
+    public async Task No_image_for_the_platform_is_an_error_that_says_which_there_are()
+    {
+        var wrong = await RefusedAsync(TestImage.Layout(null, "linux/arm64", "windows/amd64"));
+
+        Assert.Equal(("platform", "linux/arm64, windows/amd64"), (wrong.Field, wrong.Value));
+    }
+
+    [Fact]
+    public async Task A_layout_may_be_empty_and_hold_what_is_no_image()
+    {
+        var image = new TestImage();
+        image.SetIndex();
+        Assert.Empty(await ReadAsync(image, "linux/amd64"));
+
+        image.SetIndex(
+            image.AddImage("linux/amd64", TestImage.Layer("x")), image.AddBlob("application/pdf", [1, 2, 3]));
+        Assert.Single(await ReadAsync(image, "linux/amd64"));
+    }
+
+    [Fact]
+    public async Task Lists_are_nested_only_so_deep()
+    {
+        var image = new TestImage();
+        var inner = image.AddImage("linux/amd64", TestImage.Layer("x"));
+        for (var depth = 1; depth <= 5; depth++)
+        {
+            inner = image.AddBlob(
+                MediaTypes.ImageIndex, new ImageIndex { SchemaVersion = 2, Manifests = [inner] }.ToJson());
+            image.SetIndex(inner);
+            if (depth <= 4)
+            {
+                Assert.Single(await ReadAsync(image, "linux/amd64"));
+            }
+        }
+
+        Assert.Equal("depth", (await RefusedAsync(image)).Field);
+    }
+
+    [Fact]
+    public async Task Lists_that_multiply_are_read_only_so_far()
+    {
+        var image = new TestImage();
+        var inner = image.AddImage("linux/amd64", TestImage.Layer("x"));
+        for (var depth = 0; depth < 3; depth++)
+        {
+            inner = image.AddBlob(
+                MediaTypes.ImageIndex,
+                new ImageIndex { SchemaVersion = 2, Manifests = [.. Enumerable.Repeat(inner, 20)] }.ToJson());
+        }
+
+        image.SetIndex(inner);
+
+        Assert.Equal("count", (await RefusedAsync(image)).Field);
+    }
+
+    [Theory]
+    [InlineData("oci-layout")]
+    [InlineData("index.json")]
+    public async Task A_layout_without_its_files_is_none(string file)
+    {
+        var image = TestImage.Layout(null, "linux/amd64");
+        image.Files.Remove(file);
+
+        await RefusedAsync(image);
+    }
+
+    [Fact]
+    public async Task A_layout_of_another_version_is_refused()
+    {
+        var image = TestImage.Layout(null, "linux/amd64");
+        image.Files["oci-layout"] = """{"imageLayoutVersion":"2.0.0"}"""u8.ToArray();
+
+        Assert.Equal("imageLayoutVersion", (await RefusedAsync(image)).Field);
+    }
+
+    [Fact]
+    public async Task Every_document_is_what_its_descriptor_says()
+    {
+        var names = TestImage.Layout(null, "linux/amd64").Files.Keys.Where(
+            path => path.StartsWith("blobs", StringComparison.Ordinal));
+        foreach (var name in names)
+        {
+            var image = TestImage.Layout(null, "linux/amd64");
+            var isLayer = image.Files[name][0] == 0x1F;
+            image.Files[name] = [.. image.Files[name][..^1], (byte)' '];
+            if (!isLayer)
+            {
+                await RefusedAsync(image);
+                image.Files[name] = image.Files[name][..^1];
+                await RefusedAsync(image);
+                image.Files.Remove(name);
+                await RefusedAsync(image);
+            }
+        }
+    }
+
+    [Fact]
+    public async Task CVE_2021_41190_a_list_that_is_named_as_a_manifest_is_refused()
+    {
+        var image = new TestImage();
+        var inner = image.AddImage("linux/amd64", TestImage.Layer("x"));
+        var index = new ImageIndex { SchemaVersion = 2, Manifests = [inner] };
+        image.SetIndex(image.AddBlob(MediaTypes.ImageManifest, index.ToJson()));
+
+        await RefusedAsync(image);
+    }
+
+    [Fact]
+    public async Task CVE_2023_25153_a_document_is_not_read_whole_to_see_that_it_is_too_large()
+    {
+        var image = TestImage.Layout(null, "linux/amd64");
+        image.WriteTo(_scratch.Path);
+        using (var file = File.OpenWrite(Path.Combine(_scratch.Path, "index.json")))
+        {
+            file.SetLength(1L << 40);
+        }
+
+        Assert.Equal("size",
+            (await Assert.ThrowsAsync<InvalidImageException>(() => ReadAsync(_scratch.Path, "linux/amd64"))).Field);
+    }
+
+    [Fact]
+    public async Task CVE_2024_3727_a_blob_of_a_layout_directory_is_never_outside_of_it()
+    {
+        var image = TestImage.Layout(null, "linux/amd64");
+        var layer = image.Files.Single(file => file.Value[0] == 0x1F);
+        image.Files.Remove(layer.Key);
+        image.WriteTo(Directory.CreateDirectory(Path.Combine(_scratch.Path, "layout")).FullName);
+        var outside = _scratch.File("outside", layer.Value);
+        File.CreateSymbolicLink(Path.Combine(_scratch.Path, "layout", layer.Key), outside);
+
+        var read = Assert.Single(await ReadAsync(Path.Combine(_scratch.Path, "layout"), "linux/amd64"));
+        using var source = await ImageSource.OpenAsync(Path.Combine(_scratch.Path, "layout"), format: null, Cancel);
+        var open = (await source.ReadAsync(read.Platform, Cancel))[0].Layers[0].Open;
+
+        Assert.Throws<InvalidImageException>(() => open());
+    }
+
+    [Fact]
+    public async Task The_number_of_layers_is_the_same_everywhere()
+    {
+        var image = new TestImage();
+        var config = image.AddBlob(MediaTypes.ImageConfig, TestImage.Config("linux/amd64", [1], [2]));
+        var layer = image.AddBlob(MediaTypes.Layer, TestImage.Layer("x"));
+        image.SetIndex(image.AddBlob(
+            MediaTypes.ImageManifest,
+            new ImageManifest { SchemaVersion = 2, Config = config, Layers = [layer] }.ToJson()));
+
+        Assert.Equal("diff_ids", (await RefusedAsync(image)).Field);
+    }
+
+    [Fact]
+    public async Task An_unknown_kind_of_layer_is_refused()
+    {
+        var image = new TestImage();
+        var config = image.AddBlob(MediaTypes.ImageConfig, TestImage.Config("linux/amd64", [1]));
+        var layer = image.AddBlob("application/vnd.oci.image.layer.v1.tar+lzma", TestImage.Layer("x"));
+        image.SetIndex(image.AddBlob(
+            MediaTypes.ImageManifest,
+            new ImageManifest { SchemaVersion = 2, Config = config, Layers = [layer] }.ToJson()));
+
+        Assert.Equal("mediaType", (await RefusedAsync(image)).Field);
+    }
+
+    private static CancellationToken Cancel => TestContext.Current.CancellationToken;
+
+    private Task<InvalidImageException> RefusedAsync(TestImage image) =>
+        Assert.ThrowsAsync<InvalidImageException>(() => ReadAsync(image, "linux/amd64"));
+
+    private async Task<IReadOnlyList<SourceImage>> ReadAsync(TestImage image, string platform, bool archive = true)
+    {
+        using var source = await OpenAsync(image, archive);
+        return await source.ReadAsync(ContainerKit.Images.Platform.Parse(platform), Cancel);
+    }
+
+    private static async Task<IReadOnlyList<SourceImage>> ReadAsync(string path, string platform)
+    {
+        using var source = await ImageSource.OpenAsync(path, format: null, Cancel);
+        return await source.ReadAsync(ContainerKit.Images.Platform.Parse(platform), Cancel);
+    }
+
+    private async Task<ImageSource> OpenAsync(TestImage image, bool archive)
+    {
+        if (archive)
+        {
+            return await ImageSource.OpenAsync(_scratch.File("archive.tar", image.ToArchive()), format: null, Cancel);
+        }
+
+        image.WriteTo(_scratch.Path);
+        return await ImageSource.OpenAsync(_scratch.Path, format: null, Cancel);
+    }
+}
