@@ -72,6 +72,27 @@ public class SamplesTests
         Assert.Matches(@"(?m)^burns CPU +[0-9.]+ +[0-9.]*[1-9]", output); // it was made to wait
     }
 
+    [Fact]
+    public async Task What_a_command_changed_in_an_image_is_there_in_the_store_of_another_host()
+    {
+        using var temp = new TempDirectory();
+        File.SetUnixFileMode(temp.Path, (UnixFileMode)0x1ED); // 0755: the stores themselves are closed
+        ShellArchive.Write(temp["root.tar"]);
+        var output = await OutputAsync(
+            "RunImage", "--root", "--store", temp["one"], temp["root.tar"], temp["changed.tar"],
+            "/bin/sh", "-c", "echo changed >/greeting; echo said in it");
+
+        Assert.Matches("(?m)^sha256:[0-9a-f]{64}: 1 layers, .* packed$", output);
+        Assert.Contains("\nsaid in it\nThe command exited with code 0, and changed ", output, StringComparison.Ordinal);
+        Assert.Contains($"\nSaved as {temp["changed.tar"]}: 2 layers, ", output, StringComparison.Ordinal);
+
+        output = await OutputAsync(
+            "RunImage", "--store", temp["other"], temp["changed.tar"], temp["again.tar"],
+            "/bin/sh", "-c", "read -r word </greeting; echo it was $word");
+        Assert.Contains(": 2 layers, ", output, StringComparison.Ordinal);
+        Assert.Contains("\nit was changed\n", output, StringComparison.Ordinal);
+    }
+
     /// <summary>What a sample prints, which must succeed.</summary>
     private static async Task<string> OutputAsync(string name, params string[] arguments)
     {

@@ -22,6 +22,12 @@ public sealed record ContainerOptions
     public IReadOnlyList<Mount> Mounts { get; init; } = [];
 
     /// <summary>
+    /// Absolute paths in the container that are made, as root's directories, where they are missing: below the mounts,
+    /// and in the root itself, which must be one that takes changes.
+    /// </summary>
+    public IReadOnlyList<string> Directories { get; init; } = [];
+
+    /// <summary>
     /// Absolute paths in the container that are hidden, beside those of /proc and /sys that always are: a file becomes
     /// /dev/null, a directory empty and read-only. Links lead nowhere out of the container; what is not there is fine.
     /// </summary>
@@ -48,6 +54,13 @@ public sealed record ContainerOptions
     /// Further groups of the program, numbers or names; they need an id map with more than one group.
     /// </summary>
     public IReadOnlyList<string> Groups { get; init; } = [];
+
+    /// <summary>
+    /// Whether the program has the groups that images mean where <see cref="User"/> names none: that of the root's
+    /// /etc/passwd, or 0 for a number that is not there; and, where the id map has others, those of /etc/group that the
+    /// user is in. False unless said otherwise.
+    /// </summary>
+    public bool GroupsOfUser { get; init; }
 
     /// <summary>Which ids of the host the container's are.</summary>
     public IdMap IdMap { get; init; } = IdMap.SingleId;

@@ -239,6 +239,12 @@ internal static class ContainerPlan
         plan.Because(system);
         systemMounts.AttachTo(plan.Pivoted, root);
         plan.Pivoted.LeaveOldRoot();
+        foreach (var path in options.Directories)
+        {
+            plan.Because($"the directory '{path}'");
+            plan.Pivoted.Close(MountPoint.Make(plan.Pivoted, root, path, isDirectory: true));
+        }
+
         foreach (var mount in options.Mounts)
         {
             plan.Because(mount);

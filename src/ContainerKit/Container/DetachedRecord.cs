@@ -30,6 +30,12 @@ internal sealed record DetachedRecord
 
     public string Root { get; init; } = "";
 
+    /// <summary>The layers of a root that is a writable layer of a store, whose path is <see cref="Root"/>.</summary>
+    public string[]? Layers { get; init; }
+
+    /// <summary>Its id there.</summary>
+    public string WritableLayer { get; init; } = "";
+
     public string IdMap { get; init; } = "";
 
     public string UserRanges { get; init; } = "";
@@ -45,6 +51,8 @@ internal sealed record DetachedRecord
     public string User { get; init; } = "0";
 
     public string[] Groups { get; init; } = [];
+
+    public bool GroupsOfUser { get; init; }
 
     /// <summary>Each as <c>number:soft:hard</c>.</summary>
     public string[] ResourceLimits { get; init; } = [];
@@ -84,6 +92,7 @@ internal sealed record DetachedRecord
             _ => options.IdMap,
         };
         var ranges = map as RangesIdMap;
+        var layers = options.Root as LayersRoot;
         return new()
         {
             CreatedAt = DateTimeOffset.UtcNow,
@@ -91,7 +100,14 @@ internal sealed record DetachedRecord
             ForeignNamespaces = (uint)held.Foreign,
             OtherNamespaces = (uint)held.Others,
             FirstNamespace = held.First,
-            Root = options.Root is DirectoryRoot { Path: var path } ? path : options.Root.GetType().Name,
+            Root = options.Root switch
+            {
+                DirectoryRoot { Path: var path } => path,
+                LayersRoot { Store: var path } => path,
+                _ => options.Root.GetType().Name,
+            },
+            Layers = layers?.Layers.Select(layer => $"{layer}").ToArray(),
+            WritableLayer = layers?.Id ?? "",
             IdMap = map is SingleIdMap { HostUser: { } user, HostGroup: { } group }
                 ? FormattableString.Invariant($"{user}:{group}")
                 : map.GetType().Name,
@@ -102,6 +118,7 @@ internal sealed record DetachedRecord
             WorkingDirectory = options.WorkingDirectory,
             User = options.User,
             Groups = [.. options.Groups],
+            GroupsOfUser = options.GroupsOfUser,
             ResourceLimits =
             [
                 .. options.ResourceLimits.Select(
@@ -151,6 +168,7 @@ internal sealed record DetachedRecord
             nameof(HostSystemRoot) => RootFilesystem.HostSystem,
             nameof(EntireHostRoot) => RootFilesystem.EntireHost,
             nameof(EmptyRoot) => RootFilesystem.Empty,
+            _ when Layers is { Length: > 0 } => new LayersRoot(Root, WritableLayer, Array.ConvertAll(Layers, Digest.Parse)),
             _ => RootFilesystem.Directory(Root),
         },
         IdMap = IdMap switch
@@ -165,6 +183,7 @@ internal sealed record DetachedRecord
         WorkingDirectory = WorkingDirectory,
         User = User,
         Groups = Groups,
+        GroupsOfUser = GroupsOfUser,
         ResourceLimits = [.. ResourceLimits.Select(Limit)],
         Umask = Umask,
         MaxProcesses = MaxProcesses,

@@ -21,6 +21,7 @@ internal static class OptionsCheck
         CheckNamespaces(options);
         CheckProgram(options);
         options.Root.Validate();
+        CheckOwners(options);
         foreach (var mount in options.Mounts)
         {
             CheckMount(options, mount);
@@ -61,6 +62,15 @@ internal static class OptionsCheck
         Check(mount is not DescriptorMount,
             "A DescriptorMount is for a container's options: a container that runs cannot take open files.");
         CheckMount(options, mount);
+    }
+
+    /// <summary>Whose files a layer has, as a store of an ordinary user knows it.</summary>
+    private static void CheckOwners(ContainerOptions options)
+    {
+        var map = options.IdMap is JoinedIdMap joined ? joined.Ids : options.IdMap;
+        Check(options.Root is not LayersRoot { Ids: { } ids } || $"{ids}" == $"{map}"
+            || !options.NewNamespaces.HasFlag(NamespaceKinds.User),
+            $"The files of {options.Root} belong to other ids than {map} has: set IdMap to that of its LayerStore.");
     }
 
     private static void CheckMount(ContainerOptions options, Mount mount)
@@ -117,6 +127,11 @@ internal static class OptionsCheck
 
     private static void CheckPaths(ContainerOptions options)
     {
+        foreach (var path in options.Directories)
+        {
+            PathMasks.Validate(path, nameof(options.Directories));
+        }
+
         foreach (var path in options.MaskedPaths)
         {
             PathMasks.Validate(path, nameof(options.MaskedPaths));

@@ -18,6 +18,7 @@ internal static class OptionsSnapshot
         {
             Command = Copy(options.Command),
             Mounts = Copy(options.Mounts),
+            Directories = Copy(options.Directories),
             MaskedPaths = Copy(options.MaskedPaths),
             ReadOnlyPaths = Copy(options.ReadOnlyPaths),
             Groups = Copy(options.Groups),

@@ -27,8 +27,14 @@ internal static class UserLookup
         var entry = Entry(number is null ? passwd.Value : Try(passwd),
             fields => number is null ? fields[0] == userText : Id(fields[2]) == number, fields: 6);
         var user = number ?? Id(entry?[2]) ?? throw Unknown("user", userText, options.Root);
-        var group = groupText is null ? Id(entry?[3]) ?? user : GroupId(groupText);
-        var found = new ContainerUser(user, group, options.Groups.Count == 0 ? [] : [.. options.Groups.Select(GroupId)],
+        var group = groupText is null ? Id(entry?[3]) ?? (options.GroupsOfUser ? 0 : user) : GroupId(groupText);
+        var further = options.Groups.Count == 0 ? [] : options.Groups.Select(GroupId).ToArray();
+        if (options.GroupsOfUser && groupText is null && options.IdMap.AllowsGroups && entry is not null)
+        {
+            further = [.. further.Union(GroupsOf(entry[0], Try(groups)))];
+        }
+
+        var found = new ContainerUser(user, group, further,
             entry?[5] is { Length: > 0 } home ? home : options.Root.DefaultHome);
         options.IdMap.Validate(found.User, found.Group, found.Groups, options.MaxProcesses is not null);
         return found;
@@ -37,6 +43,24 @@ internal static class UserLookup
             Number(text, "group") ?? Id(Entry(groups.Value, fields => fields[0] == text, fields: 3)?[2])
             ?? throw Unknown("group", text, options.Root);
     }
+
+    /// <summary>Complains about a text that is no user, whatever the root holds.</summary>
+    /// <exception cref="ArgumentException">It is none.</exception>
+    public static void Validate(string text)
+    {
+        var (user, group) = Split(text);
+        Number(user, "user");
+        if (group is not null)
+        {
+            Number(group, "group");
+        }
+    }
+
+    /// <summary>The groups that name a user among their members.</summary>
+    private static IEnumerable<uint> GroupsOf(string user, string[] groups) =>
+        groups.Select(line => line.Split(':'))
+            .Where(group => group.Length >= 4 && group[3].Split(',').Contains(user))
+            .Select(group => Id(group[2])).OfType<uint>();
 
     /// <summary>The lines of a file that a number can do without.</summary>
     private static string[] Try(Lazy<string[]> lines)
@@ -101,7 +125,7 @@ internal static class UserLookup
         try
         {
             // First a look at what it is: to open a device or a FIFO could do something, or hang.
-            using var file = Syscall.OpenInRoot(directory, path, OpenFlags.O_PATH);
+            using var file = root.FindForLookup(directory, path);
             var status = Syscall.Status(file);
             if ((status.Mode & (uint)FileType.S_IFMT) != (uint)FileType.S_IFREG || status.Size > MaxFileSize)
             {
