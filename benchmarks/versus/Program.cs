@@ -16,6 +16,11 @@ try
         HybridCgroups.Leave();
     }
 
+    if (settings.Parts.Contains("images"))
+    {
+        Tmpfs.Enter();
+    }
+
     var verdicts = new Verdicts(judge: !settings.Quick);
     using var workshop = new Workshop();
     Console.WriteLine($"{Machine.Describe(workshop)}\n");
@@ -27,6 +32,7 @@ try
             "steady" => SteadyState.RunAsync(settings, workshop, verdicts),
             "streams" => Streams.RunAsync(settings, workshop, verdicts),
             "cgroups" => Cgroups.RunAsync(settings, workshop, verdicts),
+            "images" => Images.RunAsync(settings, workshop, verdicts),
             "live" => Live.RunAsync(settings, workshop, verdicts),
             "memory" => Memory.RunAsync(settings, workshop, verdicts),
             _ => QuickstartProcess.RunAsync(settings, verdicts),

@@ -4,7 +4,7 @@ namespace Versus;
 internal sealed record Settings
 {
     /// <summary>The parts of the benchmark, in the order in which they run.</summary>
-    private static readonly string[] Known = ["start", "live", "steady", "streams", "cgroups", "memory", "quickstart"];
+    private static readonly string[] Known = ["start", "live", "steady", "streams", "cgroups", "images", "memory", "quickstart"];
 
     /// <summary>The parts to run; all of them unless said otherwise.</summary>
     public IReadOnlyList<string> Parts { get; private init; } = Known;
@@ -20,9 +20,12 @@ internal sealed record Settings
     /// <summary>How often each contender runs in its turn.</summary>
     public int Each { get; private init; } = 10;
 
+    /// <summary>An archive of a minimal Debian, for hosts that cannot make one; null when it is to be made.</summary>
+    public string? DebianArchive { get; private init; }
+
     /// <summary>The text for whoever asked for something else.</summary>
     public static string Usage =>
-        $"usage: Versus [{string.Join('|', Known)}]... [--quick] [--rounds N] [--each N]";
+        $"usage: Versus [{string.Join('|', Known)}]... [--quick] [--rounds N] [--each N] [--debian ARCHIVE]";
 
     /// <summary>Reads the command line; null when it is not understood.</summary>
     public static Settings? Parse(string[] arguments)
@@ -43,6 +46,9 @@ internal sealed record Settings
                 case "--each" when i + 1 < arguments.Length && int.TryParse(arguments[i + 1], out var n) && n > 0:
                     settings = settings with { Each = n };
                     i++;
+                    break;
+                case "--debian" when i + 1 < arguments.Length:
+                    settings = settings with { DebianArchive = Path.GetFullPath(arguments[++i]) };
                     break;
                 case var part when Known.Contains(part):
                     parts.Add(part);

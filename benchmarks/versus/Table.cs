@@ -24,6 +24,10 @@ internal sealed class Table(params string[] heads)
     public static string Figure(double value) =>
         value.ToString(value < 1 ? "F3" : value < 10 ? "F2" : value < 100 ? "F1" : "F0", CultureInfo.InvariantCulture);
 
+    /// <summary>The range that 80 % of some figures fall into.</summary>
+    public static string Range(IReadOnlyList<double> values) =>
+        $"{Figure(Statistics.Percentile(values, 0.1))}–{Figure(Statistics.Percentile(values, 0.9))}";
+
     private static string Rule(int width, int column) => new string('-', width + 1) + (column == 0 ? '-' : ':');
 
     private static string Pad(string cell, int column, int width) =>

@@ -25,6 +25,7 @@ internal sealed class Workshop : IDisposable
         Compile("work.c", Work, "-static");
         Compile("streams.c", Streams, "-static");
         Compile("cgroups.c", Cgroups, "-static");
+        Compile("files.c", Files, "-static");
         Compile("limit.c", Limit,
             ["-static", "-nostdlib", "-ffreestanding", "-fno-stack-protector", .. Versus.Limit.Defines]);
         File.WriteAllBytes(System.IO.Path.Combine(Root, "data"), new byte[16 << 20]);
@@ -50,6 +51,9 @@ internal sealed class Workshop : IDisposable
 
     /// <summary>The program that uses cgroups without a library.</summary>
     public string Cgroups => System.IO.Path.Combine(Path, "cgroups");
+
+    /// <summary>The program that makes the files of a layer, and nothing else.</summary>
+    public string Files => System.IO.Path.Combine(Path, "files");
 
     /// <summary>The limit's program.</summary>
     public string Limit => System.IO.Path.Combine(Path, "limit");
