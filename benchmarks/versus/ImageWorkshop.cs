@@ -29,7 +29,7 @@ internal sealed class ImageWorkshop
         var path = Tmpfs.Path;
         var image = new ImageLayout(System.IO.Path.Combine(path, "image"));
         var debian = settings.DebianArchive ?? System.IO.Path.Combine(path, "debian.tar");
-        string[] bootstrap = ["mmdebstrap", "--variant=minbase", "--mode=root", "--quiet", "stable", debian];
+        string[] bootstrap = ["mmdebstrap", "--variant=minbase", "--mode=root", "--quiet", Suite(), debian];
         if (!File.Exists(debian) && programs.Complaint(bootstrap) is { } complaint)
         {
             Console.Error.WriteLine($"left out: images: {string.Join(' ', bootstrap)}: {complaint}");
@@ -109,6 +109,10 @@ internal sealed class ImageWorkshop
         Image.Add(archive);
         Directory.Delete(tree, recursive: true);
     }
+
+    // That of the host, whose keys are there.
+    private static string Suite() => File.ReadLines("/etc/os-release")
+        .FirstOrDefault(line => line.StartsWith("VERSION_CODENAME=", StringComparison.Ordinal))?.Split('=')[1] ?? "stable";
 
     private static string NameOf(int package) => $"srv/application/node_modules/package-{package:D4}";
 

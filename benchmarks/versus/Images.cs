@@ -19,6 +19,10 @@ internal static class Images
             Print(rounds);
             Judge(rounds, verdicts);
         }
+        else
+        {
+            verdicts.Unmeasured("an image to files", 1.25);
+        }
 
         await LayeredStarts.RunAsync(settings, programs, verdicts);
     }
