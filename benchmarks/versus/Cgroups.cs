@@ -99,7 +99,8 @@ internal static class Cgroups
             verdicts.AtMost($"ReadStatistics of each of {many} in a sweep : of one again and again",
                 Statistics.Median(rounds.Select(round => round[3] / round[1])), 1.3);
             table.Add(
-                "statistics, one after other work", "", Table.Figure(Statistics.Median(rounds.Select(r => r[4]))), "", "");
+                "statistics, one after other work", "",
+                Table.Figure(Statistics.Median(rounds.Select(round => round[4]))), "", "");
             verdicts.AtMost($"ReadStatistics of each of {many} in a sweep : of one after other work",
                 Statistics.Median(rounds.Select(round => round[3] / round[4])), 1.3);
         }

@@ -23,7 +23,9 @@ internal sealed record ExpectedBlob(string Name)
     /// <summary>What a descriptor says.</summary>
     public static ExpectedBlob Of(BlobDescriptor descriptor, string name) => new(name)
     {
-        Digest = descriptor.Digest, Size = descriptor.Size, MediaType = descriptor.MediaType,
+        Digest = descriptor.Digest,
+        Size = descriptor.Size,
+        MediaType = descriptor.MediaType,
     };
 
     /// <summary>The hash to make for a digest; SHA-256 for one that is to be found.</summary>

@@ -62,7 +62,8 @@ internal sealed class ImageFixture : IAsyncDisposable
         {
             Annotations = new Dictionary<string, string>
             {
-                ["io.containerd.image.name"] = Name, ["org.opencontainers.image.ref.name"] = Tag,
+                ["io.containerd.image.name"] = Name,
+                ["org.opencontainers.image.ref.name"] = Tag,
             },
         });
         return image;

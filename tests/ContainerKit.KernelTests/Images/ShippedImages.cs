@@ -67,14 +67,17 @@ internal sealed class ShippedImages : IAsyncDisposable
 
         var config = new ImageConfig
         {
-            Architecture = Platform.Host.Architecture, OperatingSystem = "linux",
+            Architecture = Platform.Host.Architecture,
+            OperatingSystem = "linux",
             Defaults = new() { Command = ["/bin/sh"], Environment = ["PATH=/usr/bin"], WorkingDirectory = "/" },
             Layers = new() { Type = "layers", DiffIds = diffIds },
         };
         var manifest = new ImageManifest
         {
-            SchemaVersion = 2, MediaType = MediaTypes.ImageManifest,
-            Config = Write(layout, MediaTypes.ImageConfig, config.ToJson()), Layers = blobs,
+            SchemaVersion = 2,
+            MediaType = MediaTypes.ImageManifest,
+            Config = Write(layout, MediaTypes.ImageConfig, config.ToJson()),
+            Layers = blobs,
         };
         var named = Write(layout, MediaTypes.ImageManifest, manifest.ToJson()) with
         {

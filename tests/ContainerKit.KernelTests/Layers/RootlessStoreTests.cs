@@ -62,7 +62,8 @@ public sealed class RootlessStoreTests : IAsyncDisposable
             const string look = "cd /var/www; cat page; chmod 700 a; stat -c '%a %u %g' a/z/file . /";
             Assert.Equal($"{Store.IdMap}", $"{other.IdMap}");
             Assert.Equal("new\n644 33 33\n700 33 33\n711 33 42", await Script.OutputAsync(Shell(
-                other.OpenWritable("kept"), look) with { User = "33" }));
+                other.OpenWritable("kept"), look) with
+            { User = "33" }));
             await other.OpenWritable("kept").DiscardAsync(Token);
         }
 
@@ -83,7 +84,10 @@ public sealed class RootlessStoreTests : IAsyncDisposable
             + "for i in range(300):\n os.mkdir('n' * 200, 0o700)\n os.chdir('n' * 200)\n";
         await Script.OutputAsync(Script.Python(script) with
         {
-            Root = writable.Root, Mounts = [new BindMount("/usr", "/usr")], IdMap = Store.IdMap!, User = "33",
+            Root = writable.Root,
+            Mounts = [new BindMount("/usr", "/usr")],
+            IdMap = Store.IdMap!,
+            User = "33",
         });
         await writable.DiscardAsync(Token);
 

@@ -21,7 +21,9 @@ public class BlobPumpTests
 
         var (blob, content) = await PumpAsync(packed, new("layer")
         {
-            Size = packed.Length, Digest = Sha256(packed), DiffId = Digest.FromHash(SHA512.HashData(Content)),
+            Size = packed.Length,
+            Digest = Sha256(packed),
+            DiffId = Digest.FromHash(SHA512.HashData(Content)),
         });
 
         Assert.Equal(Content, content);

@@ -198,7 +198,10 @@ public class DocumentTests
             OperatingSystem = "linux",
             Defaults = new()
             {
-                Environment = ["A=b"], Command = ["sh"], Volumes = ["/b", "/a"], ExposedPorts = ["80/tcp"],
+                Environment = ["A=b"],
+                Command = ["sh"],
+                Volumes = ["/b", "/a"],
+                ExposedPorts = ["80/tcp"],
             },
             Layers = new() { Type = "layers", DiffIds = [Digest.Parse(Sha256)] },
             History = [new() { CreatedBy = "test", EmptyLayer = true }],

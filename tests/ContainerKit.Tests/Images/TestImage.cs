@@ -33,7 +33,9 @@ internal sealed class TestImage
         var parsed = ContainerKit.Images.Platform.Parse(platform);
         return new ImageConfig
         {
-            Architecture = parsed.Architecture, OperatingSystem = parsed.OperatingSystem, Variant = parsed.Variant,
+            Architecture = parsed.Architecture,
+            OperatingSystem = parsed.OperatingSystem,
+            Variant = parsed.Variant,
             Defaults = new() { Command = ["sh"] },
             Layers = new() { Type = "layers", DiffIds = [.. layers.Select(DigestOf)] },
         }.ToJson();
@@ -75,10 +77,16 @@ internal sealed class TestImage
 
     public BlobDescriptor AddManifest(string platform, BlobDescriptor config, params BlobDescriptor[] layers)
     {
-        var manifest = new ImageManifest { SchemaVersion = 2, MediaType = MediaTypes.ImageManifest, Config = config,
-            Layers = layers };
+        var manifest = new ImageManifest
+        {
+            SchemaVersion = 2,
+            MediaType = MediaTypes.ImageManifest,
+            Config = config,
+            Layers = layers
+        };
         return AddBlob(MediaTypes.ImageManifest,
-            manifest.ToJson()) with { Platform = ContainerKit.Images.Platform.Parse(platform) };
+            manifest.ToJson()) with
+        { Platform = ContainerKit.Images.Platform.Parse(platform) };
     }
 
     public void SetIndex(params BlobDescriptor[] manifests)
