@@ -117,10 +117,11 @@ public sealed partial class Container : ContainerProcess
         await DisposeAsync().AsTask().ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
 
     /// <inheritdoc/>
-    internal override Task StartedAsync(CancellationToken cancellationToken)
+    internal override async Task StartedAsync(CancellationToken cancellationToken)
     {
         var started = _observed is null ? _launched.Started : Task.WhenAll(_launched.Started, _observed.Told);
-        return started.WaitAsync(cancellationToken);
+        await started.WaitAsync(cancellationToken).ConfigureAwait(false);
+        TellStarted(); // before the caller can do what is told later
     }
 
     /// <summary>Tells who watches the host that the program was executed, once.</summary>

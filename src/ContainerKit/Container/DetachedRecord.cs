@@ -168,7 +168,8 @@ internal sealed record DetachedRecord
             nameof(HostSystemRoot) => RootFilesystem.HostSystem,
             nameof(EntireHostRoot) => RootFilesystem.EntireHost,
             nameof(EmptyRoot) => RootFilesystem.Empty,
-            _ when Layers is { Length: > 0 } => new LayersRoot(Root, WritableLayer, Array.ConvertAll(Layers, Digest.Parse)),
+            _ when Layers is { Length: > 0 } =>
+                new LayersRoot(Root, WritableLayer, Array.ConvertAll(Layers, Digest.Parse)),
             _ => RootFilesystem.Directory(Root),
         },
         IdMap = IdMap switch

@@ -76,7 +76,9 @@ internal sealed class BlobStore(StoreDirectory images) : IDisposable
         blob.IsKept = _blobs.TryMove(blob.Name, kind, digest.Hex);
     }
 
-    /// <summary>Removes all blobs but some, and what processes left that were killed; nobody else may use the store.</summary>
+    /// <summary>
+    /// Removes all blobs but some, and what processes left that were killed; nobody else may use the store.
+    /// </summary>
     public ByteSize RemoveAllBut(IReadOnlySet<Digest> kept)
     {
         long freed = 0;

@@ -1,8 +1,8 @@
 namespace ContainerKit.Images;
 
 /// <summary>
-/// The images of a store, as the index of an OCI layout: a descriptor for each name that an image bears, or one without.
-/// Changes are made by one process at a time, and are there whole or not at all.
+/// The images of a store, as the index of an OCI layout: a descriptor for each name that an image bears, or one
+/// without. Changes are made by one process at a time, and are there whole or not at all.
 /// </summary>
 internal sealed class ImageList(StoreDirectory images)
 {
@@ -39,13 +39,14 @@ internal sealed class ImageList(StoreDirectory images)
     public async Task ChangeAsync(
         Func<IReadOnlyList<BlobDescriptor>, IEnumerable<BlobDescriptor>> change, CancellationToken cancellationToken)
     {
-        using var turn = await StoreLock.TakeAsync(images, Lock, together: false, cancellationToken).ConfigureAwait(false);
+        using var turn = await StoreLock.TakeAsync(images, Lock, together: false, cancellationToken)
+            .ConfigureAwait(false);
         var before = Read();
         BlobDescriptor[] after = [.. change(before)];
         if (!after.SequenceEqual(before))
         {
-            images.Write(File, new ImageIndex { SchemaVersion = 2, MediaType = MediaTypes.ImageIndex, Manifests = after }
-                .ToJson());
+            var index = new ImageIndex { SchemaVersion = 2, MediaType = MediaTypes.ImageIndex, Manifests = after };
+            images.Write(File, index.ToJson());
             if (LayoutFile is var (layout, content) && !images.Has(layout))
             {
                 images.Write(layout, content);

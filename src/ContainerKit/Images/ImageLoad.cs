@@ -3,7 +3,8 @@ using System.Collections.Concurrent;
 namespace ContainerKit.Images;
 
 /// <summary>
-/// The loading of one image: its layers, then what names them. Its layers cannot be collected while this is not disposed.
+/// The loading of one image: its layers, then what names them. Its layers cannot be collected while this is not
+/// disposed.
 /// </summary>
 internal sealed class ImageLoad(
     LayerStore store, BlobStore blobs, SourceImage image, UnpackOptions options, IProgress<UnpackProgress>? progress)

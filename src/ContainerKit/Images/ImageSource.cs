@@ -22,8 +22,10 @@ internal abstract class ImageSource : IDisposable
         try
         {
             // Docker since 25 writes both at once, of which the layout says more.
-            return format is not ImageFormat.DockerArchive && OciLayoutSource.IsThere(files) ? new OciLayoutSource(files)
-                : format is not ImageFormat.OciLayout && DockerArchiveSource.IsThere(files) ? new DockerArchiveSource(files)
+            return format is not ImageFormat.DockerArchive && OciLayoutSource.IsThere(files)
+                ? new OciLayoutSource(files)
+                : format is not ImageFormat.OciLayout && DockerArchiveSource.IsThere(files)
+                ? new DockerArchiveSource(files)
                 : throw new InvalidImageException(
                     "There is no oci-layout, manifest.json or repositories: this is no image. The archive of a root "
                     + "filesystem is loaded as such.", entry: path);
@@ -46,7 +48,9 @@ internal abstract class ImageSource : IDisposable
     public async Task<IReadOnlyList<SourceImage>> ReadAsync(UnpackOptions options, CancellationToken cancellationToken)
     {
         var images = await ReadAsync(options.Platform, cancellationToken).ConfigureAwait(false);
-        var meant = options.Reference is { } name ? [.. images.Where(image => image.References.Contains(name))] : images;
+        var meant = options.Reference is { } name
+            ? [.. images.Where(image => image.References.Contains(name))]
+            : images;
         return meant.Count > 0 ? meant : throw new InvalidImageException(
             "There is no such image.", entry: "index.json", field: "reference", value: $"{options.Reference}");
     }

@@ -4,11 +4,11 @@ namespace ContainerKit;
 public sealed partial class ImageStore
 {
     /// <summary>
-    /// Removes what no image on the list needs, no writable layer and no process: layers, and what they came in. It waits
-    /// for loads, commits and saves that are going on.
+    /// Removes what no image on the list needs, no writable layer and no process: layers, and what they came in. It
+    /// waits for loads, commits and saves that are going on.
     /// </summary>
-    /// <exception cref="InvalidImageException">It cannot be known what a damaged image or writable layer needs: nothing is
-    /// removed; <see cref="CheckAsync"/> repairs it.</exception>
+    /// <exception cref="InvalidImageException">It cannot be known what a damaged image or writable layer needs: nothing
+    /// is removed; <see cref="CheckAsync"/> repairs it.</exception>
     public Task<CollectedGarbage> CollectGarbageAsync(CancellationToken cancellationToken = default) =>
         Layers.CollectGarbageAsync(
             () =>
@@ -80,8 +80,8 @@ public sealed partial class ImageStore
             var image = Describe(digest, []);
             return image.Layers.FirstOrDefault(layer => !Layers.Contains(layer)) is { } layer && layer != default
                 ? $"Its layer {layer} is missing."
-                : image.Blobs.FirstOrDefault(blob => !_blobs.Has(blob.Digest) || _blobs.LengthOf(blob.Digest) != blob.Size)
-                    is { } blob
+                : image.Blobs.FirstOrDefault(
+                    blob => !_blobs.Has(blob.Digest) || _blobs.LengthOf(blob.Digest) != blob.Size) is { } blob
                 ? $"Its blob {blob.Digest} is missing, or of another size."
                 : null;
         }

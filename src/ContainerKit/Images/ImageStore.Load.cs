@@ -8,10 +8,12 @@ public sealed partial class ImageStore
     /// <summary>
     /// Loads the images of a place, under the names they bear there: an OCI layout (a directory or a tar archive), an
     /// archive of Docker, or, with <see cref="ImageFormat.RootArchive"/>, a tar archive of files. Layers come at the
-    /// same time, each verified before anybody can see it. Layers that the store has are not read. After a failure no image has come; layers that were
-    /// whole by then stay until they are collected, so that the next load goes on from there.
+    /// same time, each verified before anybody can see it. Layers that the store has are not read. After a failure no
+    /// image has come; layers that were whole by then stay until they are collected, so that the next load goes on from
+    /// there.
     /// </summary>
-    /// <exception cref="InvalidImageException">The image is malformed, not what its digests say, or too large.</exception>
+    /// <exception cref="InvalidImageException">The image is malformed, not what its digests say, or too
+    /// large.</exception>
     /// <exception cref="LinuxException">The kernel refuses something, as ENOSPC.</exception>
     public async Task<IReadOnlyList<Image>> LoadAsync(
         string source, UnpackOptions? options = null, IProgress<UnpackProgress>? progress = null,

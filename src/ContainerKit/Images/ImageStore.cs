@@ -3,8 +3,8 @@ using ContainerKit.Images;
 namespace ContainerKit;
 
 /// <summary>
-/// The images of a directory that any number of this user's processes share without a daemon: names, configurations, and
-/// layers that are unpacked once, whichever images they are in. Thread-safe. Disposing it removes nothing.
+/// The images of a directory that any number of this user's processes share without a daemon: names, configurations,
+/// and layers that are unpacked once, whichever images they are in. Thread-safe. Disposing it removes nothing.
 /// </summary>
 public sealed partial class ImageStore : IAsyncDisposable
 {

@@ -4,8 +4,8 @@ using Microsoft.Win32.SafeHandles;
 namespace ContainerKit.Images;
 
 /// <summary>
-/// Takes a layer from where it comes to files, in one pass: one task hashes and unpacks its bytes, another one reads the
-/// archive and makes the files, and a bounded pipe lies between them.
+/// Takes a layer from where it comes to files, in one pass: one task hashes and unpacks its bytes, another one reads
+/// the archive and makes the files, and a bounded pipe lies between them.
 /// </summary>
 internal sealed class LayerUnpacker(UnpackOptions options, TreeOwners owners)
 {
@@ -51,7 +51,8 @@ internal sealed class LayerUnpacker(UnpackOptions options, TreeOwners owners)
         var pumping = Task.Run(() => PumpAsync(layer, copy, pipe.Writer, progress, stop.Token), CancellationToken.None);
         try
         {
-            var unpacked = await Task.Run(() => read(pipe.Reader, stop.Token), CancellationToken.None).ConfigureAwait(false);
+            var unpacked = await Task.Run(() => read(pipe.Reader, stop.Token), CancellationToken.None)
+                .ConfigureAwait(false);
             return unpacked with { Blob = await pumping.ConfigureAwait(false) };
         }
         catch (Exception failure)
@@ -70,7 +71,8 @@ internal sealed class LayerUnpacker(UnpackOptions options, TreeOwners owners)
     }
 
     private async Task<PumpedBlob> PumpAsync(
-        SourceLayer layer, Stream? copy, PipeWriter output, IProgress<long>? progress, CancellationToken cancellationToken)
+        SourceLayer layer, Stream? copy, PipeWriter output, IProgress<long>? progress,
+        CancellationToken cancellationToken)
     {
         try
         {

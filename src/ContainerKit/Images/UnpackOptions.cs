@@ -5,7 +5,9 @@ namespace ContainerKit;
 /// <summary>What is taken of the images in a place, and how much they may ask for.</summary>
 public sealed record UnpackOptions
 {
-    /// <summary>The form of the place; null, the default, tells a layout from an archive of Docker by its files.</summary>
+    /// <summary>
+    /// The form of the place; null, the default, tells a layout from an archive of Docker by its files.
+    /// </summary>
     public ImageFormat? Format { get; init; }
 
     /// <summary>What the image is to run on; this machine unless said otherwise.</summary>
@@ -14,7 +16,9 @@ public sealed record UnpackOptions
     /// <summary>Which image is meant, by a name that it bears there; null means the only one, or all of them.</summary>
     public ImageReference? Reference { get; init; }
 
-    /// <summary>How many layers are unpacked at a time; as many as there are processors unless said otherwise.</summary>
+    /// <summary>
+    /// How many layers are unpacked at a time; as many as there are processors unless said otherwise.
+    /// </summary>
     public int Parallelism { get; init; } = Environment.ProcessorCount;
 
     /// <summary>How much a layer may hold, unpacked; 64 GiB unless said otherwise.</summary>
@@ -34,7 +38,9 @@ public sealed record UnpackOptions
     /// </summary>
     public IdMap? IdMap { get; init; }
 
-    /// <summary>Where the program is run from that gives files to ids of the map; from memory unless said otherwise.</summary>
+    /// <summary>
+    /// Where the program is run from that gives files to ids of the map; from memory unless said otherwise.
+    /// </summary>
     public Launcher Launcher { get; init; } = Launcher.Memory;
 
     internal TarLimits TarLimits => TarLimits.Default with { MaxEntries = MaxEntries, MaxContent = MaxLayerSize };

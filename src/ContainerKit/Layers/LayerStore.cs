@@ -37,7 +37,8 @@ public sealed partial class LayerStore : IAsyncDisposable
     /// Opens the store in a directory, and makes both where they are missing. The directory must be this user's, closed
     /// to others, and empty unless it is a store.
     /// </summary>
-    /// <exception cref="ArgumentException">It has another map of ids, or this process cannot have such a one.</exception>
+    /// <exception cref="ArgumentException">It has another map of ids, or this process cannot have such a
+    /// one.</exception>
     /// <exception cref="LinuxException">It is another user's, open to others, read-only, or something else.</exception>
     /// <exception cref="InvalidImageException">It was made by a newer version of ContainerKit.</exception>
     public static LayerStore Open(string directory, LayerStoreOptions? options = null)

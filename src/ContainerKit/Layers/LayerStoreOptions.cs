@@ -18,6 +18,8 @@ public sealed record LayerStoreOptions
     /// </summary>
     public IdMap? IdMap { get; init; }
 
-    /// <summary>Where the program is run from that gives files to ids of the map; from memory unless said otherwise.</summary>
+    /// <summary>
+    /// Where the program is run from that gives files to ids of the map; from memory unless said otherwise.
+    /// </summary>
     public Launcher Launcher { get; init; } = Launcher.Memory;
 }

@@ -36,7 +36,8 @@ internal static class StoreIdMap
         try
         {
             return text.Length == 0 ? null
-                : text.TrimEnd('\n').Split("\n\n") is [var users, var groups] ? IdMap.Ranges(Ranges(users), Ranges(groups))
+                : text.TrimEnd('\n').Split("\n\n") is [var users, var groups]
+                ? IdMap.Ranges(Ranges(users), Ranges(groups))
                 : throw new FormatException();
         }
         catch (Exception damaged) when (damaged is FormatException or OverflowException or ArgumentException)
@@ -48,5 +49,7 @@ internal static class StoreIdMap
 
     private static IdRange[] Ranges(string lines) => Array.ConvertAll(lines.Split('\n'), static line =>
         Array.ConvertAll(line.Split(' '), static id => uint.Parse(id, NumberStyles.None, CultureInfo.InvariantCulture))
-            is [var inside, var outside, var count] ? new IdRange(inside, outside, count) : throw new FormatException());
+            is [var inside, var outside, var count]
+            ? new IdRange(inside, outside, count)
+            : throw new FormatException());
 }

@@ -30,7 +30,8 @@ public sealed class WritableLayer : IAsyncDisposable
     /// <summary>
     /// A root filesystem of all of them, whose changes go to this one. As root, files belong to the container's ids of
     /// the same numbers; the container's <see cref="ContainerOptions.IdMap"/> must map the store's user, which for root
-    /// is 0. It must be <see cref="LayerStore.IdMap"/> where the store has one. A second container at once is an <see cref="ArgumentException"/>.
+    /// is 0. It must be <see cref="LayerStore.IdMap"/> where the store has one. A second container at once is an
+    /// <see cref="ArgumentException"/>.
     /// </summary>
     public RootFilesystem Root { get; }
 

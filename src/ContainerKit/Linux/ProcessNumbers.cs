@@ -66,13 +66,13 @@ internal static class ProcessNumbers
     /// <summary>Whether a process is a thread of the kernel; no when it is gone.</summary>
     public static bool IsOfKernel(int processId)
     {
-        const uint PF_KTHREAD = 0x00200000;
+        const uint kernelThread = 0x00200000; // the kernel's own PF_KTHREAD, which no header for programs has
         const int flags = 6;
         try
         {
             var stat = Syscall.ReadText($"/proc/{processId}/stat");
             var fields = stat[(stat.LastIndexOf(')') + 2)..].Split(' '); // its name may have spaces
-            return (uint.Parse(fields[flags], CultureInfo.InvariantCulture) & PF_KTHREAD) != 0;
+            return (uint.Parse(fields[flags], CultureInfo.InvariantCulture) & kernelThread) != 0;
         }
         catch (LinuxException gone) when (gone.Errno is Errno.ENOENT or Errno.ESRCH)
         {

@@ -11,7 +11,7 @@ public partial class ConstantTests
 {
     private static readonly string[] Headers =
     [
-        "<errno.h>", "<fcntl.h>", "<linux/bpf.h>", "<linux/capability.h>", "<linux/close_range.h>", "<linux/fs.h>",
+        "<dirent.h>", "<errno.h>", "<fcntl.h>", "<linux/bpf.h>", "<linux/capability.h>", "<linux/close_range.h>", "<linux/fs.h>",
         "<linux/keyctl.h>",
         "<linux/landlock.h>", "<linux/memfd.h>", "<linux/mount.h>", "<linux/nsfs.h>", "<linux/openat2.h>",
         "<linux/prctl.h>", "<linux/sched.h>",

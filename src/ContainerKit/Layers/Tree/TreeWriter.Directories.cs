@@ -123,7 +123,9 @@ internal sealed partial class TreeWriter
         }
     }
 
-    /// <summary>Gives a directory of an earlier layer its time back at the end, unless this layer says another.</summary>
+    /// <summary>
+    /// Gives a directory of an earlier layer its time back at the end, unless this layer says another.
+    /// </summary>
     private void KeepTime(SafeFileHandle directory, ReadOnlySpan<byte> path)
     {
         var status = Syscall.Status(directory);
