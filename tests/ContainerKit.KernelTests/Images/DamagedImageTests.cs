@@ -112,15 +112,15 @@ public sealed class DamagedImageTests : IAsyncDisposable
     }
 
     [Fact]
-    public async Task The_first_layers_stay_of_an_image_whose_last_is_damaged_and_the_image_does_not_come()
+    public async Task What_was_whole_stays_of_an_image_whose_smallest_layer_is_damaged_and_the_image_does_not_come()
     {
-        var image = ImageFixture.Image(Codec.Gzip, Base, Archive);
-        var path = ImageFiles.PathOf(TestImage.DigestOf(Packed.Gzip(Archive)));
+        var image = ImageFixture.Image(Codec.Gzip, Archive, Base);
+        var path = ImageFiles.PathOf(TestImage.DigestOf(Packed.Gzip(Base)));
         var whole = image.Files[path];
         image.Files[path] = whole[..^1];
         var options = new UnpackOptions { Parallelism = 1 };
         await _fixture.RefusesAsync(_fixture.Write(image), options);
-        Assert.Equal(TestImage.DigestOf(Base), Assert.Single(_fixture.Store.Layers.ListLayers()).DiffId);
+        Assert.Equal(TestImage.DigestOf(Archive), Assert.Single(_fixture.Store.Layers.ListLayers()).DiffId);
 
         image.Files[path] = whole;
         var told = new Told();
