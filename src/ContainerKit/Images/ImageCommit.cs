@@ -36,7 +36,7 @@ internal sealed class ImageCommit(LayerStore store, BlobStore blobs, Image paren
     {
         using var blob = blobs.Begin();
         using var upper = writable.OpenUpper();
-        using var tree = new TreeReader(upper, TreeForm.Overlay, new());
+        using var tree = new TreeReader(upper, TreeForm.Overlay, new(), store.Ids);
         using var digesting = new DigestingStream(blob.Content);
         await TreeArchive.WriteAsync(tree, digesting, cancellationToken).ConfigureAwait(false);
         var digest = digesting.Finish();
@@ -52,8 +52,10 @@ internal sealed class ImageCommit(LayerStore store, BlobStore blobs, Image paren
         if (!staged.IsPublished)
         {
             using var archive = blobs.Open(layer.Digest);
-            var unpacked = await new LayerUnpacker(new(), TreeOwners.OfThisUser())
+            var owners = await store.OwnersAsync(cancellationToken).ConfigureAwait(false);
+            var unpacked = await new LayerUnpacker(new(), owners)
                 .UnpackVerifiedAsync(archive, staged.Directory, cancellationToken).ConfigureAwait(false);
+            await owners.CompleteAsync(staged.Directory, cancellationToken).ConfigureAwait(false);
             await staged.PublishAsync(unpacked.Meta, cancellationToken).ConfigureAwait(false);
         }
     }

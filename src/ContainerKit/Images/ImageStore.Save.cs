@@ -65,8 +65,7 @@ public sealed partial class ImageStore
         ArgumentNullException.ThrowIfNull(image);
         ArgumentNullException.ThrowIfNull(destination);
         using var users = await Layers.EnterAsync(cancellationToken).ConfigureAwait(false);
-        using var layers = new MergedDirectory(Layers.OpenLayers(image.Layers));
-        using var tree = new TreeReader(layers.Places, new());
+        using var tree = new TreeReader(Layers.OpenLayers(image.Layers), new(), Layers.Ids);
         await TreeArchive.WriteAsync(tree, destination, cancellationToken).ConfigureAwait(false);
     }
 

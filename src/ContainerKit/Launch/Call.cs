@@ -38,6 +38,8 @@ internal sealed record Call(string Name, SyscallNumber Number, params ArgumentPr
             Descriptor, Text, Number1, Number1, ArgumentPrinters.Hexadecimal),
         fchmod = new("fchmod", SyscallNumber.fchmod, Descriptor, Octal),
         fsetxattr = new("fsetxattr", SyscallNumber.fsetxattr, Descriptor, Text, Hidden, Number1, Hidden),
+        getxattr = new("getxattr", SyscallNumber.getxattr, Text, Text, Hidden, Number1),
+        memfd_create = new("memfd_create", SyscallNumber.memfd_create, Text, ArgumentPrinters.Flags<MemfdFlags>()),
         umask = new("umask", SyscallNumber.umask, Octal),
         setsid = new("setsid", SyscallNumber.setsid),
         setgroups = new("setgroups", SyscallNumber.setgroups, Number1, ArgumentPrinters.Ids),

@@ -15,10 +15,10 @@ internal sealed class LayerComparison : IDisposable
     private readonly List<(byte[] Path, LayerChangeKind Kind)> _changes = [];
 
     /// <summary>Compares with the layers below, the topmost first, whose descriptors it closes.</summary>
-    public LayerComparison(SafeFileHandle upper, IReadOnlyList<SafeFileHandle> lower)
+    public LayerComparison(SafeFileHandle upper, IReadOnlyList<SafeFileHandle> lower, MappedIds? ids)
     {
-        _upper = new(upper, TreeForm.Overlay, new());
-        _levels.Push(new([], new MergedDirectory(lower)));
+        _upper = new(upper, TreeForm.Overlay, new(), ids);
+        _levels.Push(new([], new MergedDirectory(lower, _upper.Access)));
     }
 
     /// <summary>What differs, in the order of the paths' bytes.</summary>
@@ -115,14 +115,15 @@ internal sealed class LayerComparison : IDisposable
     }
 
     /// <summary>Whether it was only copied up, as what is opened for writing, and the way to what is changed.</summary>
-    private static bool IsSame(TarEntry entry, SafeFileHandle directory, byte[] name, FileStatus status)
+    private bool IsSame(TarEntry entry, SafeFileHandle directory, byte[] name, FileStatus status)
     {
         var isDirectory = entry.Kind == TarEntryKind.Directory;
         if (entry.Kind != TreeReader.KindOf(status)
-            || (entry.Mode, entry.User, entry.Group) != (status.Mode & 0xFFFu, status.Owner, status.Group)
+            || entry.Mode != (status.Mode & 0xFFFu)
+            || (entry.User, entry.Group) != _upper.Access.OwnersOf(status)
             || (!isDirectory && entry.ModifiedAt != (status.ModifiedSeconds, status.ModifiedNanoseconds))
             || (entry.Kind == TarEntryKind.RegularFile && entry.Size != (long)status.Size)
-            || Syscall.OpenHeld(directory, name, OpenFlags.O_PATH, linkItself: true, out var file) is not null)
+            || _upper.Access.Find(directory, name, out var file) is not null)
         {
             return false;
         }
@@ -130,7 +131,7 @@ internal sealed class LayerComparison : IDisposable
         using (file)
         {
             var attributes = new List<TarAttribute>();
-            TreeReader.ReadAttributes(file!, TreeForm.Overlay, attributes, out _);
+            _upper.ReadAttributes(file!, attributes, out _);
             return attributes.Count == entry.Attributes.Count
                 && attributes.Zip(entry.Attributes).All(pair => IsSame(pair.First, pair.Second))
                 && (entry.Kind != TarEntryKind.SymbolicLink

@@ -33,7 +33,7 @@ public sealed partial class LayerStore
 
     /// <summary>Whose the files of one layer become.</summary>
     internal Task<TreeOwners> OwnersAsync(CancellationToken cancellationToken) =>
-        _ids?.OwnersAsync(cancellationToken) ?? Task.FromResult(TreeOwners.OfThisUser());
+        Ids?.OwnersAsync(cancellationToken) ?? Task.FromResult(TreeOwners.OfThisUser());
 
     /// <summary>Moves a layer to its place.</summary>
     internal async Task PublishAsync(Digest diffId, LayerMeta meta, CancellationToken cancellationToken)
@@ -115,7 +115,7 @@ public sealed partial class LayerStore
 
     private void RemoveAll()
     {
-        using var removal = new TreeRemoval(_ids);
+        using var removal = new TreeRemoval(Ids);
         foreach (var name in _removed.Names().Where(name => name != RemovalLock))
         {
             removal.Remove(_removed.Handle, StoreDirectory.Bytes(name));

@@ -99,12 +99,24 @@ public sealed partial class LayerStore
     internal SafeFileHandle OpenUpper(string id)
     {
         using var writable = _writable.Open(id);
-        return writable.Open(LayersRoot.Upper).Handle;
+        using var upper = Syscall.OpenEntry(writable.Handle, StoreDirectory.Bytes(LayersRoot.Upper), OpenFlags.O_PATH);
+        using var access = new TreeAccess(Ids);
+        return access.Open(upper);
     }
 
     /// <summary>Opens the directories of layers that can be seen, the topmost first.</summary>
-    internal IReadOnlyList<SafeFileHandle> OpenLayers(IReadOnlyList<Digest> layers) =>
-        [.. Seen(layers).Select(layer => _layers.Open($"{LayersRoot.NameOf(layer)}/{LayersRoot.Files}").Handle)];
+    internal IReadOnlyList<SafeFileHandle> OpenLayers(IReadOnlyList<Digest> layers)
+    {
+        using var access = new TreeAccess(Ids);
+        var opened = new List<SafeFileHandle>();
+        foreach (var layer in Seen(layers))
+        {
+            using var files = OpenFiles(layer);
+            opened.Add(access.Open(files));
+        }
+
+        return opened;
+    }
 
     /// <summary>
     /// The layers that can be seen, the topmost first: none below an opaque one, which overlayfs could not be told.
@@ -150,8 +162,8 @@ public sealed partial class LayerStore
             {
                 var status = Syscall.Status(layer);
                 using var upper = made.Make(LayersRoot.Upper, status.Mode & 0xFFFu);
-                await (fill?.Invoke(upper.Handle) ?? Task.CompletedTask).ConfigureAwait(false);
-                await GiveAsync(upper.Handle, status.Owner, status.Group).ConfigureAwait(false);
+                await (fill?.Invoke(upper.Handle) ?? GiveAsync(upper.Handle, status.Owner, status.Group))
+                    .ConfigureAwait(false);
                 made.Make(LayersRoot.Work, StoreDirectory.Closed).Dispose();
                 made.Write(WritableMeta.File, meta.ToJson());
                 made.Sync();
@@ -178,11 +190,11 @@ public sealed partial class LayerStore
     /// <summary>Gives a directory to mapped ids.</summary>
     private async Task GiveAsync(SafeFileHandle directory, uint owner, uint group)
     {
-        if (_ids is not null && (owner, group) != (Syscall.EffectiveUser, Syscall.EffectiveGroup))
+        if (Ids is not null && (owner, group) != (Syscall.EffectiveUser, Syscall.EffectiveGroup))
         {
-            var (user, inside) = (_ids.Map.Users.Inside(owner), _ids.Map.Groups.Inside(group));
+            var (user, inside) = (Ids.Map.Users.Inside(owner), Ids.Map.Groups.Inside(group));
             var owners = await OwnersAsync(CancellationToken.None).ConfigureAwait(false);
-            owners.Keep(new(default, user ?? _ids.OwnUser, inside ?? _ids.OwnGroup));
+            owners.Keep(new(default, user ?? Ids.OwnUser, inside ?? Ids.OwnGroup));
             await owners.CompleteAsync(directory, CancellationToken.None).ConfigureAwait(false);
         }
     }

@@ -11,7 +11,6 @@ public sealed partial class LayerStore : IAsyncDisposable
 
     private readonly StoreDirectory _root, _layers, _writable, _locks, _staging, _removed;
     private readonly LayerStoreOptions _options;
-    private MappedIds? _ids;
 
     private LayerStore(string path, StoreDirectory root, LayerStoreOptions options)
     {
@@ -31,14 +30,16 @@ public sealed partial class LayerStore : IAsyncDisposable
     /// Whose its files are: the map that containers on its layers must have as <see cref="ContainerOptions.IdMap"/>.
     /// Null for root, whose containers may have any, and where all files are this user's.
     /// </summary>
-    public IdMap? IdMap => _ids?.Map;
+    public IdMap? IdMap => Ids?.Map;
+
+    /// <summary>The ids of that map, for what takes their capabilities.</summary>
+    internal MappedIds? Ids { get; private set; }
 
     /// <summary>
     /// Opens the store in a directory, and makes both where they are missing. The directory must be this user's, closed
     /// to others, and empty unless it is a store.
     /// </summary>
-    /// <exception cref="ArgumentException">It has another map of ids, or this process cannot have such a
-    /// one.</exception>
+    /// <exception cref="ArgumentException">It has another map of ids, or no files can have such a one.</exception>
     /// <exception cref="LinuxException">It is another user's, open to others, read-only, or something else.</exception>
     /// <exception cref="InvalidImageException">It was made by a newer version of ContainerKit.</exception>
     public static LayerStore Open(string directory, LayerStoreOptions? options = null)
@@ -51,7 +52,7 @@ public sealed partial class LayerStore : IAsyncDisposable
         try
         {
             var store = new LayerStore(path, root, options);
-            store._ids = MappedIds.Of(
+            store.Ids = MappedIds.Of(
                 StoreIdMap.Settle(root, path, StoreForm.IsNew(root), options.IdMap), options.Launcher);
             StoreForm.Mark(root);
             return store;
@@ -99,7 +100,7 @@ public sealed partial class LayerStore : IAsyncDisposable
             directory.Dispose();
         }
 
-        _ids?.Dispose();
+        Ids?.Dispose();
         return ValueTask.CompletedTask;
     }
 

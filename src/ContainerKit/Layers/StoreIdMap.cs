@@ -37,8 +37,8 @@ internal static class StoreIdMap
         {
             return text.Length == 0 ? null
                 : text.TrimEnd('\n').Split("\n\n") is [var users, var groups]
-                ? IdMap.Ranges(Ranges(users), Ranges(groups))
-                : throw new FormatException();
+                    ? IdMap.Ranges(Ranges(users), Ranges(groups))
+                    : throw new FormatException();
         }
         catch (Exception damaged) when (damaged is FormatException or OverflowException or ArgumentException)
         {
@@ -47,9 +47,11 @@ internal static class StoreIdMap
         }
     }
 
-    private static IdRange[] Ranges(string lines) => Array.ConvertAll(lines.Split('\n'), static line =>
-        Array.ConvertAll(line.Split(' '), static id => uint.Parse(id, NumberStyles.None, CultureInfo.InvariantCulture))
-            is [var inside, var outside, var count]
+    private static IdRange[] Ranges(string lines) => Array.ConvertAll(
+        lines.Split('\n'),
+        static line => Array.ConvertAll(line.Split(' '), Number) is [var inside, var outside, var count]
             ? new IdRange(inside, outside, count)
             : throw new FormatException());
+
+    private static uint Number(string text) => uint.Parse(text, NumberStyles.None, CultureInfo.InvariantCulture);
 }

@@ -9,10 +9,11 @@ internal static class TreeUsage
     private const int MostDepth = 1024, BlockSize = 512;
 
     /// <summary>Adds it up, through no link; a file of several names counts once.</summary>
-    public static ByteSize Of(SafeFileHandle root)
+    public static ByteSize Of(SafeFileHandle root, MappedIds? ids)
     {
         var (levels, seen, blocks) = (new Stack<Level>(), new HashSet<ulong>(), 0UL);
-        levels.Push(new(root, "."u8));
+        using var access = new TreeAccess(ids);
+        levels.Push(new(access, root, ".\0"u8));
         try
         {
             while (levels.TryPeek(out var level))
@@ -50,7 +51,7 @@ internal static class TreeUsage
 
         try
         {
-            levels.Push(new(level.Directory, name));
+            levels.Push(new(level.Access, level.Directory, name));
         }
         catch (LinuxException gone) when (gone.Errno is Errno.ENOENT or Errno.EACCES or Errno.ELOOP or Errno.ENOTDIR)
         {
@@ -62,12 +63,18 @@ internal static class TreeUsage
     {
         private readonly DirectoryReader _reader;
 
-        public Level(SafeFileHandle parent, ReadOnlySpan<byte> name)
+        public Level(TreeAccess access, SafeFileHandle parent, ReadOnlySpan<byte> name)
         {
-            Directory = Syscall.OpenEntry(
-                parent, [.. name, .. name[^1] == 0 ? ""u8 : "\0"u8], OpenFlags.O_RDONLY | OpenFlags.O_NONBLOCK);
-            _reader = new(Directory);
+            var error = access.Find(parent, name, out var found);
+            using (found)
+            {
+                Directory = access.Open(found ?? throw new LinuxException("openat2", error!.Value));
+            }
+
+            (Access, _reader) = (access, new(Directory));
         }
+
+        public TreeAccess Access { get; }
 
         public SafeFileHandle Directory { get; }
 
@@ -76,7 +83,7 @@ internal static class TreeUsage
         {
             while (_reader.Next() is { IsEmpty: false } name)
             {
-                if (Syscall.TryStatus(Directory, name, out status))
+                if (Access.TryStatus(Directory, name, out status))
                 {
                     return name.ToArray();
                 }

@@ -45,7 +45,7 @@ public sealed class WritableLayer : IAsyncDisposable
             () =>
             {
                 using var upper = OpenUpper();
-                using var comparison = new LayerComparison(upper, _store.OpenLayers(Layers));
+                using var comparison = new LayerComparison(upper, _store.OpenLayers(Layers), _store.Ids);
                 return comparison.Run(cancellationToken);
             },
             cancellationToken);
@@ -65,8 +65,7 @@ public sealed class WritableLayer : IAsyncDisposable
     public async Task ExportAsync(Stream destination, CancellationToken cancellationToken = default)
     {
         ArgumentNullException.ThrowIfNull(destination);
-        using var all = new MergedDirectory([OpenUpper(), .. _store.OpenLayers(Layers)]);
-        using var tree = new TreeReader(all.Places, new());
+        using var tree = new TreeReader([OpenUpper(), .. _store.OpenLayers(Layers)], new(), _store.Ids);
         await TreeArchive.WriteAsync(tree, destination, cancellationToken).ConfigureAwait(false);
     }
 
@@ -74,7 +73,7 @@ public sealed class WritableLayer : IAsyncDisposable
     public ByteSize ReadUsage()
     {
         using var upper = OpenUpper();
-        return TreeUsage.Of(upper);
+        return TreeUsage.Of(upper, _store.Ids);
     }
 
     /// <summary>Removes it, and what is in it.</summary>
@@ -117,8 +116,9 @@ public sealed class WritableLayer : IAsyncDisposable
     private async Task CopyToAsync(SafeFileHandle directory, CancellationToken cancellationToken)
     {
         using var upper = OpenUpper();
-        using var tree = new TreeReader(upper, TreeForm.Overlay, new());
-        using var copy = new TreeWriter(directory, TreeForm.Overlay, TreeOwners.OfThisUser(), new());
+        using var tree = new TreeReader(upper, TreeForm.Overlay, new(), _store.Ids);
+        var owners = await _store.OwnersAsync(cancellationToken).ConfigureAwait(false);
+        using var copy = new TreeWriter(directory, TreeForm.Overlay, owners, new());
         while (tree.Next() is { } entry)
         {
             cancellationToken.ThrowIfCancellationRequested();
@@ -133,6 +133,7 @@ public sealed class WritableLayer : IAsyncDisposable
         }
 
         await copy.CompleteAsync(cancellationToken).ConfigureAwait(false);
+        await owners.CompleteAsync(directory, cancellationToken).ConfigureAwait(false);
     }
 }
 

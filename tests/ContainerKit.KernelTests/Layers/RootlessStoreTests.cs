@@ -61,16 +61,15 @@ public sealed class RootlessStoreTests : IAsyncDisposable
         {
             const string look = "cd /var/www; cat page; chmod 700 a; stat -c '%a %u %g' a/z/file . /";
             Assert.Equal($"{Store.IdMap}", $"{other.IdMap}");
-            Assert.Equal("new\n644 33 33\n700 33 33\n711 33 42", await Script.OutputAsync(Shell(
-                other.OpenWritable("kept"), look) with
-            { User = "33" }));
+            var options = Shell(other.OpenWritable("kept"), look) with { User = "33" };
+            Assert.Equal("new\n644 33 33\n700 33 33\n711 33 42", await Script.OutputAsync(options));
             await other.OpenWritable("kept").DiscardAsync(Token);
         }
 
         var image = Assert.Single(_fixture.Images.ListImages());
         await _fixture.Images.RemoveAsync(image, Token);
         Assert.Equal(image.Layers, (await _fixture.Images.CollectGarbageAsync(Token)).Layers);
-        Assert.Empty(Directory.EnumerateFileSystemEntries(_fixture["removed"]).Select(Path.GetFileName).Except([".lock"]));
+        AssertNothingIsLeft();
         Assert.Empty(Directory.EnumerateFileSystemEntries(_fixture["writable"]));
         Assert.Empty(Directory.EnumerateFileSystemEntries(_fixture["layers/sha256"]));
     }
@@ -82,16 +81,76 @@ public sealed class RootlessStoreTests : IAsyncDisposable
         const string script = "import os\nos.chdir('/var/www')\n"
             + "for i in range(5000):\n os.makedirs(f'{i}/in'); os.chmod(f'{i}', 0)\n"
             + "for i in range(300):\n os.mkdir('n' * 200, 0o700)\n os.chdir('n' * 200)\n";
-        await Script.OutputAsync(Script.Python(script) with
-        {
-            Root = writable.Root,
-            Mounts = [new BindMount("/usr", "/usr")],
-            IdMap = Store.IdMap!,
-            User = "33",
-        });
+        await Script.OutputAsync(Python(writable, script));
         await writable.DiscardAsync(Token);
 
-        Assert.Equal(".lock", Path.GetFileName(Assert.Single(Directory.GetFileSystemEntries(_fixture["removed"]))));
+        AssertNothingIsLeft();
+    }
+
+    [RootlessFact]
+    public async Task What_is_closed_to_the_stores_user_is_read_with_the_numbers_of_the_image()
+    {
+        await using var writable = await MakeAsync();
+        const string script = "import os\nos.chdir('/var/www')\nos.umask(0)\nos.makedirs('closed/in')\n"
+            + "f = open('closed/in/file', 'w'); f.write('secret'); f.close()\n"
+            + "os.setxattr('closed/in/file', 'user.note', b'n' * 100)\nos.symlink('page', 'closed/link')\n"
+            + "os.remove('page')\nos.chmod('closed/in/file', 0)\nos.chmod('closed/in', 0)\nos.chmod('closed', 0)\n"
+            + "os.chmod('/', 0o700)\n";
+        await Script.OutputAsync(Python(writable, script));
+        using var upper = writable.OpenUpper();
+        using var tree = new TreeReader(upper, TreeForm.Overlay, new(), Store.Ids);
+        var read = new List<string>();
+        while (tree.Next() is { } entry)
+        {
+            var owners = $"{entry.Name} {Convert.ToString(entry.Mode, 8)} {entry.User} {entry.Group}";
+            read.Add(owners + string.Concat(entry.Attributes.Select(attribute => $" {attribute.Value.Length}")));
+            if (entry.Size > 0)
+            {
+                using var content = tree.OpenContent();
+                Assert.Equal(6, RandomAccess.GetLength(content));
+            }
+        }
+
+        Assert.Equal(
+            [
+                "./ 700 33 42", "var/ 755 0 0", "var/www/ 700 33 33", "var/www/closed/ 0 33 33",
+                "var/www/closed/in/ 0 33 33", "var/www/closed/in/file 0 33 33 100",
+                "var/www/closed/link 777 33 33", "var/www/.wh.page 0 0 0",
+            ],
+            read.Where(line => line[0] == '.' || line.StartsWith("var", StringComparison.Ordinal)));
+        Assert.True(writable.ReadUsage().Bytes > 0);
+    }
+
+    [RootlessFact]
+    public async Task Commit_fork_changes_and_export_keep_the_owners_of_what_is_closed_to_the_stores_user()
+    {
+        var image = await _fixture.LoadAsync([.. Members(), .. More()]);
+        await using var writable = await _fixture.Images.CreateWritableAsync(image, null, Token);
+        const string script = "cd /var/www; echo secret >made; chmod 600 made; mkdir -m 700 in in/er; echo x >in/er/x; "
+            + "touch page; rm -r old; mkdir old; echo new >old/new; touch a; chmod 0 a old; chmod 700 /";
+        await Script.OutputAsync(Shell(writable, script) with { User = "33" });
+        var changes = (await writable.ListChangesAsync(Token)).Where(
+            change => change.Path.StartsWith("/var", StringComparison.Ordinal));
+        Assert.Equal(
+            [
+                "Added /var/www/a", "Added /var/www/in", "Added /var/www/in/er", "Added /var/www/in/er/x",
+                "Added /var/www/made", "Changed /var/www/old", "Added /var/www/old/new", "Removed /var/www/old/there",
+                "Changed /var/www/page",
+            ],
+            changes.Select(change => $"{change.Kind} {change.Path}"));
+
+        var committed = await _fixture.Images.CommitAsync(writable, null, Token);
+        await using var fork = await writable.ForkAsync(null, Token);
+        await using var over = await _fixture.Images.CreateWritableAsync(committed, null, Token);
+        const string look = "cd /; stat -c '%n %a %u %g' . var var/www var/www/* mine; cd var/www; cat made in/er/x; "
+            + "chmod 700 old; ls old";
+        foreach (var copy in new[] { fork, over })
+        {
+            Assert.Equal(Seen(), await Script.OutputAsync(Shell(copy, look) with { User = "33" }));
+        }
+
+        await AssertExportedAsync(stream => writable.ExportAsync(stream, Token));
+        await AssertExportedAsync(stream => _fixture.Images.ExportAsync(committed, stream, Token));
     }
 
     [RootlessFact]
@@ -108,7 +167,8 @@ public sealed class RootlessStoreTests : IAsyncDisposable
     [RootlessFact]
     public async Task A_store_keeps_its_map_and_refuses_another_by_naming_it()
     {
-        foreach (var (path, has) in new[] { (_fixture.Path, $"with {Store.IdMap}"), (_fixture["../plain"], "without an IdMap") })
+        var (mapped, plain) = (_fixture.Path, _fixture["../plain"]);
+        foreach (var (path, has) in new[] { (mapped, $"with {Store.IdMap}"), (plain, "without an IdMap") })
         {
             await LayerStore.Open(path).DisposeAsync();
             var refusal = Assert.Throws<ArgumentException>(
@@ -159,6 +219,9 @@ public sealed class RootlessStoreTests : IAsyncDisposable
         removal.Remove(parent, "root\0"u8.ToArray());
     }
 
+    private void AssertNothingIsLeft() =>
+        Assert.Equal([_fixture["removed/.lock"]], Directory.GetFileSystemEntries(_fixture["removed"]));
+
     /// <summary>A map of this user as root, and more.</summary>
     private static IdMap Own(IdRange more) => IdMap.Ranges(
         [new(0, Syscall.EffectiveUser, 1), more],
@@ -179,6 +242,51 @@ public sealed class RootlessStoreTests : IAsyncDisposable
         Program("opt/web", "/usr/bin/id", 0xDED).Of(WebUser, ShadowGroup), // 06755
     ];
 
+    /// <summary>One of the number in the image that the store's user has outside, and a closed directory.</summary>
+    private static Member[] More() =>
+    [
+        Member.File("mine").Of(Syscall.EffectiveUser, Syscall.EffectiveGroup),
+        Member.Directory("var/www/old/", 0x1C0).Of(WebUser, WebUser),
+        Member.File("var/www/old/there").Of(WebUser, WebUser),
+    ];
+
+    private static string Seen() => FormattableString.Invariant(
+        $"""
+        . 700 33 42
+        var 755 0 0
+        var/www 700 33 33
+        var/www/a 0 33 33
+        var/www/in 700 33 33
+        var/www/made 600 33 33
+        var/www/old 0 33 33
+        var/www/page 600 33 33
+        mine 644 {Syscall.EffectiveUser} {Syscall.EffectiveGroup}
+        secret
+        x
+        new
+        """);
+
+    private static async Task AssertExportedAsync(Func<Stream, Task> export)
+    {
+        var (archive, members) = (new MemoryStream(), new Dictionary<string, string>());
+        await export(archive);
+        archive.Position = 0;
+        using var reader = new System.Formats.Tar.TarReader(archive);
+        while (await reader.GetNextEntryAsync(copyData: true, Token) is { } entry)
+        {
+            members[entry.Name] = FormattableString.Invariant(
+                $"{(int)entry.Mode:x} {entry.Uid} {entry.Gid} {entry.Length}");
+        }
+
+        Assert.Equal("180 33 33 7", members["var/www/made"]);
+        Assert.Equal("1a4 33 33 4", members["var/www/old/new"]);
+        Assert.Equal("0 33 33 0", members["var/www/a"]);
+        Assert.Equal("1c0 33 42 0", members["./"]);
+        Assert.Equal(
+            FormattableString.Invariant($"1a4 {Syscall.EffectiveUser} {Syscall.EffectiveGroup} 0"), members["mine"]);
+        Assert.DoesNotContain("var/www/old/there", members.Keys);
+    }
+
     private static Member Program(string name, string path, uint mode)
     {
         var content = File.ReadAllBytes(path);
@@ -192,6 +300,9 @@ public sealed class RootlessStoreTests : IAsyncDisposable
         var image = await _fixture.LoadAsync(Members());
         return await Store.CreateWritableAsync(image.Layers, id is null ? null : new() { Id = id }, Token);
     }
+
+    private ContainerOptions Python(WritableLayer writable, string script) =>
+        Shell(writable, "") with { Command = Script.Python(script).Command, User = "33" };
 
     private ContainerOptions Shell(WritableLayer writable, string script) =>
         StoreFixture.Shell(writable, script) with { IdMap = Store.IdMap! };

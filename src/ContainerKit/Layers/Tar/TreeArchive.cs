@@ -4,10 +4,7 @@ using ContainerKit.Linux;
 
 namespace ContainerKit;
 
-/// <summary>
-/// Writes a tree as an archive. Where layers are an ordinary user's, whose files all are its own, they are root's in
-/// the archive, as in the container.
-/// </summary>
+/// <summary>Writes a tree as an archive.</summary>
 internal static class TreeArchive
 {
     private const int BufferSize = 128 << 10;
@@ -24,7 +21,6 @@ internal static class TreeArchive
             while (tree.Next() is { } entry)
             {
                 cancellationToken.ThrowIfCancellationRequested();
-                TakeOwners(entry);
                 await archive.WriteAsync(entry, cancellationToken).ConfigureAwait(false);
                 if (entry.Size > 0)
                 {
@@ -61,12 +57,5 @@ internal static class TreeArchive
                 done += count;
             }
         }
-    }
-
-    private static void TakeOwners(TarEntry entry)
-    {
-        var (user, group) = (Syscall.EffectiveUser, Syscall.EffectiveGroup);
-        entry.User = entry.User == user ? 0 : entry.User;
-        entry.Group = entry.Group == group ? 0 : entry.Group;
     }
 }

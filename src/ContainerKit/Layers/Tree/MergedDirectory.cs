@@ -7,7 +7,7 @@ namespace ContainerKit;
 /// A directory as overlayfs would show it: those of several layers, the topmost first, whose descriptors it closes. Of
 /// one layer it is that layer's own. Nothing is mounted, and no link is followed.
 /// </summary>
-internal sealed class MergedDirectory(IReadOnlyList<SafeFileHandle> places) : IDisposable
+internal sealed class MergedDirectory(IReadOnlyList<SafeFileHandle> places, TreeAccess access) : IDisposable
 {
     /// <summary>The directories.</summary>
     public IReadOnlyList<SafeFileHandle> Places => places;
@@ -37,7 +37,7 @@ internal sealed class MergedDirectory(IReadOnlyList<SafeFileHandle> places) : ID
     {
         for (place = 0; place < places.Count; place++)
         {
-            if (Syscall.TryStatus(places[place], name, out status))
+            if (access.TryStatus(places[place], name, out status))
             {
                 return !Whiteout.IsOfOverlay(status);
             }
@@ -50,8 +50,8 @@ internal sealed class MergedDirectory(IReadOnlyList<SafeFileHandle> places) : ID
     /// <summary>Opens the directory that is shown under a name, with those that it is merged with.</summary>
     public MergedDirectory Enter(ReadOnlySpan<byte> name, int place)
     {
-        var directory = Syscall.OpenEntry(places[place], name, OpenFlags.O_RDONLY);
-        return IsOpaque(directory) ? new([directory]) : new([directory, .. OpenBelow(name, place)]);
+        var directory = Open(name, place);
+        return new(IsOpaque(directory) ? [directory] : [directory, .. OpenBelow(name, place)], access);
     }
 
     /// <summary>
@@ -62,7 +62,7 @@ internal sealed class MergedDirectory(IReadOnlyList<SafeFileHandle> places) : ID
         var below = new List<SafeFileHandle>();
         while (++place < places.Count)
         {
-            if (!Syscall.TryStatus(places[place], name, out var status))
+            if (!access.TryStatus(places[place], name, out var status))
             {
                 continue;
             }
@@ -72,7 +72,7 @@ internal sealed class MergedDirectory(IReadOnlyList<SafeFileHandle> places) : ID
                 break;
             }
 
-            below.Add(Syscall.OpenEntry(places[place], name, OpenFlags.O_RDONLY));
+            below.Add(Open(name, place));
             if (IsOpaque(below[^1]))
             {
                 break;
@@ -91,8 +91,18 @@ internal sealed class MergedDirectory(IReadOnlyList<SafeFileHandle> places) : ID
         }
     }
 
-    private static bool IsOpaque(SafeFileHandle directory) =>
-        Syscall.ReadAttribute(directory, OverlayAttribute.UserOpaque) is [(byte)'y'];
+    private SafeFileHandle Open(ReadOnlySpan<byte> name, int place)
+    {
+        var error = access.Find(places[place], name, out var found);
+        using (found)
+        {
+            return access.Open(
+                found ?? throw new LinuxException("openat2", error!.Value, TarEntry.Printable(name[..^1])));
+        }
+    }
+
+    private bool IsOpaque(SafeFileHandle directory) =>
+        access.ReadAttribute(directory, OverlayAttribute.UserOpaque) is [(byte)'y'];
 
     private static List<byte[]> Read(SafeFileHandle directory)
     {

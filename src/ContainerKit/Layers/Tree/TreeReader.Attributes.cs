@@ -9,10 +9,11 @@ internal sealed partial class TreeReader
     {
         _entry.Path = _path.AsMemory(0, length);
         _entry.Kind = KindOf(status);
-        (_entry.Mode, _entry.User, _entry.Group) = (status.Mode & 0xFFFu, status.Owner, status.Group);
+        _entry.Mode = status.Mode & 0xFFFu;
+        (_entry.User, _entry.Group) = _access.OwnersOf(status);
         _entry.ModifiedAt = (status.ModifiedSeconds, status.ModifiedNanoseconds);
         _entry.Device = _entry.IsDevice ? (status.Major, status.Minor) : default;
-        if (ReadAttributes(_file!, _form, _entry.Attributes, out var isOpaque) is { } refused)
+        if (ReadAttributes(_file!, _entry.Attributes, out var isOpaque) is { } refused)
         {
             throw Invalid("Part of a layer lies in the layers below it.", "xattr", TarEntry.Printable(refused));
         }
@@ -34,15 +35,14 @@ internal sealed partial class TreeReader
     /// <summary>
     /// Reads the attributes that an archive has; gives the name of one that says that something lies elsewhere.
     /// </summary>
-    public static byte[]? ReadAttributes(
-        SafeFileHandle file, TreeForm form, List<TarAttribute> attributes, out bool isOpaque)
+    public byte[]? ReadAttributes(SafeFileHandle file, List<TarAttribute> attributes, out bool isOpaque)
     {
         isOpaque = false;
         for (ReadOnlySpan<byte> names = Syscall.ListAttributes(file); !names.IsEmpty;)
         {
             var name = names[..(names.IndexOf((byte)0) + 1)];
             names = names[name.Length..];
-            var prefix = form == TreeForm.Overlay ? OverlayAttribute.Prefix(name) : [];
+            var prefix = _form == TreeForm.Overlay ? OverlayAttribute.Prefix(name) : [];
             var rest = name[prefix.Length..^1];
             var isData = prefix.IsEmpty;
             if (!isData && rest.StartsWith(OverlayAttribute.Escape))
@@ -58,10 +58,10 @@ internal sealed partial class TreeReader
 
             if (!isData)
             {
-                isOpaque |= rest.SequenceEqual("opaque"u8) && Syscall.ReadAttribute(file, name) is [(byte)'y'];
+                isOpaque |= rest.SequenceEqual("opaque"u8) && _access.ReadAttribute(file, name) is [(byte)'y'];
             }
             else if (!name.SequenceEqual(OverlayAttribute.SecurityLabel)
-                && Syscall.ReadAttribute(file, name) is { } value)
+                && _access.ReadAttribute(file, name) is { } value)
             {
                 attributes.Add(new((byte[])[.. prefix, .. rest], value));
             }

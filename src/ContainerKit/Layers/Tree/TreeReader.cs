@@ -13,6 +13,7 @@ internal sealed partial class TreeReader : IDisposable
     private readonly TreeForm _form;
     private readonly TreeLimits _limits;
     private readonly ByteStore _store;
+    private readonly TreeAccess _access;
     private readonly MergedDirectory _roots;
     private readonly bool _isMerged;
     private readonly TarEntry _entry = new();
@@ -24,22 +25,21 @@ internal sealed partial class TreeReader : IDisposable
     private bool _began, _isOpaque;
 
     /// <summary>Begins at a directory, whose descriptor stays the caller's.</summary>
-    public TreeReader(SafeFileHandle root, TreeForm form, TreeLimits limits)
-        : this([root], form, limits, isMerged: false)
+    public TreeReader(SafeFileHandle root, TreeForm form, TreeLimits limits, MappedIds? ids = null)
+        : this(form, limits, new TreeAccess(ids), isMerged: false) => _roots = new([_access.Open(root)], _access);
+
+    /// <summary>Begins at what layers show, the topmost first, whose descriptors it closes.</summary>
+    public TreeReader(IReadOnlyList<SafeFileHandle> layers, TreeLimits limits, MappedIds? ids)
+        : this(TreeForm.Overlay, limits, new TreeAccess(ids), isMerged: true) => _roots = new(layers, _access);
+
+    private TreeReader(TreeForm form, TreeLimits limits, TreeAccess access, bool isMerged)
     {
+        (_form, _limits, _store, _access) = (form, limits, new(limits.MaxRemembered), access);
+        (_roots, _isMerged) = (new([], access), isMerged);
     }
 
-    /// <summary>Begins at what layers show, the topmost first, whose descriptors stay the caller's.</summary>
-    public TreeReader(IReadOnlyList<SafeFileHandle> layers, TreeLimits limits)
-        : this(layers, TreeForm.Overlay, limits, isMerged: true)
-    {
-    }
-
-    private TreeReader(IReadOnlyList<SafeFileHandle> roots, TreeForm form, TreeLimits limits, bool isMerged)
-    {
-        (_form, _limits, _store, _isMerged) = (form, limits, new(limits.MaxRemembered), isMerged);
-        _roots = new([.. roots.Select(root => Syscall.OpenEntry(root, ".\0"u8, OpenFlags.O_RDONLY))]);
-    }
+    /// <summary>How it reads what is closed to this user.</summary>
+    public TreeAccess Access => _access;
 
     /// <summary>The next member, which holds until the one after; null at the end.</summary>
     /// <exception cref="InvalidImageException">The tree holds what no archive of a layer can say.</exception>
@@ -77,8 +77,7 @@ internal sealed partial class TreeReader : IDisposable
     }
 
     /// <summary>Opens the content of the file that is the last member.</summary>
-    public SafeFileHandle OpenContent() =>
-        Syscall.Open(Syscall.PathOf(_file!), OpenFlags.O_RDONLY | OpenFlags.O_NONBLOCK | OpenFlags.O_NOCTTY);
+    public SafeFileHandle OpenContent() => _access.Open(_file!);
 
     /// <inheritdoc/>
     public void Dispose()
@@ -90,6 +89,7 @@ internal sealed partial class TreeReader : IDisposable
         }
 
         _roots.Dispose();
+        _access.Dispose();
     }
 
     private void Forget()
@@ -104,8 +104,8 @@ internal sealed partial class TreeReader : IDisposable
     private TarEntry Begin()
     {
         Append("./"u8);
-        _file = Syscall.OpenEntry(_roots.Places[0], ".\0"u8, OpenFlags.O_PATH);
-        return DescribeDirectory(Syscall.Status(_file), pathLength: 0, _roots, ".\0"u8, place: 0);
+        _access.Find(_roots.Places[0], ".\0"u8, out _file);
+        return DescribeDirectory(Syscall.Status(_file!), pathLength: 0, _roots, ".\0"u8, place: 0);
     }
 
     private TarEntry? Describe(Level level, ReadOnlySpan<byte> name, int place)
@@ -116,8 +116,7 @@ internal sealed partial class TreeReader : IDisposable
             throw Invalid("A name is one that layers use for what is gone.", "path", TarEntry.Printable(name[..^1]));
         }
 
-        var directory = level.Directory.Places[place];
-        var error = Syscall.OpenHeld(directory, name, OpenFlags.O_PATH, linkItself: true, out _file);
+        var error = _access.Find(level.Directory.Places[place], name, out _file);
         if (error is Errno.ENOENT)
         {
             return null; // removed since the directory was read
@@ -179,9 +178,9 @@ internal sealed partial class TreeReader : IDisposable
         }
 
         Describe(status, _length);
-        var directory = Syscall.OpenEntry(_file!, ".\0"u8, OpenFlags.O_RDONLY);
-        _levels.Push(new(
-            new(_isOpaque || !_isMerged ? [directory] : [directory, .. parent.OpenBelow(name, place)]), pathLength));
+        var directory = _access.Open(_file!);
+        var below = _isOpaque || !_isMerged ? [] : parent.OpenBelow(name, place);
+        _levels.Push(new(new([directory, .. below], _access), pathLength));
         _isOpaque &= !_isMerged;
         return _entry;
     }

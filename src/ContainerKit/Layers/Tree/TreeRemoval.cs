@@ -1,4 +1,3 @@
-using ContainerKit.Launch;
 using ContainerKit.Linux;
 using Microsoft.Win32.SafeHandles;
 
@@ -10,23 +9,21 @@ namespace ContainerKit;
 /// </summary>
 internal sealed class TreeRemoval(MappedIds? ids) : IDisposable
 {
-    private const string Cause = "the owners of removed files";
-
-    private Resident? _resident;
+    private readonly MappedSteps? _steps = ids is null ? null : new(ids, "the owners of removed files");
 
     /// <summary>Removes what a directory holds under a name.</summary>
     public void Remove(SafeFileHandle parent, byte[] name)
     {
         if (!Syscall.TryUnlink(parent, name))
         {
-            HostileTree.Remove(parent, name, ids is null ? null : GiveBack);
+            HostileTree.Remove(parent, name, _steps is null ? null : GiveBack);
         }
     }
 
     /// <summary>Removes all that a directory holds, which is this user's afterwards.</summary>
     public void Empty(SafeFileHandle directory)
     {
-        if (ids is not null && Syscall.Status(directory).Owner != Syscall.EffectiveUser)
+        if (_steps is not null && Syscall.Status(directory).Owner != Syscall.EffectiveUser)
         {
             GiveBack(directory, [".\0"u8.ToArray()]);
         }
@@ -42,27 +39,17 @@ internal sealed class TreeRemoval(MappedIds? ids) : IDisposable
     }
 
     /// <inheritdoc/>
-    public void Dispose() => _resident?.Dispose();
+    public void Dispose() => _steps?.Dispose();
 
-    /// <summary>Waits for it, as for the calls that remove things: on a thread that does nothing else.</summary>
-    private void GiveBack(SafeFileHandle parent, IReadOnlyList<byte[]> names) =>
-        GiveBackAsync(parent, names).GetAwaiter().GetResult();
-
-    private async Task GiveBackAsync(SafeFileHandle parent, IReadOnlyList<byte[]> names)
+    private void GiveBack(SafeFileHandle parent, IReadOnlyList<byte[]> names) => _steps!.Run(parent, (stage, given) =>
     {
-        _resident ??= await ids!.ResideAsync(Cause, CancellationToken.None).ConfigureAwait(false);
-        var part = LaunchPlan.Opening(Cause, _ => { }, stage =>
+        foreach (var name in names)
         {
-            var given = Descriptor.Received(1);
-            foreach (var name in names)
-            {
-                var directory = stage.OpenBelow(given, name.AsSpan(..^1), OpenFlags.O_PATH);
-                stage.ChangeOwner(directory, ids!.OwnUser, ids.OwnGroup);
-                stage.Close(directory);
-            }
+            var directory = stage.OpenBelow(given, name.AsSpan(..^1), OpenFlags.O_PATH);
+            stage.ChangeOwner(directory, ids!.OwnUser, ids.OwnGroup);
+            stage.Close(directory);
+        }
 
-            return given; // what the host gets once all is done
-        });
-        (await _resident.OpenAsync(part, CancellationToken.None, parent).ConfigureAwait(false)).Dispose();
-    }
+        return given;
+    }).Dispose();
 }
