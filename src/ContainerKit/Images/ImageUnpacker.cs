@@ -5,20 +5,19 @@ using Microsoft.Win32.SafeHandles;
 namespace ContainerKit;
 
 /// <summary>
-/// Unpacks images to plain directories, in one pass and bounded memory; <see cref="ImageStore"/> does so for layers
-/// that containers share. All digests are verified. Nothing of an image is ever executed.
+/// Unpacks images to plain directories, in one pass and bounded memory; <see cref="ImageStore"/> does so for layers that
+/// containers share. All digests are verified. Nothing of an image is ever executed.
 /// </summary>
 public static class ImageUnpacker
 {
     /// <summary>
-    /// Makes a root filesystem of an image, from an OCI layout (a directory or a tar archive), an archive of Docker,
-    /// or, with <see cref="ImageFormat.RootArchive"/>, a tar archive of files; and gives the image's configuration. The
+    /// Makes a root filesystem of an image, from an OCI layout (a directory or a tar archive), an archive of Docker, or,
+    /// with <see cref="ImageFormat.RootArchive"/>, a tar archive of files; and gives the image's configuration. The
     /// directory must be empty if it is there. Until all is verified, it is
     /// closed to others; after a failure, it is empty. As root, files get the owners, devices and attributes that the
     /// image says; otherwise all are this user's, or belong to <see cref="UnpackOptions.IdMap"/>, without devices.
     /// </summary>
-    /// <exception cref="InvalidImageException">The image is malformed, not what its digests say, or too
-    /// large.</exception>
+    /// <exception cref="InvalidImageException">The image is malformed, not what its digests say, or too large.</exception>
     /// <exception cref="LinuxException">The kernel refuses something, as ENOSPC.</exception>
     public static async Task<ImageConfig> UnpackToDirectoryAsync(
         string source, string directory, UnpackOptions? options = null, IProgress<UnpackProgress>? progress = null,
@@ -30,6 +29,9 @@ public static class ImageUnpacker
         using var ids = MappedIds.Of(options.IdMap, options.Launcher);
         using var images = await ImageSource.OpenAsync(source, options.Format, cancellationToken).ConfigureAwait(false);
         var image = await images.ReadOneAsync(options, cancellationToken).ConfigureAwait(false);
+        var owners = ids is null
+            ? TreeOwners.OfThisUser()
+            : await ids.OwnersAsync(cancellationToken).ConfigureAwait(false);
         var path = Path.GetFullPath(directory);
         var isOurs = MakeDirectory(path);
         using var root = Syscall.Open(path, OpenFlags.O_RDONLY);
@@ -38,10 +40,11 @@ public static class ImageUnpacker
         try
         {
             Syscall.ChangeMode(root, 0x1C0); // 0700
-            var (diffIds, said) = await UnpackAsync(image, root, options, ids, progress, cancellationToken)
-                .ConfigureAwait(false);
+            var (diffIds, said) = await UnpackAsync(
+                image, root, new(options, owners), progress, cancellationToken).ConfigureAwait(false);
             var config = ImageConfig.Parse(image.CompleteConfig(diffIds));
-            Syscall.ChangeMode(root, said ?? (isOurs ? 0x1EDu : mode)); // 0755
+            Syscall.ChangeMode(root, said ?? (isOurs ? 0x1EDu : mode)); // 0755, while it is this user's
+            await owners.CompleteAsync(root, cancellationToken).ConfigureAwait(false);
             return config;
         }
         catch
@@ -59,14 +62,10 @@ public static class ImageUnpacker
     }
 
     private static async Task<(List<Digest> DiffIds, uint? RootMode)> UnpackAsync(
-        SourceImage image, SafeFileHandle root, UnpackOptions options, MappedIds? ids,
-        IProgress<UnpackProgress>? progress, CancellationToken cancellationToken)
+        SourceImage image, SafeFileHandle root, LayerUnpacker unpacker, IProgress<UnpackProgress>? progress,
+        CancellationToken cancellationToken)
     {
-        var owners = ids is null
-            ? TreeOwners.OfThisUser()
-            : await ids.OwnersAsync(cancellationToken).ConfigureAwait(false);
-        var (unpacker, diffIds) = (new LayerUnpacker(options, owners), new List<Digest>());
-        uint? mode = null;
+        var (diffIds, mode) = (new List<Digest>(), default(uint?));
         foreach (var layer in image.Layers)
         {
             // One after the other: what a layer takes away lies in those below.
@@ -78,7 +77,6 @@ public static class ImageUnpacker
             told?.Done();
         }
 
-        await owners.CompleteAsync(root, cancellationToken).ConfigureAwait(false);
         return (diffIds, mode);
     }
 
