@@ -5,19 +5,20 @@ using Microsoft.Win32.SafeHandles;
 namespace ContainerKit;
 
 /// <summary>
-/// Unpacks images to plain directories, in one pass and bounded memory; <see cref="ImageStore"/> does so for layers that
-/// containers share. All digests are verified. Nothing of an image is ever executed.
+/// Unpacks images to plain directories, in one pass and bounded memory; <see cref="ImageStore"/> does so for layers
+/// that containers share. All digests are verified. Nothing of an image is ever executed.
 /// </summary>
 public static class ImageUnpacker
 {
     /// <summary>
-    /// Makes a root filesystem of an image, from an OCI layout (a directory or a tar archive), an archive of Docker, or,
-    /// with <see cref="ImageFormat.RootArchive"/>, a tar archive of files; and gives the image's configuration. The
+    /// Makes a root filesystem of an image, from an OCI layout (a directory or a tar archive), an archive of Docker,
+    /// or, with <see cref="ImageFormat.RootArchive"/>, a tar archive of files; and gives the image's configuration. The
     /// directory must be empty if it is there. Until all is verified, it is
     /// closed to others; after a failure, it is empty. As root, files get the owners, devices and attributes that the
     /// image says; otherwise all are this user's, or belong to <see cref="UnpackOptions.IdMap"/>, without devices.
     /// </summary>
-    /// <exception cref="InvalidImageException">The image is malformed, not what its digests say, or too large.</exception>
+    /// <exception cref="InvalidImageException">The image is malformed, not what its digests say, or too
+    /// large.</exception>
     /// <exception cref="LinuxException">The kernel refuses something, as ENOSPC.</exception>
     public static async Task<ImageConfig> UnpackToDirectoryAsync(
         string source, string directory, UnpackOptions? options = null, IProgress<UnpackProgress>? progress = null,
