@@ -103,25 +103,24 @@ public sealed partial class ImageStore : IAsyncDisposable
     private static bool IsMeant(Digest digest, string name) =>
         $"{digest}" == name || (name.Length >= 4 && digest.Hex.StartsWith(name, StringComparison.Ordinal));
 
-    /// <summary>Lists a manifest under further names, which others lose.</summary>
+    /// <summary>Lists a manifest under further names, which others lose; these stay, if need be without one.</summary>
     private static List<BlobDescriptor> Add(
         IReadOnlyList<BlobDescriptor> before, BlobDescriptor manifest, IReadOnlyList<ImageReference> references)
     {
-        var kept = before.Where(descriptor =>
-            ImageList.NameOf(descriptor) is { } name
-                ? !references.Contains(name)
-                : descriptor.Digest != manifest.Digest || references.Count == 0).ToList();
-        foreach (var reference in references)
+        var after = before.Where(descriptor => ImageList.NameOf(descriptor) is not { } name || !references.Contains(name))
+            .Concat(references.Select(reference => ImageList.Named(manifest, reference))).ToList();
+        foreach (var image in before.Append(manifest))
         {
-            kept.Add(ImageList.Named(manifest, reference));
+            if (!after.Exists(descriptor => descriptor.Digest == image.Digest))
+            {
+                after.Add(ImageList.Named(image, null));
+            }
         }
 
-        if (!kept.Exists(descriptor => descriptor.Digest == manifest.Digest))
-        {
-            kept.Add(ImageList.Named(manifest, null));
-        }
-
-        return kept;
+        var named = after.Where(descriptor => ImageList.NameOf(descriptor) is not null)
+            .Select(descriptor => descriptor.Digest).ToHashSet();
+        after.RemoveAll(descriptor => ImageList.NameOf(descriptor) is null && named.Contains(descriptor.Digest));
+        return after;
     }
 
     private Image Describe(Digest digest, IReadOnlyList<BlobDescriptor> descriptors)

@@ -1,0 +1,75 @@
+namespace ContainerKit.KernelTests;
+
+/// <summary>What a store says of its images, and what of them goes.</summary>
+public sealed class ImageStoreTests : IAsyncDisposable
+{
+    private static readonly Member[] Two = [Member.Directory("./"), Member.File("two", "2")];
+
+    private readonly ShippedImages _images = new();
+
+    private static CancellationToken Cancelled => TestContext.Current.CancellationToken;
+
+    [Fact]
+    public async Task An_image_whose_name_another_takes_stays_without_a_name()
+    {
+        var first = await _images.AddAsync("example.org/a:1", ShippedImages.Base);
+        var second = await _images.AddAsync("example.org/a:1", ShippedImages.Base, Two);
+        Assert.Equal(second.Digest, _images.Store.Find("example.org/a:1")!.Digest);
+        Assert.Empty(_images.Store.Find($"{first.Digest}")!.References);
+        Assert.Equal(2, _images.Store.ListImages().Count);
+
+        await _images.Store.TagAsync(first, ImageReference.Parse("example.org/b:2"), Cancelled);
+        Assert.Equal(first.Id, _images.Store.Find("example.org/b:2")!.Id);
+        await _images.Store.UntagAsync(ImageReference.Parse("example.org/b:2"), Cancelled);
+        Assert.Null(_images.Store.Find("example.org/b:2"));
+        Assert.Equal(2, _images.Store.ListImages().Count);
+    }
+
+    [Fact]
+    public async Task An_image_is_found_by_the_beginning_of_its_digests_unless_others_have_it()
+    {
+        var image = await _images.AddAsync("example.org/a:1", ShippedImages.Base);
+        Assert.Equal(image.Digest, _images.Store.Find(image.Id.Hex[..12])!.Digest);
+        Assert.Equal(image.Digest, _images.Store.Find($"{image.Id}")!.Digest);
+        Assert.Equal(image.Digest, _images.Store.Find(image.Digest.Hex[..12])!.Digest);
+        Assert.Null(_images.Store.Find(image.Id.Hex[..3]));
+        Assert.Null(_images.Store.Find("example.org/nothing"));
+    }
+
+    [Fact]
+    public async Task What_no_image_needs_any_more_is_collected_and_the_rest_is_not()
+    {
+        var first = await _images.AddAsync("example.org/a:1", ShippedImages.Base);
+        var second = await _images.AddAsync("example.org/b:1", ShippedImages.Base, Two);
+        Assert.Equal([2, 1], [.. second.Layers.Select(
+            layer => _images.Store.ListUsage().Single(usage => usage.DiffId == layer).Images.Count)]);
+
+        await _images.Store.RemoveAsync(second, Cancelled);
+        var collected = await _images.Store.CollectGarbageAsync(Cancelled);
+        Assert.Equal([second.Layers[1]], collected.Layers);
+        Assert.Empty((await _images.Store.CheckAsync(cancellationToken: Cancelled)).Faults);
+        Assert.Equal(3, Blobs.Length); // a layer, a configuration, a manifest
+        Assert.Equal(first.Digest, Assert.Single(_images.Store.ListImages()).Digest);
+    }
+
+    [Fact]
+    public async Task A_blob_that_somebody_removed_is_found_and_its_image_repaired_by_loading_it_again()
+    {
+        var layout = await _images.WriteLayoutAsync("example.org/a:1", ShippedImages.Base);
+        var image = Assert.Single(await _images.Store.LoadAsync(layout, cancellationToken: Cancelled));
+        var largest = Blobs.MaxBy(blob => new FileInfo(blob).Length)!;
+        File.Delete(largest);
+        Assert.False((await _images.Store.CheckAsync(cancellationToken: Cancelled)).IsWhole);
+        Assert.True((await _images.Store.CheckAsync(repair: true, Cancelled)).IsWhole);
+        Assert.Empty(_images.Store.ListImages());
+
+        Assert.Equal(image.Digest, Assert.Single(
+            await _images.Store.LoadAsync(layout, cancellationToken: Cancelled)).Digest);
+        Assert.Empty((await _images.Store.CheckAsync(cancellationToken: Cancelled)).Faults);
+    }
+
+    /// <inheritdoc/>
+    public ValueTask DisposeAsync() => _images.DisposeAsync();
+
+    private string[] Blobs => Directory.GetFiles(_images["store/images/blobs"], "*", SearchOption.AllDirectories);
+}
