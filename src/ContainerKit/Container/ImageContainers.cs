@@ -14,7 +14,8 @@ public static class ImageContainers
     /// image's entry point with the command, or with its own where none is given; its environment, working directory,
     /// stop signal, and user with the groups that the root says. Its volumes are directories of the root, so that what
     /// is in them is committed with the rest: mount something over those that are to outlive it. Ports, labels and
-    /// health checks are data, and change nothing. As root it has <see cref="IdMap.Automatic"/>, otherwise one user.
+    /// health checks are data, and change nothing. It has the id map of the root's store; without one, as root
+    /// <see cref="IdMap.Automatic"/>, otherwise one user.
     /// </summary>
     /// <exception cref="InvalidImageException">The image says what no container can have.</exception>
     /// <exception cref="ArgumentException">Neither the image nor the caller names a program.</exception>
@@ -43,7 +44,8 @@ public static class ImageContainers
             Directories = DirectoriesOf(image, directory),
             User = UserOf(image),
             GroupsOfUser = true,
-            IdMap = Syscall.EffectiveUser == 0 && RangesIdMap.WritesMaps ? IdMap.Automatic() : IdMap.SingleId,
+            IdMap = (root as LayersRoot)?.Ids
+                ?? (Syscall.EffectiveUser == 0 && RangesIdMap.WritesMaps ? IdMap.Automatic() : IdMap.SingleId),
             StopSignal = SignalOf(image),
         };
     }

@@ -46,7 +46,9 @@ internal sealed class ImageList(StoreDirectory images)
         if (!after.SequenceEqual(before))
         {
             var index = new ImageIndex { SchemaVersion = 2, MediaType = MediaTypes.ImageIndex, Manifests = after };
-            images.Write(File, index.ToJson());
+            var json = index.ToJson();
+            ImageIndex.Read(json, null, File); // what nobody could read again is not written
+            images.Write(File, json);
             if (LayoutFile is var (layout, content) && !images.Has(layout))
             {
                 images.Write(layout, content);

@@ -65,15 +65,35 @@ internal sealed class ImageLoad(
         layer = layer with { Expected = layer.Expected with { DiffId = diffId } };
         var staged = await store.StageAsync(diffId, cancellationToken).ConfigureAwait(false);
         _layers.Add(staged);
-        if (staged.IsPublished && layer.Expected is { Digest: { } known, Size: { } size } && blobs.Has(known))
+        if (staged.IsPublished && FindPacked(layer.Expected, diffId) is { } packed)
         {
-            return new(diffId, Describe(known, size, layer.Expected.MediaType));
+            return new(diffId, packed);
         }
 
         var blob = staged.IsPublished
             ? await CopyAsync(layer, told, cancellationToken).ConfigureAwait(false)
             : await UnpackAsync(layer, staged, told, cancellationToken).ConfigureAwait(false);
         return new(diffId, Describe(blob.Digest, blob.Size, layer.Expected.MediaType ?? MediaTypes.Of(blob.Codec)));
+    }
+
+    /// <summary>
+    /// The blob that the layer was unpacked from, if it is the one that is meant; who says that another holds this
+    /// layer must show it.
+    /// </summary>
+    private BlobDescriptor? FindPacked(ExpectedBlob expected, Digest diffId)
+    {
+        if (store.PackedOf(diffId) is not { } packed
+            || !Digest.TryParse(packed.Digest, out var digest) || !Enum.TryParse<Codec>(packed.Codec, out var codec))
+        {
+            return null;
+        }
+
+        var isMeant = (expected.Digest ?? digest) == digest
+            && (expected.Digest is null || (expected.Size ?? packed.Size) == packed.Size)
+            && (expected.MediaType is null || MediaTypes.CodecOf(expected.MediaType) == codec);
+        return isMeant && blobs.Has(digest)
+            ? Describe(digest, packed.Size, expected.MediaType ?? MediaTypes.Of(codec))
+            : null;
     }
 
     private async Task<PumpedBlob> CopyAsync(

@@ -33,8 +33,9 @@ public sealed partial class ImageStore
         var commit = new ImageCommit(Layers, _blobs, parent, options);
         var manifest = await commit.RunAsync(writable, cancellationToken).ConfigureAwait(false);
         var names = options.Reference is { } name ? [name] : Array.Empty<ImageReference>();
+        var image = Describe(manifest.Digest, [.. names.Select(name => ImageList.Named(manifest, name))]);
         await _list.ChangeAsync(before => Add(before, manifest, names), cancellationToken).ConfigureAwait(false);
-        return Describe(manifest.Digest, [.. names.Select(name => ImageList.Named(manifest, name))]);
+        return image;
     }
 
     private Image FindOrigin(WritableLayer writable) =>

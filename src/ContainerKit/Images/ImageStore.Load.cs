@@ -35,10 +35,10 @@ public sealed partial class ImageStore
             var loading = new ImageLoad(Layers, _blobs, image, options, progress);
             await using var held = loading.ConfigureAwait(false);
             var manifest = await loading.RunAsync(cancellationToken).ConfigureAwait(false);
+            images.Add(Describe( // first: what could not be read must not be listed
+                manifest.Digest, [.. image.References.Select(name => ImageList.Named(manifest, name))]));
             await _list.ChangeAsync(before => Add(before, manifest, image.References), cancellationToken)
                 .ConfigureAwait(false);
-            images.Add(Describe(
-                manifest.Digest, [.. image.References.Select(name => ImageList.Named(manifest, name))]));
         }
 
         return images;

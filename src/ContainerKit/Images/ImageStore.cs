@@ -132,7 +132,8 @@ public sealed partial class ImageStore : IAsyncDisposable
             Digest = digest,
             References = [.. descriptors.Select(ImageList.NameOf).OfType<ImageReference>()],
             Config = ImageConfig.Parse(_blobs.Read(manifest.Config.Digest)),
-            Size = new(manifest.Layers.Sum(layer => layer.Size)),
+            Size = new(manifest.Layers.Aggregate(
+                0L, (sum, layer) => layer.Size > long.MaxValue - sum ? long.MaxValue : sum + layer.Size)),
             Blobs = manifest.Layers,
         };
     }

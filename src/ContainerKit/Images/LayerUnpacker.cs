@@ -137,5 +137,11 @@ internal sealed class LayerUnpacker(UnpackOptions options, TreeOwners owners)
 internal readonly record struct UnpackedLayer(PumpedBlob Blob, long Entries, long Size, bool IsOpaque, uint? RootMode)
 {
     /// <summary>What a store writes down of it.</summary>
-    public LayerMeta Meta => new() { Size = Size, Entries = Entries, IsOpaque = IsOpaque };
+    public LayerMeta Meta => new()
+    {
+        Size = Size,
+        Entries = Entries,
+        IsOpaque = IsOpaque,
+        Packed = new($"{Blob.Digest}", Blob.Size, $"{Blob.Codec}"),
+    };
 }

@@ -38,16 +38,17 @@ public static class MediaTypes
     /// <summary>Docker's layer as a tar archive in gzip form.</summary>
     public const string DockerGzipLayer = "application/vnd.docker.image.rootfs.diff.tar.gzip";
 
+    private const string Bzip2Layer = $"{Layer}+bzip2"; // which no specification has: of Docker's and root archives
     private const string OciUnshared = "application/vnd.oci.image.layer.nondistributable.v1.tar";
     private const string DockerForeign = "application/vnd.docker.image.rootfs.foreign.diff.tar";
 
-    /// <summary>The media type of a layer in this form; of bzip2 there is none.</summary>
-    internal static string? Of(Codec codec) => codec switch
+    /// <summary>The media type of a layer in this form; that of bzip2 is our own.</summary>
+    internal static string Of(Codec codec) => codec switch
     {
         Codec.None => Layer,
         Codec.Gzip => GzipLayer,
         Codec.Zstd => ZstdLayer,
-        _ => null,
+        _ => Bzip2Layer,
     };
 
     /// <summary>A layer as manifests of OCI describe it, whoever described it before.</summary>
@@ -68,6 +69,7 @@ public static class MediaTypes
     {
         Layer or DockerLayer or OciUnshared or DockerForeign => Codec.None,
         GzipLayer or DockerGzipLayer or $"{OciUnshared}+gzip" or $"{DockerForeign}.gzip" => Codec.Gzip,
+        Bzip2Layer => Codec.Bzip2,
         ZstdLayer or $"{OciUnshared}+zstd" or $"{DockerLayer}.zstd" => Codec.Zstd,
         _ => null,
     };

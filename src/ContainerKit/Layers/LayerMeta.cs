@@ -18,6 +18,11 @@ internal sealed record LayerMeta
     /// <summary>Whether it hides all layers below it.</summary>
     public bool IsOpaque { get; init; }
 
+    /// <summary>
+    /// The packed archive that it was unpacked from, which is known to hold this layer; null when unknown.
+    /// </summary>
+    public PackedLayer? Packed { get; init; }
+
     /// <summary>When it was put there.</summary>
     public DateTimeOffset StoredAt { get; init; }
 
@@ -37,6 +42,12 @@ internal sealed record LayerMeta
     /// <summary>What is written.</summary>
     public byte[] ToJson() => JsonSerializer.SerializeToUtf8Bytes(this, StoreJson.Default.LayerMeta);
 }
+
+/// <summary>A packed archive.</summary>
+/// <param name="Digest">The digest of its bytes.</param>
+/// <param name="Size">How many there are.</param>
+/// <param name="Codec">The form it is packed in.</param>
+internal sealed record PackedLayer(string Digest, long Size, string Codec);
 
 /// <summary>The documents of a store.</summary>
 [JsonSourceGenerationOptions(AllowDuplicateProperties = false, RespectRequiredConstructorParameters = true)]

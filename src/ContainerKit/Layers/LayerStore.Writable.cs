@@ -25,7 +25,12 @@ public sealed partial class LayerStore
     {
         ArgumentNullException.ThrowIfNull(layers);
         var id = options?.Id ?? $"{Guid.NewGuid():N}";
-        Validate(layers, options?.Id);
+        Validate(options?.Id);
+        if (layers.Count is 0 or > LayersRoot.Most)
+        {
+            throw new ArgumentException($"A writable layer lies over 1 to {LayersRoot.Most} layers.", nameof(layers));
+        }
+
         using var entered = await EnterAsync(cancellationToken).ConfigureAwait(false);
         if (layers.FirstOrDefault(layer => !Contains(layer)) is { } missing && missing != default)
         {
@@ -58,11 +63,11 @@ public sealed partial class LayerStore
     /// <exception cref="InvalidImageException">What was written down of it is damaged.</exception>
     public WritableLayer OpenWritable(string id)
     {
-        Validate([], id);
+        Validate(id);
         using var writable = _writable.TryOpen(id)
             ?? throw new LinuxException("open", Errno.ENOENT, id, "The store has no such writable layer.");
         var meta = ReadMeta(writable) ?? throw new InvalidImageException(
-            $"What '{Path}' says of a writable layer is damaged: discard it.", entry: $"{LayersRoot.Writable}/{id}");
+            $"What '{Path}' says of a writable layer is damaged: DiscardWritableAsync removes it.", entry: $"{LayersRoot.Writable}/{id}");
         return new(this, id, meta, owner: null);
     }
 
@@ -83,9 +88,13 @@ public sealed partial class LayerStore
         return list;
     }
 
-    /// <summary>Discards a writable layer, whatever is written down of it.</summary>
-    internal async Task DiscardAsync(string id, CancellationToken cancellationToken)
+    /// <summary>
+    /// Removes a writable layer and what is in it, whatever is written down of it; harmless when there is none.
+    /// </summary>
+    /// <exception cref="LinuxException">A container is on it: EBUSY.</exception>
+    public async Task DiscardWritableAsync(string id, CancellationToken cancellationToken = default)
     {
+        Validate(id);
         if (!TrySetAsideWritable(id))
         {
             throw new LinuxException(
@@ -137,17 +146,12 @@ public sealed partial class LayerStore
     internal Task<StoreLock> EnterAsync(CancellationToken cancellationToken) =>
         StoreLock.TakeAsync(_root, Lock, together: true, cancellationToken);
 
-    private static void Validate(IReadOnlyList<Digest> layers, string? id)
+    private static void Validate(string? id)
     {
         if (id is not null && !WritableLayerOptions.IsId(id))
         {
             throw new ArgumentException(
                 $"'{id}' is no id of a writable layer: it takes up to 128 letters, digits, '_', '.', '+' and '-'.");
-        }
-
-        if (id is null && layers.Count == 0 || layers.Count > LayersRoot.Most)
-        {
-            throw new ArgumentException($"A writable layer lies over 1 to {LayersRoot.Most} layers.");
         }
     }
 

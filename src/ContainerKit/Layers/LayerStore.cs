@@ -89,6 +89,11 @@ public sealed partial class LayerStore : IAsyncDisposable
         return list;
     }
 
+    /// <summary>
+    /// The packed archive that a layer was unpacked from; null when it is not there, or that is unknown.
+    /// </summary>
+    internal PackedLayer? PackedOf(Digest diffId) => ReadMeta(diffId)?.Packed;
+
     /// <summary>Makes a directory of the store for what is kept beside the layers.</summary>
     internal StoreDirectory MakeDirectory(string name) => _root.Make(name, StoreDirectory.Closed);
 

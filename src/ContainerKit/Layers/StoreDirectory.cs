@@ -16,7 +16,7 @@ internal sealed class StoreDirectory(SafeFileHandle handle) : IDisposable
     /// </summary>
     public const uint Passable = 0x1C9;
 
-    private const int MostBytes = 1 << 20;
+    private const int MostBytes = 4 << 20;
 
     /// <summary>The open directory.</summary>
     public SafeFileHandle Handle { get; } = handle;

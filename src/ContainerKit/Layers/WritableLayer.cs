@@ -80,7 +80,7 @@ public sealed class WritableLayer : IAsyncDisposable
     /// <exception cref="LinuxException">A container is on it: EBUSY.</exception>
     public async Task DiscardAsync(CancellationToken cancellationToken = default)
     {
-        await _store.DiscardAsync(Id, cancellationToken).ConfigureAwait(false);
+        await _store.DiscardWritableAsync(Id, cancellationToken).ConfigureAwait(false);
         _owner?.Dispose();
     }
 
@@ -91,7 +91,7 @@ public sealed class WritableLayer : IAsyncDisposable
         {
             try
             {
-                await _store.DiscardAsync(Id, CancellationToken.None).ConfigureAwait(false);
+                await _store.DiscardWritableAsync(Id, CancellationToken.None).ConfigureAwait(false);
             }
             catch (LinuxException busy) when (busy.Errno is Errno.EBUSY)
             {

@@ -112,6 +112,22 @@ public sealed class DamagedImageTests : IAsyncDisposable
     }
 
     [Fact]
+    public async Task A_blob_that_the_store_has_is_not_believed_to_hold_another_layer_that_it_has()
+    {
+        foreach (var archive in new[] { Base, Archive })
+        {
+            await _fixture.Store.LoadAsync(
+                _fixture.Write(Codec.Gzip, archive), null, null, TestContext.Current.CancellationToken);
+        }
+
+        var image = new TestImage();
+        var config = image.AddBlob(MediaTypes.ImageConfig, TestImage.Config($"{Platform.Host}", [Archive]));
+        var refusal = await _fixture.RefusesToLoadAsync(
+            _fixture.Write(ImageFixture.Listed(image, config, image.AddLayer(Codec.Gzip, Base))));
+        Assert.Equal("DiffID", refusal.Field);
+    }
+
+    [Fact]
     public async Task What_was_whole_stays_of_an_image_whose_smallest_layer_is_damaged_and_the_image_does_not_come()
     {
         var image = ImageFixture.Image(Codec.Gzip, Archive, Base);
@@ -231,12 +247,12 @@ public sealed class DamagedImageTests : IAsyncDisposable
 
     private string WriteLayer(Codec codec, byte[] packed) => _fixture.Write(Over(codec, packed));
 
-    /// <summary>An image of two layers, whose last is this; nobody knows a media type of bzip2.</summary>
+    /// <summary>An image of two layers, whose last is this; no specification has a media type of bzip2.</summary>
     private static TestImage Over(Codec codec, byte[] packed)
     {
         var image = new TestImage();
         var config = image.AddBlob(MediaTypes.ImageConfig, TestImage.Config($"{Platform.Host}", Base, Archive));
-        var type = MediaTypes.Of(codec) ?? MediaTypes.GzipLayer;
+        var type = codec is Codec.Bzip2 ? MediaTypes.GzipLayer : MediaTypes.Of(codec);
         return ImageFixture.Listed(image, config, image.AddLayer(Codec.Gzip, Base), image.AddBlob(type, packed));
     }
 

@@ -341,6 +341,6 @@ public sealed class HostileImageTests : IAsyncDisposable
         var image = new TestImage();
         var config = image.AddBlob(MediaTypes.ImageConfig, TestImage.Config($"{Platform.Host}", [1]));
         return _fixture.RefusesToLoadAsync(_fixture.Write(
-            ImageFixture.Listed(image, config, image.AddBlob(MediaTypes.Of(codec)!, packed))));
+            ImageFixture.Listed(image, config, image.AddBlob(MediaTypes.Of(codec), packed))));
     }
 }

@@ -68,6 +68,21 @@ public sealed class ImageStoreTests : IAsyncDisposable
         Assert.Empty((await _images.Store.CheckAsync(cancellationToken: Cancelled)).Faults);
     }
 
+    [Fact]
+    public async Task An_archive_of_Docker_gives_the_same_image_each_time_and_can_be_saved_as_a_layout()
+    {
+        var image = await _images.AddAsync("example.org/a:1", ShippedImages.Base);
+        await _images.Store.SaveAsync([image], _images["docker.tar"], ImageFormat.DockerArchive, Cancelled);
+        var other = _images.Open("other");
+        var first = Assert.Single(await other.LoadAsync(_images["docker.tar"], cancellationToken: Cancelled));
+        var again = Assert.Single(await other.LoadAsync(_images["docker.tar"], cancellationToken: Cancelled));
+        Assert.Equal(first.Digest, again.Digest);
+
+        await other.SaveAsync([again], _images["layout.tar"], ImageFormat.OciLayout, Cancelled);
+        Assert.Equal(image.Id, Assert.Single(
+            await _images.Open("third").LoadAsync(_images["layout.tar"], cancellationToken: Cancelled)).Id);
+    }
+
     /// <inheritdoc/>
     public ValueTask DisposeAsync() => _images.DisposeAsync();
 

@@ -73,7 +73,7 @@ internal sealed class TestImage
         [.. layers.Select(layer => AddLayer(Codec.Gzip, layer))]);
 
     public BlobDescriptor AddLayer(Codec codec, byte[] archive) =>
-        AddBlob(MediaTypes.Of(codec)!, Packed.As(codec, archive));
+        AddBlob(MediaTypes.Of(codec), Packed.As(codec, archive));
 
     public BlobDescriptor AddManifest(string platform, BlobDescriptor config, params BlobDescriptor[] layers)
     {

@@ -104,7 +104,11 @@ internal sealed partial class TreeReader : IDisposable
     private TarEntry Begin()
     {
         Append("./"u8);
-        _access.Find(_roots.Places[0], ".\0"u8, out _file);
+        if (_access.Find(_roots.Places[0], ".\0"u8, out _file) is { } refused)
+        {
+            throw new LinuxException("openat2", refused, ".");
+        }
+
         return DescribeDirectory(Syscall.Status(_file!), pathLength: 0, _roots, ".\0"u8, place: 0);
     }
 
