@@ -39,7 +39,8 @@ public sealed class LoadingHostTests : IAsyncDisposable
             Assert.Equal(4, results.Select(result => result[0]).Distinct().Count());
             Assert.Equal(layers.Length, results.Sum(result => int.Parse(result[1], CultureInfo.InvariantCulture)));
             Assert.Equal(layers.Length, _fixture.Store.Layers.ListLayers().Count);
-            Assert.Single(_fixture.Store.ListImages()); // they have one name, which the last one got
+            var named = _fixture.Store.ListImages().Where(image => image.References.Count > 0);
+            Assert.Single(named); // they have one name, which the last one got
             await ImageFixture.AssertIsWholeAsync(_fixture.Store, _fixture.StorePath);
         }
         finally
