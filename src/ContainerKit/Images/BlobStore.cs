@@ -79,9 +79,8 @@ internal sealed class BlobStore(StoreDirectory images) : IDisposable
     /// <summary>
     /// Removes all blobs but some, and what processes left that were killed; nobody else may use the store.
     /// </summary>
-    public ByteSize RemoveAllBut(IReadOnlySet<Digest> kept)
+    public void RemoveAllBut(IReadOnlySet<Digest> kept)
     {
-        long freed = 0;
         foreach (var algorithm in _blobs.Names())
         {
             if (algorithm.StartsWith(Temporary, StringComparison.Ordinal))
@@ -95,13 +94,10 @@ internal sealed class BlobStore(StoreDirectory images) : IDisposable
             {
                 if (!Digest.TryParse($"{algorithm}:{hex}", out var digest) || !kept.Contains(digest))
                 {
-                    freed += (long)Syscall.Status(kind.Handle, hex).Size;
                     Syscall.TryUnlink(kind.Handle, StoreDirectory.Bytes(hex));
                 }
             }
         }
-
-        return new(freed);
     }
 
     /// <inheritdoc/>

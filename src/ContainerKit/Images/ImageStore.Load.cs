@@ -29,7 +29,7 @@ public sealed partial class ImageStore
 
         using var place = await ImageSource.OpenAsync(source, options.Format, cancellationToken).ConfigureAwait(false);
         using var users = await Layers.EnterAsync(cancellationToken).ConfigureAwait(false);
-        var images = new List<Image>();
+        var (images, listed) = (new List<Image>(), new List<(BlobDescriptor Manifest, SourceImage Image)>());
         foreach (var image in await place.ReadAsync(options, cancellationToken).ConfigureAwait(false))
         {
             var loading = new ImageLoad(Layers, _blobs, image, options, progress);
@@ -37,9 +37,12 @@ public sealed partial class ImageStore
             var manifest = await loading.RunAsync(cancellationToken).ConfigureAwait(false);
             images.Add(Describe( // first: what could not be read must not be listed
                 manifest.Digest, [.. image.References.Select(name => ImageList.Named(manifest, name))]));
-            await _list.ChangeAsync(before => Add(before, manifest, image.References), cancellationToken)
-                .ConfigureAwait(false);
+            listed.Add((manifest, image));
         }
+
+        await _list.ChangeAsync(
+            before => listed.Aggregate(before, (list, add) => Add(list, add.Manifest, add.Image.References)),
+            cancellationToken).ConfigureAwait(false);
 
         return images;
     }

@@ -83,6 +83,25 @@ public sealed class ImageStoreTests : IAsyncDisposable
             await _images.Open("third").LoadAsync(_images["layout.tar"], cancellationToken: Cancelled)).Id);
     }
 
+    [Fact]
+    public async Task Of_several_images_none_comes_when_one_is_damaged()
+    {
+        var images = new[]
+        {
+            await _images.AddAsync("example.org/a:1", ShippedImages.Base),
+            await _images.AddAsync("example.org/b:1", Two),
+        };
+        Directory.CreateDirectory(_images["layout"]);
+        await _images.Store.SaveAsync(images, _images["layout"], ImageFormat.OciLayout, Cancelled);
+        var last = images[1].Blobs[0].Digest;
+        File.WriteAllText(_images[$"layout/blobs/{last.Algorithm}/{last.Hex}"], "damage");
+
+        var other = _images.Open("other");
+        await Assert.ThrowsAsync<InvalidImageException>(
+            () => other.LoadAsync(_images["layout"], cancellationToken: Cancelled));
+        Assert.Empty(other.ListImages());
+    }
+
     /// <inheritdoc/>
     public ValueTask DisposeAsync() => _images.DisposeAsync();
 
