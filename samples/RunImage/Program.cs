@@ -26,6 +26,11 @@ try
         StandardError = StandardStream.Inherit,
     });
     Console.WriteLine($"The command {result.ExitStatus}, and changed {layer.ReadUsage()}.");
+    if (!result.ExitStatus.IsSuccess)
+    {
+        Console.WriteLine("Nothing is saved.");
+        return result.ExitStatus.ExitCode ?? 1;
+    }
 
     var changed = await store.CommitAsync(layer, new() { CreatedBy = string.Join(' ', asked.Command) });
     await store.SaveAsync([changed], asked.Result, ImageFormat.OciLayout);
