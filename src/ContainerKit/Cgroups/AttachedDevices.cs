@@ -71,9 +71,9 @@ internal sealed class AttachedDevices(SafeFileHandle group, string path) : IDisp
         if (program is not null)
         {
             Attach(program);
-            if (_program is null)
+            while (!TryDetachEarlier(Syscall.InfoOf(program).Id))
             {
-                DetachEarlier(Syscall.InfoOf(program).Id);
+                // An earlier one was replaced meanwhile, by another in its place.
             }
         }
         else if (_program is not null)
@@ -97,25 +97,34 @@ internal sealed class AttachedDevices(SafeFileHandle group, string path) : IDisp
     }
 
     /// <summary>
-    /// Two objects that find none at the same time attach two, which the kernel lists in that order: the last stays, as
-    /// if it had taken the place of the other.
+    /// Objects that find none at the same time attach one each, which the kernel lists in that order: the last stays, as
+    /// if it had taken the place of the others.
     /// </summary>
-    private void DetachEarlier(uint last)
+    private bool TryDetachEarlier(uint last)
     {
         var ids = Syscall.DeviceProgramsOf(group, path);
         foreach (var id in ids[..Math.Max(0, Array.IndexOf(ids, last))])
         {
             using var earlier = Syscall.OpenProgram(id);
-            try
+            if (earlier is null || (Syscall.InfoOf(earlier).Name is Name && !TryDetach(earlier)))
             {
-                if (earlier is not null && Syscall.InfoOf(earlier).Name is Name)
-                {
-                    Syscall.DetachDeviceProgram(group, earlier, path);
-                }
+                return false;
             }
-            catch (LinuxException gone) when (gone.Errno is Errno.ENOENT)
-            {
-            }
+        }
+
+        return true;
+    }
+
+    private bool TryDetach(SafeFileHandle program)
+    {
+        try
+        {
+            Syscall.DetachDeviceProgram(group, program, path);
+            return true;
+        }
+        catch (LinuxException gone) when (gone.Errno is Errno.ENOENT)
+        {
+            return false;
         }
     }
 
