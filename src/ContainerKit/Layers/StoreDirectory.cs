@@ -101,12 +101,12 @@ internal sealed class StoreDirectory(SafeFileHandle handle) : IDisposable
     public void TryWriteNew(string name, ReadOnlySpan<byte> content) =>
         Write(content, $".{name}-{Guid.NewGuid():N}", temporary =>
         {
-            var error = Syscall.Link(Handle, Bytes(temporary), Handle, Bytes(name));
-            Syscall.TryUnlink(Handle, Bytes(temporary));
-            if (error is { } failed and not Errno.EEXIST)
+            if (Syscall.Link(Handle, Bytes(temporary), Handle, Bytes(name)) is { } error and not Errno.EEXIST)
             {
-                throw new LinuxException("linkat", failed, name);
+                throw new LinuxException("linkat", error, name);
             }
+
+            Syscall.TryUnlink(Handle, Bytes(temporary));
         });
 
     /// <summary>Reads a small file; null when there is none.</summary>

@@ -86,6 +86,23 @@ public sealed class LoadingHostTests : IAsyncDisposable
         Assert.NotEqual(0, refused);
     }
 
+    [RootFact]
+    public async Task A_file_system_without_room_for_a_store_is_said_to_be_full_at_whatever_step()
+    {
+        const string script = """
+            mount -t tmpfs -o nr_inodes=50 none "$1"
+            mkdir "$1/balloon"
+            (cd "$1/balloon" && seq 100 | xargs touch 2>/dev/null || true)
+            for i in $(seq 20); do
+                "$2" load "$1/store" "$1/missing"
+                rm -r "$1/store" 2>/dev/null || true
+                rm "$1/balloon/$i"
+            done
+            """;
+        var output = await RunAsync("unshare", ["--mount", "sh", "-ec", script, "sh", Full(), HostProcess.Executable]);
+        Assert.Matches("^(ENOSPC, no store\n){5,}(ready\nENOENT 0\nwhole\n){2,}$", output);
+    }
+
     [Fact]
     public async Task To_cancel_a_loading_leaves_nothing_of_what_was_not_whole()
     {
@@ -198,7 +215,6 @@ public sealed class LoadingHostTests : IAsyncDisposable
     /// <summary>Loads an image into a store on a file system of its own, which is too small; says whether it was.</summary>
     private async Task<bool> LoadFullAsync(string source, string balloon)
     {
-        var path = Directory.CreateDirectory(_fixture["full"]).FullName;
         string[] names = Host.IsRoot ? [] : ["--user", "--map-root-user"];
         const string script = """
             mount -t tmpfs -o size=8m,nr_inodes=1000 none "$2"
@@ -209,8 +225,17 @@ public sealed class LoadingHostTests : IAsyncDisposable
             "$3" load "$2/store" "$4"
             ls "$2/store/staging"
             """;
-        var start = new ProcessStartInfo("unshare", [
-            .. names, "--mount", "sh", "-ec", script, "sh", balloon, path, HostProcess.Executable, source])
+        var output = await RunAsync(
+            "unshare", [.. names, "--mount", "sh", "-ec", script, "sh", balloon, Full(), HostProcess.Executable, source]);
+        Assert.Matches("^((ready\n(ENOSPC 0|sha256:.*)\nwhole)|ENOSPC, no store)\nready\nsha256:.*\nwhole\n$", output);
+        return output.Contains("ENOSPC", StringComparison.Ordinal);
+    }
+
+    private string Full() => Directory.CreateDirectory(_fixture["full"]).FullName;
+
+    private static async Task<string> RunAsync(string program, string[] arguments)
+    {
+        var start = new ProcessStartInfo(program, arguments)
         {
             RedirectStandardInput = true,
             RedirectStandardOutput = true,
@@ -220,8 +245,7 @@ public sealed class LoadingHostTests : IAsyncDisposable
         var output = await process.StandardOutput.ReadToEndAsync(Cancelled);
         await process.WaitForExitAsync(Cancelled);
         Assert.Equal(0, process.ExitCode);
-        Assert.Matches("^((ready\n(ENOSPC 0|sha256:.*)\nwhole)|ENOSPC, no store)\nready\nsha256:.*\nwhole\n$", output);
-        return output.Contains("ENOSPC", StringComparison.Ordinal);
+        return output;
     }
 
     private async Task<long> AllocatedAsync(string source, string name)
