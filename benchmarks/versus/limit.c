@@ -1,11 +1,9 @@
 // The limit: the system calls and the processes of ContainerKit's start, in the same order, with nothing between them.
 // What ContainerKit learns from its options and its host stands here as constants, or is defined by who compiles it.
-#include "limit.h"
+#include "groups.h"
 #include <linux/capability.h>
 #include <linux/close_range.h>
-#include <linux/fcntl.h>
 #include <linux/keyctl.h>
-#include <linux/mount.h>
 #include <linux/openat2.h>
 #include <linux/poll.h>
 #include <linux/prctl.h>
@@ -16,8 +14,6 @@
 
 #define AT_RECURSIVE 0x8000
 #define UNBINDABLE (1 << 17)
-#define PRIVATE (1 << 18)
-#define INERT (MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV | MOUNT_ATTR_NOEXEC)
 #define QUIET (MOUNT_ATTR_NOSUID | MOUNT_ATTR_NOEXEC)
 #define PLAIN (MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV)
 
@@ -39,29 +35,6 @@ static const char *root_path;
 static int use_init, pair[2], control[2], pidfd;
 static long root, proc, sys, dev, tmp, run_directory, nodes[COUNT(devices)];
 
-static void set(long context, const char *key, const char *value)
-{
-    SYS(fsconfig, context, value ? FSCONFIG_SET_STRING : FSCONFIG_SET_FLAG, key, value, 0);
-}
-
-static long made(long context, unsigned attributes)
-{
-    SYS(fsconfig, context, FSCONFIG_CMD_CREATE, NULL, NULL, 0);
-    long tree = SYS(fsmount, context, FSMOUNT_CLOEXEC, attributes);
-    SYS(close, context);
-    return tree;
-}
-
-static void attach(long tree, long directory, const char *target)
-{
-    SYS(move_mount, tree, "", directory, target, MOVE_MOUNT_F_EMPTY_PATH);
-}
-
-static long copy(long directory, const char *path)
-{
-    return SYS(open_tree, directory, path, OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC);
-}
-
 static long memory_tree(void)
 {
     long context = SYS(fsopen, "tmpfs", FSOPEN_CLOEXEC);
@@ -77,12 +50,6 @@ static long memory_tree(void)
     SYS(mkdirat, memory, "tmp", 01777);
     SYS(mkdirat, memory, "shm", 01777);
     return memory;
-}
-
-static void restrict_tree(long tree, unsigned attributes, unsigned flags, unsigned propagation)
-{
-    struct mount_attr attr = {.attr_set = attributes, .propagation = propagation};
-    SYS(mount_setattr, tree, "", AT_EMPTY_PATH | flags, &attr, sizeof attr);
 }
 
 static void loopback_up(void)
@@ -124,6 +91,7 @@ static void early(void)
     char byte;
     SYS(close, pair[0]);
     SYS(umask, 0);
+    enter_groups();
     loopback_up();
     send_namespaces();
     proc = made(SYS(fsopen, "proc", FSOPEN_CLOEXEC), INERT);
@@ -199,6 +167,7 @@ static void system_mounts(void)
     attach(dev, memory, "dev");
     attach(proc, memory, "proc");
     attach(sys, memory, "sys");
+    show_groups(sys, memory);
     fill_dev();
     long pts = SYS(fsopen, "devpts", FSOPEN_CLOEXEC);
     set(pts, "newinstance", NULL);
@@ -348,17 +317,20 @@ __attribute__((used)) _Noreturn void begin(char **stack)
     uint64_t all = ~0UL;
     char path[] = "/proc//////////";
     struct clone_args all_namespaces = {
-        .flags = CLONE_PIDFD | CLONE_NEWUSER | CLONE_NEWNS | CLONE_NEWPID | CLONE_NEWNET | CLONE_NEWIPC | CLONE_NEWUTS
-            | CLONE_NEWCGROUP,
+        .flags = CLONE_PIDFD | CLONE_NEWUSER | CLONE_NEWNS | CLONE_NEWPID | CLONE_NEWNET | CLONE_NEWIPC | CLONE_NEWUTS,
         .pidfd = (uint64_t)&pidfd, .exit_signal = SIGCHLD,
     };
     root_path = stack[2];
-    use_init = (long)stack[0] > 2;
+    use_init = stack[3] && stack[3][0] != '/';
+    groups = stack + 3 + use_init;
     SYS(setsid);
     SYS(rt_sigprocmask, SIG_SETMASK, &all, NULL, sizeof all);
     SYS(rt_sigprocmask, SIG_SETMASK, &all, NULL, sizeof all);
     SYS(socketpair, 1, 1 | O_CLOEXEC, 0, pair);
     SYS(socketpair, 1, 1 | O_CLOEXEC, 0, control); // which ours is given
+    open_entrances();
+    all_namespaces.flags |= groups[0] ? CLONE_INTO_CGROUP : CLONE_NEWCGROUP;
+    all_namespaces.cgroup = groups[0] ? SYS(openat, AT_FDCWD, groups[0], O_PATH | O_CLOEXEC, 0) : 0;
     SYS(getpid);
     SYS(getpid);
     long process = SYS(clone3, &all_namespaces, sizeof all_namespaces);
