@@ -26,10 +26,7 @@ internal static class ImageContenders
     {
         List<ImageContender> found =
         [
-            new(Store, directory => LoadAsync(workshop, directory))
-            {
-                Show = directory => ShowStore(workshop, directory),
-            },
+            OfStore(workshop),
             new(ToDirectory,
                 directory => ImageUnpacker.UnpackToDirectoryAsync(workshop.Image.Path, Sub(directory, "tree")))
             {
@@ -51,6 +48,10 @@ internal static class ImageContenders
 
         return found;
     }
+
+    /// <summary>Ours, into a store, up to a program that runs on it.</summary>
+    public static ImageContender OfStore(ImageWorkshop workshop) =>
+        new(Store, directory => LoadAsync(workshop, directory)) { Show = directory => ShowStore(workshop, directory) };
 
     /// <summary>Loads the image into a store.</summary>
     public static async Task<Image> LoadAsync(ImageWorkshop workshop, ImageStore store) =>

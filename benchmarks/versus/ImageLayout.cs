@@ -1,5 +1,4 @@
 using System.Globalization;
-using System.IO.Compression;
 using System.Runtime.InteropServices;
 using System.Security.Cryptography;
 using System.Text.Json;
@@ -13,13 +12,14 @@ internal sealed class ImageLayout
     public const string Tag = "latest";
 
     private const string ManifestType = "application/vnd.oci.image.manifest.v1+json";
+    private readonly ImageCodec _codec;
     private readonly List<object> _descriptors = [];
     private readonly List<string> _diffIds = [];
 
     /// <summary>Begins a layout in a directory that is made.</summary>
-    public ImageLayout(string path)
+    public ImageLayout(string path, ImageCodec codec)
     {
-        Path = path;
+        (Path, _codec) = (path, codec);
         Directory.CreateDirectory(Blobs);
         File.WriteAllText(System.IO.Path.Combine(path, "oci-layout"), """{"imageLayoutVersion":"1.0.0"}""");
     }
@@ -35,12 +35,12 @@ internal sealed class ImageLayout
 
     private string Blobs => System.IO.Path.Combine(Path, "blobs/sha256");
 
-    /// <summary>Adds an archive as a layer, packed by gzip.</summary>
+    /// <summary>Adds an archive as a layer.</summary>
     public void Add(string archive)
     {
         var packed = System.IO.Path.Combine(Path, "packed");
         using (var input = File.OpenRead(archive))
-        using (var output = new GZipStream(File.Create(packed), CompressionLevel.Optimal))
+        using (var output = _codec.Pack(File.Create(packed)))
         {
             input.CopyTo(output, 1 << 20);
         }
@@ -52,8 +52,8 @@ internal sealed class ImageLayout
 
         var digest = Keep(packed);
         var size = new FileInfo(Blob(digest)).Length;
-        _descriptors.Add(Describe("application/vnd.oci.image.layer.v1.tar+gzip", digest, size));
-        Layers.Add(new(archive, Blob(digest)));
+        _descriptors.Add(Describe(_codec.MediaType, digest, size));
+        Layers.Add(new(archive, Blob(digest), _codec));
     }
 
     /// <summary>Writes what names the layers.</summary>
@@ -110,4 +110,4 @@ internal sealed class ImageLayout
 }
 
 /// <summary>A layer as an archive, and as the layout has it.</summary>
-internal sealed record ImageLayer(string Archive, string Packed);
+internal sealed record ImageLayer(string Archive, string Packed, ImageCodec Codec);

@@ -1,14 +1,13 @@
 using System.Diagnostics;
 using System.Formats.Tar;
 using System.Globalization;
-using System.IO.Compression;
 using System.Security.Cryptography;
 
 namespace Versus;
 
 /// <summary>
 /// The work that nobody gets around, each part measured on one core with nothing else around it: inflating with the
-/// same zlib and hashing both sides, and a C program that makes the same files from memory.
+/// same library and hashing both sides, and a C program that makes the same files from memory.
 /// </summary>
 internal sealed class ImageLimit
 {
@@ -52,8 +51,12 @@ internal sealed class ImageLimit
             SHA256.HashData(packed);
         }
 
-        using var unpacked = new GZipStream(File.OpenRead(layer.Packed), CompressionMode.Decompress);
-        SHA256.HashData(unpacked);
+        if (layer.Codec != ImageCodec.None)
+        {
+            using var unpacked = layer.Codec.Unpack(File.OpenRead(layer.Packed));
+            SHA256.HashData(unpacked);
+        }
+
         return new(Stopwatch.GetElapsedTime(start).TotalSeconds, (ImageTurn.Used() - used).TotalSeconds);
     }
 

@@ -5,11 +5,13 @@ namespace Versus;
 
 /// <summary>
 /// The image of the benchmark, made once: a minimal Debian, a shared runtime of .NET, a tree of small files such as
-/// node_modules, and a layer that takes some of these away. All of it lies in memory.
+/// node_modules, and a layer that takes some of these away. Its archives lie in memory.
 /// </summary>
 internal sealed class ImageWorkshop
 {
     private const int Packages = 1100, FilesOfPackage = 20, RemovedPackages = 40;
+
+    private readonly List<string> _archives = [];
 
     private ImageWorkshop(Workshop programs, string path, ImageLayout image) =>
         (Programs, Path, Image) = (programs, path, image);
@@ -17,17 +19,18 @@ internal sealed class ImageWorkshop
     /// <summary>What compiled the programs, and runs commands.</summary>
     public Workshop Programs { get; }
 
-    /// <summary>Where it and everything unpacked of it lies: a tmpfs.</summary>
+    /// <summary>Where it and everything unpacked of it lies.</summary>
     public string Path { get; }
 
     /// <summary>The image.</summary>
     public ImageLayout Image { get; }
 
-    /// <summary>Makes the image; null, with a complaint, where that does not work here.</summary>
+    /// <summary>
+    /// Makes the image in memory, packed by gzip; null, with a complaint, where that does not work here.
+    /// </summary>
     public static ImageWorkshop? Create(Settings settings, Workshop programs)
     {
         var path = Tmpfs.Path;
-        var image = new ImageLayout(System.IO.Path.Combine(path, "image"));
         var debian = settings.DebianArchive ?? System.IO.Path.Combine(path, "debian.tar");
         string[] bootstrap = ["mmdebstrap", "--variant=minbase", "--mode=root", "--quiet", Suite(), debian];
         if (!File.Exists(debian) && programs.Complaint(bootstrap) is { } complaint)
@@ -36,12 +39,21 @@ internal sealed class ImageWorkshop
             return null;
         }
 
-        var made = new ImageWorkshop(programs, path, image);
-        image.Add(debian);
+        var made = In(programs, path, ImageCodec.Gzip);
+        made.Add(debian);
         made.AddRuntime();
         made.AddPackages();
         made.AddWhiteouts();
-        image.Complete();
+        made.Image.Complete();
+        return made;
+    }
+
+    /// <summary>The same image elsewhere, or packed otherwise.</summary>
+    public ImageWorkshop In(string path, ImageCodec codec)
+    {
+        var made = In(Programs, path, codec);
+        _archives.ForEach(made.Add);
+        made.Image.Complete();
         return made;
     }
 
@@ -52,6 +64,15 @@ internal sealed class ImageWorkshop
         {
             throw new InvalidOperationException($"'{string.Join(' ', command)}' failed: {complaint}");
         }
+    }
+
+    private static ImageWorkshop In(Workshop programs, string path, ImageCodec codec) =>
+        new(programs, path, new(System.IO.Path.Combine(path, $"image-{codec.Name}"), codec));
+
+    private void Add(string archive)
+    {
+        _archives.Add(archive);
+        Image.Add(archive);
     }
 
     private void AddRuntime()
@@ -106,7 +127,7 @@ internal sealed class ImageWorkshop
         var top = System.IO.Path.GetFileName(Directory.GetDirectories(tree)[0]);
         Must("tar", "-c", "--sort=name", "--owner=0", "--group=0", "--numeric-owner", "--mtime=@1700000000",
             "--mode=u=rwX,go=rX", "-f", archive, "-C", tree, top);
-        Image.Add(archive);
+        Add(archive);
         Directory.Delete(tree, recursive: true);
     }
 

@@ -9,8 +9,8 @@ internal static class LimitedStarts
     private const string PlainLimit = "limit, no group", EnteredLimit = "limit, into a group that is there";
 
     /// <summary>
-    /// Measures, prints, and judges against the bare calls that make, limit and remove such a group, and against what it
-    /// costs the limit to enter one and show it.
+    /// Measures, prints, and judges against the bare calls that make, limit and remove such a group, and against what
+    /// it costs the limit to enter one and show it.
     /// </summary>
     public static async Task RunAsync(
         Settings settings, Workshop workshop, Verdicts verdicts, CgroupLimits limits, Func<double> bareMicroseconds)
