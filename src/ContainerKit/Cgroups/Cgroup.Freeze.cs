@@ -64,36 +64,31 @@ public sealed partial class Cgroup
     internal bool HoldsBackKills => _directories[0] is { IsUnified: false };
 
     /// <summary>Lets them go on without waiting for it; harmless when it is gone.</summary>
-    internal void Thaw()
-    {
-        try
-        {
-            SetFrozen(Freezer(), isFrozen: false);
-        }
-        catch (LinuxException gone) when (IsGone(gone))
-        {
-        }
-    }
+    internal void Thaw() => IfThere(() => SetFrozen(Freezer(), isFrozen: false));
 
     /// <summary>Lets all go on, in the groups below, too: what is frozen in version 1 does not die.</summary>
     private void ThawAll()
     {
         if (TryFindFreezer() is { IsUnified: false } freezer)
         {
-            foreach (var path in freezer.Walk().Prepend("."))
-            {
-                try
-                {
-                    freezer.Write($"{path}/{OldFrozen}", "THAWED");
-                }
-                catch (LinuxException gone) when (IsGone(gone))
-                {
-                }
-            }
+            IfThere(() => freezer.Walk().Prepend(".").ToList().ForEach(path => IfThere(
+                () => freezer.Write($"{path}/{OldFrozen}", "THAWED"))));
         }
     }
 
     internal static bool IsGone(LinuxException failure) => failure.Errno is Errno.ENOENT or Errno.ENODEV;
+
+    /// <summary>Does something with a group or a directory of it that may be gone.</summary>
+    private static void IfThere(Action change)
+    {
+        try
+        {
+            change();
+        }
+        catch (LinuxException gone) when (IsGone(gone))
+        {
+        }
+    }
 
     private static void SetFrozen(CgroupDirectory directory, bool isFrozen)
     {

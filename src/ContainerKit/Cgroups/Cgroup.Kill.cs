@@ -130,13 +130,7 @@ public sealed partial class Cgroup
         await KillAsync(CancellationToken.None).ConfigureAwait(false);
         foreach (var directory in _directories)
         {
-            try
-            {
-                KillMembers(directory); // whom somebody put into it in this hierarchy alone
-            }
-            catch (LinuxException gone) when (IsGone(gone))
-            {
-            }
+            IfThere(() => KillMembers(directory)); // whom somebody put into it in this hierarchy alone
         }
     }
 
@@ -192,9 +186,10 @@ public sealed partial class Cgroup
         {
             await FreezeAsync(cancellationToken).ConfigureAwait(false); // or some are born faster than killed
         }
-        catch (Exception failure)
-            when (failure is LimitNotSupportedException or LinuxException { Errno: Errno.ETIMEDOUT })
+        catch (Exception failure) when (failure is LimitNotSupportedException
+            or LinuxException { Errno: Errno.ETIMEDOUT or Errno.ENOENT or Errno.ENODEV })
         {
+            // Nothing to stop them with, or no more: another removes the group, hierarchy by hierarchy.
         }
 
         KillMembers(_directories[0]);

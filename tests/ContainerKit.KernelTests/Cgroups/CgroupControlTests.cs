@@ -109,9 +109,10 @@ public class CgroupControlTests
     [CgroupFact]
     public async Task A_group_that_another_fills_is_disposed_of()
     {
+        var many = TimeFactor.Times(200, soak: 200); // disposing gives up when it is filled for ten seconds
         var group = TestCgroups.Create(new() { Pids = 200 });
         await using var outside = TestCgroups.Create();
-        using var process = TestCgroups.Rest(outside, "for i in $(seq 200); do sleep 1000 & echo $!; done");
+        using var process = TestCgroups.Rest(outside, $"for i in $(seq {many}); do sleep 1000 & echo $!; done");
         using var stop = new CancellationTokenSource();
         var filling = Task.Run(
             async () =>
@@ -170,6 +171,24 @@ public class CgroupControlTests
         Assert.False(group.IsPopulated);
         await Eventually.Gone(host.Process.Id);
         group.Close();
+    }
+
+    [CgroupFact(OfPureVersion1 = true)]
+    public async Task What_cannot_be_stopped_any_more_is_killed()
+    {
+        await using var group = TestCgroups.Create();
+        using var process = TestCgroups.Rest(group, "sleep 1000 & sleep 1000 & echo; wait");
+        await process.Output.ReadLineAsync(Cancelled);
+        var freezer = group.Directories.First(directory => File.Exists($"{directory}/freezer.state"));
+        foreach (var id in group.ReadProcesses())
+        {
+            await File.WriteAllTextAsync($"{freezer}/../cgroup.procs", $"{id}", Cancelled);
+        }
+
+        Directory.Delete(freezer); // as another does who removes the group at the same time
+        await group.KillAsync(Cancelled);
+        Assert.False(group.IsPopulated);
+        Assert.Equal(137, await process.EndAsync());
     }
 
     [CgroupFact(OfVersion1 = true)]

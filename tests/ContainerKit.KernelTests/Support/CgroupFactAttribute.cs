@@ -25,6 +25,9 @@ internal sealed class CgroupFactAttribute(
     /// <summary>Whether it is of what version 1 alone has, beside version 2 or without it.</summary>
     public bool OfVersion1 { get; set; }
 
+    /// <summary>Whether it is of what only a host with nothing but version 1 has.</summary>
+    public bool OfPureVersion1 { get; set; }
+
     /// <summary>Whether it needs a freezer of version 1, in which it holds back a kill.</summary>
     public bool WithStuckProcess { get; set; }
 
@@ -40,8 +43,9 @@ internal sealed class CgroupFactAttribute(
         && (HasVersion2 || !OfVersion2)
         && (IsPureVersion2 || !OfPureVersion2)
         && (HasVersion1 || !OfVersion1)
-        && (StuckProcess.IsPossible || !WithStuckProcess)
-        && (TestDevices.FindDisk() is not null || !WithBlockDevice);
+        && (!HasVersion2 || !OfPureVersion1)
+        && (!WithStuckProcess || StuckProcess.IsPossible)
+        && (!WithBlockDevice || TestDevices.FindDisk() is not null);
 
     /// <summary>Whether this host has version 2.</summary>
     public static bool HasVersion2 { get; } =
