@@ -25,9 +25,11 @@ public sealed partial class Cgroup
     /// Moves all processes of this group into a new one in it, so that groups in it can be limited: version 2 has no
     /// limits between processes and groups. Hold this group to make others in it: this process is then one below.
     /// Disposing the new one only closes it. Threads of the kernel that belong where they are stay there, in nobody's
-    /// way; when a process cannot be moved, all are back where they were, and nothing was made.
+    /// way, and so do, in version 1, which does not show them, processes of other pid namespaces; when a process cannot
+    /// be moved, all are back where they were, and nothing was made.
     /// </summary>
-    /// <exception cref="LimitNotSupportedException">A process of another pid namespace is in it.</exception>
+    /// <exception cref="LimitNotSupportedException">A process of another pid namespace is in it, of version
+    /// 2.</exception>
     /// <exception cref="LinuxException">The kernel refuses a process. EACCES: it is not this user's.</exception>
     public Cgroup MoveProcessesInto(string name)
     {

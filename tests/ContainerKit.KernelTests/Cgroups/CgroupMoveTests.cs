@@ -6,6 +6,11 @@ namespace ContainerKit.KernelTests.Cgroups;
 /// <summary>Processes are moved whole, or stay where they are.</summary>
 public class CgroupMoveTests
 {
+    private const string WithoutVersion2 = """
+        awk '$3 == "cgroup2" { print $2 }' /proc/mounts | xargs -r umount
+        exec "$@"
+        """;
+
     private static CancellationToken Cancelled => TestContext.Current.CancellationToken;
 
     [CgroupFact]
@@ -33,7 +38,7 @@ public class CgroupMoveTests
         Assert.Equal(all.Order(), child.ReadProcesses().Order());
     }
 
-    [RootFact]
+    [CgroupFact(AsRoot = true)]
     public async Task When_one_of_many_is_refused_all_are_back_and_nothing_is_made()
     {
         const string budget = "cpu.rt_runtime_us"; // a new group of version 1 has none, and takes no real-time process
@@ -53,7 +58,7 @@ public class CgroupMoveTests
         Assert.Empty(group.ReadChildren());
     }
 
-    [RootFact]
+    [CgroupFact(AsRoot = true, OfVersion2 = true)]
     public async Task A_process_of_another_pid_namespace_is_a_typed_refusal_and_nothing_is_made()
     {
         await using var group = TestCgroups.Create();
@@ -64,6 +69,21 @@ public class CgroupMoveTests
         Assert.StartsWith(nameof(LimitNotSupportedException), said, StringComparison.Ordinal);
         Assert.Equal([process.Id], group.ReadProcesses());
         Assert.Empty(group.ReadChildren());
+    }
+
+    [CgroupFact(AsRoot = true, OfVersion1 = true)]
+    public async Task A_process_of_another_pid_namespace_is_not_seen_by_version_1_and_stays()
+    {
+        await using var group = TestCgroups.Create();
+        using var process = TestCgroups.Rest(group);
+        await using var host = HostProcess.StartThrough(
+            ["unshare", "--mount", "--pid", "--fork", "--mount-proc", "sh", "-ec", WithoutVersion2, "sh"],
+            "gather", group.Path, "all");
+        var (_, said) = await host.EndAsync();
+        Assert.Equal("moved\n", said);
+        Assert.Equal([process.Id], group.ReadProcesses());
+        await using var child = group.OpenChild("all");
+        Assert.Empty(child.ReadProcesses());
     }
 
     [RootFact]

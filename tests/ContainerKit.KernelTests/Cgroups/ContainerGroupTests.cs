@@ -73,7 +73,7 @@ public sealed class ContainerGroupTests
         taken.ForEach(directory => directory.Delete());
     }
 
-    [RootFact]
+    [CgroupFact(AsRoot = true, OfVersion2 = true)]
     public async Task Another_user_cannot_keep_a_group_of_version_2_from_being_removed()
     {
         await using var parent = TestCgroups.Create();

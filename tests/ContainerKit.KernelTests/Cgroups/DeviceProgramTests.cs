@@ -11,7 +11,7 @@ public class DeviceProgramTests
 
     private readonly DevicesController _controller = new();
 
-    [RootFact]
+    [CgroupFact(AsRoot = true, OfVersion2 = true)]
     public async Task Nothing_is_left_of_a_group_that_is_disposed_of()
     {
         var group = TestCgroups.Create();
@@ -30,7 +30,7 @@ public class DeviceProgramTests
         await Eventually.Holds(() => IsGone(program), "The program should be gone.");
     }
 
-    [RootFact]
+    [CgroupFact(AsRoot = true, OfVersion2 = true)]
     public async Task One_program_decides_whoever_changes_the_rules()
     {
         await using var group = TestCgroups.Create();
@@ -51,7 +51,7 @@ public class DeviceProgramTests
         Assert.Single(TestDevices.Programs(group));
     }
 
-    [RootFact]
+    [CgroupFact(AsRoot = true, OfVersion2 = true)]
     public async Task Rules_changed_from_many_sides_at_once_are_one_of_them()
     {
         await using var group = TestCgroups.Create();
@@ -69,7 +69,7 @@ public class DeviceProgramTests
         Assert.Single(TestDevices.Programs(group));
     }
 
-    [RootFact]
+    [CgroupFact(AsRoot = true, OfVersion2 = true)]
     public async Task First_rules_from_many_sides_at_once_are_one_program()
     {
         for (var i = 0; i < TimeFactor.Times(50, soak: 1000); i++)
@@ -88,7 +88,7 @@ public class DeviceProgramTests
         }
     }
 
-    [RootFact]
+    [CgroupFact(AsRoot = true, OfVersion2 = true)]
     public async Task The_program_of_another_stays_and_both_decide()
     {
         await using var group = TestCgroups.Create();
@@ -104,7 +104,7 @@ public class DeviceProgramTests
         Assert.Equal([DeviceRule.All], _controller.Read(directory, new()).Devices!);
     }
 
-    [RootFact]
+    [CgroupFact(AsRoot = true, OfVersion2 = true)]
     public async Task A_group_that_is_gone_is_typed_and_so_is_one_that_is_closed()
     {
         var group = TestCgroups.Create();
@@ -116,7 +116,7 @@ public class DeviceProgramTests
         Assert.Throws<ObjectDisposedException>(() => _controller.Write(directory, Others));
     }
 
-    [RootFact]
+    [CgroupFact(AsRoot = true, OfVersion2 = true)]
     public async Task Who_may_not_load_a_program_is_told_what_would_enable_it()
     {
         await using var group = TestCgroups.Create();

@@ -13,7 +13,7 @@ public class DeviceTests
 
     private static CancellationToken Cancelled => TestContext.Current.CancellationToken;
 
-    [RootFact]
+    [CgroupFact(AsRoot = true)]
     public Task Only_what_a_rule_allows_is_opened_from_then_on() => TestDevices.InEach(async devices =>
     {
         using var shell = devices.Shell();
@@ -31,7 +31,7 @@ public class DeviceTests
         await Succeeds(shell, ReadZero);
     });
 
-    [RootFact]
+    [CgroupFact(AsRoot = true)]
     public Task Reading_and_writing_are_allowed_each_by_itself() => TestDevices.InEach(async devices =>
     {
         using var shell = devices.Shell();
@@ -45,7 +45,7 @@ public class DeviceTests
         await Succeeds(shell, "true <>/dev/null");
     });
 
-    [RootFact]
+    [CgroupFact(AsRoot = true)]
     public Task A_number_that_may_be_any_allows_all_and_only_of_its_kind() => TestDevices.InEach(async devices =>
     {
         using var shell = devices.Shell();
@@ -61,7 +61,7 @@ public class DeviceTests
         await Succeeds(shell, ReadZero);
     });
 
-    [RootFact]
+    [CgroupFact(AsRoot = true)]
     public Task A_node_is_made_only_of_what_a_rule_allows() => TestDevices.InEach(async devices =>
     {
         using var directory = new TempDirectory();
@@ -74,7 +74,7 @@ public class DeviceTests
         Assert.False(File.Exists(directory["zero"]));
     });
 
-    [RootFact]
+    [CgroupFact(AsRoot = true)]
     public Task What_is_allowed_before_and_after_a_change_is_at_all_times_and_nothing_else_ever_is() =>
         TestDevices.InEach(async devices =>
         {
@@ -98,7 +98,7 @@ public class DeviceTests
             Assert.Equal("end", await process.Output.ReadLineAsync(Cancelled));
         });
 
-    [RootFact]
+    [CgroupFact(AsRoot = true)]
     public Task Rules_are_read_back_put_together() => TestDevices.InEach(devices =>
     {
         var before = devices.Read();
@@ -117,7 +117,7 @@ public class DeviceTests
         return Task.CompletedTask;
     });
 
-    [RootFact]
+    [CgroupFact(AsRoot = true)]
     public Task As_many_rules_as_anybody_has_are_taken() => TestDevices.InEach(async devices =>
     {
         using var shell = devices.Shell();
@@ -128,7 +128,7 @@ public class DeviceTests
         Assert.Equal(1001, devices.Read()!.Count());
     });
 
-    [RootFact]
+    [CgroupFact(AsRoot = true)]
     public async Task A_group_is_created_with_its_devices_and_others_in_it_have_no_more()
     {
         await using var group = TestCgroups.Create(new() { Devices = [Null] });
@@ -142,7 +142,7 @@ public class DeviceTests
         Assert.Single(group.ReadLimits().Devices!);
     }
 
-    [RootFact]
+    [CgroupFact(AsRoot = true)]
     public async Task More_than_the_group_above_has_is_refused_by_version_1_and_denied_by_version_2()
     {
         await using var group = TestCgroups.Create(new() { Devices = [Null] });

@@ -44,7 +44,7 @@ internal sealed class TestDevices : IAsyncDisposable
     {
         const string disks = "/sys/block", throttling = "/sys/fs/cgroup/blkio/blkio.throttle.read_bps_device";
         var isLimited = CgroupFactAttribute.IsPureVersion2
-            ? File.ReadAllText("/sys/fs/cgroup/cgroup.controllers").Split().Contains("io") && Host.IsRoot
+            ? File.ReadAllText($"/sys/fs/cgroup{TestCgroups.Parent}/cgroup.controllers").Split().Contains("io")
             : File.Exists(throttling);
         var disk = !isLimited || !Directory.Exists(disks) ? null
             : Array.Find(Directory.GetDirectories(disks), path => File.ReadAllText($"{path}/size").Trim() != "0");
