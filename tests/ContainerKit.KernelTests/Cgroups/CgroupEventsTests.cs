@@ -3,7 +3,11 @@ namespace ContainerKit.KernelTests.Cgroups;
 /// <summary>What happens in a group is told, and what this host cannot tell is refused.</summary>
 public class CgroupEventsTests
 {
-    private const string TooMuch = "head -c 100M /dev/zero 2>/dev/null | tail -c 100M >/dev/null";
+    /// <summary>
+    /// One process alone wants memory: what a killed one had is counted for a while after the kernel looks for another
+    /// to kill, and whoever wants some in that while has it killed.
+    /// </summary>
+    private const string TooMuch = "tail /dev/zero";
 
     private static CancellationToken Cancelled => TestContext.Current.CancellationToken;
 
@@ -115,13 +119,13 @@ public class CgroupEventsTests
         Assert.Throws<ObjectDisposedException>(() => group.WatchAsync(Cancelled));
     }
 
-    [CgroupFact(OfVersion2 = true)]
+    [CgroupFact]
     public async Task Whoever_removes_the_group_ends_the_watching()
     {
         await using var group = TestCgroups.Create();
         var call = group.WatchAsync(Cancelled);
         await using var events = call.GetAsyncEnumerator(Cancelled);
-        Assert.Equal(CgroupEventKind.Empty, (await NextAsync(events)).Kind);
+        await AssertIsEmpty(events);
         var waiting = events.MoveNextAsync().AsTask();
         foreach (var directory in group.Directories)
         {
@@ -135,13 +139,13 @@ public class CgroupEventsTests
         Assert.Equal(Errno.ENOENT, Assert.Throws<LinuxException>(() => group.WatchAsync(Cancelled)).Errno);
     }
 
-    [CgroupFact(OfVersion2 = true)]
+    [CgroupFact]
     public async Task Cancelling_ends_the_watching_with_an_exception()
     {
         await using var group = TestCgroups.Create();
         using var stop = CancellationTokenSource.CreateLinkedTokenSource(Cancelled);
         await using var events = group.WatchAsync(stop.Token).GetAsyncEnumerator(Cancelled);
-        await NextAsync(events);
+        await AssertIsEmpty(events);
         var waiting = events.MoveNextAsync().AsTask();
         await stop.CancelAsync();
         await Assert.ThrowsAnyAsync<OperationCanceledException>(() => Eventually.Ends(waiting));
@@ -149,7 +153,7 @@ public class CgroupEventsTests
         await Assert.ThrowsAnyAsync<OperationCanceledException>(() => late.MoveNextAsync().AsTask());
     }
 
-    [CgroupFact(OfVersion2 = true)]
+    [CgroupFact]
     public async Task Two_hundred_watches_are_fewer_than_too_many_and_leave_nothing_open()
     {
         var before = await Leftovers.Before();
@@ -160,22 +164,20 @@ public class CgroupEventsTests
                 .ToList();
             foreach (var watch in watches)
             {
-                Assert.Equal(CgroupEventKind.Empty, (await NextAsync(watch)).Kind);
+                await AssertIsEmpty(watch);
             }
 
+            var kills = watches.ConvertAll(watch => NextOfAsync(watch, CgroupEventKind.OomKilled));
             using (var process = TestCgroups.Rest(group, $"{TooMuch}; exec sleep 1000"))
             {
-                foreach (var watch in watches)
-                {
-                    await NextOfAsync(watch, CgroupEventKind.OomKilled);
-                }
-
+                await Task.WhenAll(kills);
                 await group.KillAsync(Cancelled);
             }
 
             foreach (var watch in watches)
             {
-                await NextOfAsync(watch, CgroupEventKind.Empty);
+                await (CgroupFactAttribute.HasVersion2 ? NextOfAsync(watch, CgroupEventKind.Empty)
+                    : Task.CompletedTask);
                 await watch.DisposeAsync();
             }
         }
@@ -183,18 +185,18 @@ public class CgroupEventsTests
         await before.AssertNone();
     }
 
-    [CgroupFact(OfVersion2 = true)]
+    [CgroupFact]
     public async Task What_cannot_be_told_is_said_beforehand()
     {
+        CgroupEventKind[] state =
+        [
+            CgroupEventKind.Populated, CgroupEventKind.Empty, CgroupEventKind.Frozen, CgroupEventKind.Thawed,
+        ];
         await using var group = TestCgroups.Create();
         var told = group.ReadEventKinds();
         Assert.Superset(
-            new HashSet<CgroupEventKind>
-            {
-                CgroupEventKind.Populated, CgroupEventKind.Empty, CgroupEventKind.Frozen, CgroupEventKind.Thawed,
-                CgroupEventKind.OutOfMemory, CgroupEventKind.OomKilled,
-            },
-            told.ToHashSet());
+            new HashSet<CgroupEventKind> { CgroupEventKind.OutOfMemory, CgroupEventKind.OomKilled }, told.ToHashSet());
+        Assert.Equal(CgroupFactAttribute.HasVersion2 ? state : [], told.Intersect(state).Order());
         Assert.Equal(
             TestCgroups.IsPureVersion2, told.SetEquals(Enum.GetValues<CgroupEventKind>()));
         Assert.Throws<ArgumentException>(() => group.WatchAsync([], Cancelled));
@@ -224,6 +226,15 @@ public class CgroupEventsTests
     {
         Assert.True(await StepAsync(events));
         return events.Current;
+    }
+
+    /// <summary>Fails unless the first that version 2 tells is that nothing runs; version 1 tells nothing.</summary>
+    private static async Task AssertIsEmpty(IAsyncEnumerator<CgroupEvent> events)
+    {
+        if (CgroupFactAttribute.HasVersion2)
+        {
+            Assert.Equal(CgroupEventKind.Empty, (await NextAsync(events)).Kind);
+        }
     }
 
     private static async Task NextOfAsync(IAsyncEnumerator<CgroupEvent> events, CgroupEventKind kind)
