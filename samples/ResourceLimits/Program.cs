@@ -2,25 +2,33 @@
 // the path of a cgroup in which you may make others, unless it is the one you are in.
 using ContainerKit;
 
-(string Name, string Script, CgroupLimits Limits)[] programs =
+(string Name, ContainerOptions Options)[] programs =
 [
-    ("eats memory", "x=x; while :; do x=$x$x; done", new() { Memory = ByteSize.MiB(32) }),
-    ("burns CPU", "while :; do :; done", new() { Cpu = CpuMax.Cpus(0.2) }),
-    ("forks", "while :; do sleep 1000 & done", new() { Pids = 40 }),
+    ("eats memory", new()
+    {
+        Command = ["sh", "-c", "x=x; while :; do x=$x$x; done"],
+        Limits = new() { Memory = ByteSize.MiB(32) },
+    }),
+    ("burns CPU", new()
+    {
+        Command = ["sh", "-c", "while :; do :; done"],
+        Limits = new() { Cpu = CpuMax.Cpus(0.2) },
+        CpuTimeout = TimeSpan.FromSeconds(0.5),
+    }),
+    ("forks", new()
+    {
+        Command = ["sh", "-c", "while :; do sleep 1000 & done"],
+        Limits = new() { Pids = 40 },
+    }),
 ];
 
 await using var host = new ContainerHost(new() { CgroupParent = args.FirstOrDefault() });
 var running = new List<Container>();
 try
 {
-    foreach (var (_, script, limits) in programs)
+    foreach (var (_, options) in programs)
     {
-        running.Add(await host.StartAsync(new()
-        {
-            Command = ["sh", "-c", script],
-            Limits = limits,
-            CpuTimeout = TimeSpan.FromSeconds(0.5),
-        }));
+        running.Add(await host.StartAsync(options));
     }
 
     Console.WriteLine($"{"",-12}{"CPU s",8}{"throttled s",14}{"memory MiB",12}{"processes",11}");
