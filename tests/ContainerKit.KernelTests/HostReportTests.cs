@@ -1,4 +1,5 @@
 using ContainerKit.KernelTests.Cgroups;
+using ContainerKit.Linux;
 
 namespace ContainerKit.KernelTests;
 
@@ -125,6 +126,32 @@ public class HostReportTests
         var options = new ContainerHostOptions { Launcher = Launcher.File(directory.Write("launcher", "#!/bin/sh")) };
         await Assert.ThrowsAsync<ArgumentException>(() =>
             HostReport.ProbeAsync(options, TestContext.Current.CancellationToken));
+    }
+
+    [CgroupFact(OfPureVersion2 = true)]
+    public async Task Huge_pages_are_limited_where_it_is_said()
+    {
+        var found = await Report.OfAsync([]);
+        Assert.Equal(
+            found["cgroup limit: hugetlb"].IsAvailable,
+            await CanLimitAsync(new() { Unified = [new("hugetlb.2MB.max", "0")] }));
+    }
+
+    [CgroupFact]
+    public async Task Groups_are_delegated_to_containers_where_it_is_said()
+    {
+        var found = await Report.OfAsync([]);
+        await using var group = TestCgroups.Create();
+        var finding = found["cgroup delegated to containers"];
+        if (finding.IsAvailable)
+        {
+            group.DelegateTo(Syscall.EffectiveUser);
+        }
+        else
+        {
+            var refusal = Assert.Throws<LimitNotSupportedException>(() => group.DelegateTo(Syscall.EffectiveUser));
+            Assert.Equal($"{finding.Text} {finding.Remedy}", refusal.Message);
+        }
     }
 
     private static async Task<bool> CanLimitAsync(CgroupLimits limits)

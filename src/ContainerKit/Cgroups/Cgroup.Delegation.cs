@@ -25,27 +25,36 @@ public sealed partial class Cgroup
     /// <exception cref="LimitNotSupportedException">Here that user could change its limits, too.</exception>
     internal void DelegateTo(uint user)
     {
-        if (!IsVersion2)
+        if (WhyNotDelegated(_directories.ConvertAll(directory => directory.Hierarchy)) is var (reason, remedy))
         {
-            throw new LimitNotSupportedException(
-                "A cgroup is delegated where the host has version 2 alone: in version 1, who may make groups in one "
-                + "may change its limits. Boot with systemd.unified_cgroup_hierarchy=1.");
+            throw new LimitNotSupportedException($"{reason} {remedy}");
         }
 
-        if (!Unified!.Hierarchy.IsNsDelegate)
-        {
-            throw new LimitNotSupportedException(
-                "A cgroup is delegated where its namespace keeps it from being changed: mount version 2 so, by "
-                + $"mount -o remount,nsdelegate {Unified.Hierarchy.Mount}.");
-        }
-
-        Unified.Write("cgroup.max.descendants", MostBelow);
+        Unified!.Write("cgroup.max.descendants", MostBelow);
         Unified.Write("cgroup.max.depth", Deepest);
         foreach (var file in user == Syscall.EffectiveUser ? [] : Delegated)
         {
             Syscall.ChangeOwner(Unified.Handle, file, user, $"{Unified.Path}/{file}");
         }
     }
+
+    /// <summary>
+    /// Why no group of these hierarchies keeps its limits from a user it is given to, and what would change that; null
+    /// when one does.
+    /// </summary>
+    internal static (string Reason, string Remedy)? WhyNotDelegated(IReadOnlyList<CgroupHierarchy> hierarchies) =>
+        hierarchies switch
+        {
+            [{ IsUnified: true, IsNsDelegate: true }] => null,
+            [{ IsUnified: true, Mount: var mount }] => (
+                $"A cgroup is delegated where its namespace keeps it from being changed: {mount} is mounted without "
+                + "nsdelegate.",
+                $"As root of the host: mount -o remount,nsdelegate {mount}."),
+            _ => (
+                "A cgroup is delegated where the host has version 2 alone: in version 1, who may make groups in one "
+                + "may change its limits.",
+                "Boot with systemd.unified_cgroup_hierarchy=1."),
+        };
 
     /// <summary>
     /// Opens the first group below that has processes, when it takes none itself, because groups in it are limited;

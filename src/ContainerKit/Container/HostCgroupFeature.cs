@@ -39,6 +39,15 @@ internal sealed record HostCgroupFeature(string Name, string? Controller, string
             Files = ["io.weight", "io.bfq.weight"], OldFiles = ["blkio.bfq.weight"], Enabling = Weighing,
         },
         Limit("devices", "", "devices") with { IsForHostRoot = true },
+        Limit("hugetlb", "hugetlb", null),
+        Limit("rdma", "rdma", null) with
+        {
+            Needs = "/sys/class/infiniband", Enabling = "Load the driver of a device that has RDMA.",
+        },
+        Limit("misc", "misc", null) with
+        {
+            Lists = ["misc.capacity", "misc.current"], Enabling = "Use a CPU with SEV or TDX, and a kernel with it.",
+        },
         new("cgroup statistics: CPU time", "", "cpuacct"),
         new("cgroup statistics: throttling", "cpu", "cpu"),
         new("cgroup statistics: memory", "memory", "memory"),
@@ -58,8 +67,15 @@ internal sealed record HostCgroupFeature(string Name, string? Controller, string
         },
     ];
 
-    /// <summary>A file of the kernel that is there when it has this.</summary>
+    /// <summary>
+    /// A file of the kernel that is there when it has this, or a directory that has something in it.
+    /// </summary>
     private string? Needs { get; init; }
+
+    /// <summary>
+    /// Files of which a group has one, that of the root or that of any other, in which there is what this limits.
+    /// </summary>
+    private string[] Lists { get; init; } = [];
 
     /// <summary>Files of which a group has one when the kernel has this; none when it always does.</summary>
     private string[] Files { get; init; } = [];
@@ -96,21 +112,35 @@ internal sealed record HostCgroupFeature(string Name, string? Controller, string
     private static HostCgroupFeature Control(string name, string? oldController) =>
         new($"cgroup control: {name}", "", oldController) { IsWritten = true };
 
-    private HostRefusal NotThere(IReadOnlyList<OwnCgroup> groups, bool isRoot) =>
-        OldController is null && groups.Any(own => !own.IsUnified && own.Controllers.Contains(Controller))
-            ? new(
-                "Version 1 has this controller, and does not know it.",
-                "Boot with systemd.unified_cgroup_hierarchy=1.")
-            : new(
-                Controller is { Length: > 0 } ? $"This process has no controller {Controller}."
+    private HostRefusal NotThere(IReadOnlyList<OwnCgroup> groups, bool isRoot)
+    {
+        if (OldController is null && groups.Any(own => !own.IsUnified && own.Controllers.Contains(Controller)))
+        {
+            return new(
+                "Version 1 has this controller here, and only version 2 does this.",
+                "Boot with systemd.unified_cgroup_hierarchy=1.");
+        }
+
+        var hasUnified = groups.Any(own => own.IsUnified);
+        return new(
+            Controller is { Length: > 0 } && (hasUnified || OldController is not null)
+                ? $"This process has no controller {Controller}."
                 : "There is no version 2.",
-                isRoot ? "Mount it below /sys/fs/cgroup, or boot without cgroup_disable=."
-                : "Have it delegated: systemd-run --user --scope -p Delegate=yes.");
+            !isRoot ? "Have it delegated: systemd-run --user --scope -p Delegate=yes."
+                : hasUnified ? "Enable it in each cgroup.subtree_control above; a kernel that was built without it, or "
+                    + "booted with cgroup_disable=, has none."
+                : "Mount it below /sys/fs/cgroup, or boot without cgroup_disable=.");
+    }
+
+    private static bool IsThere(string path) =>
+        File.Exists(path) || (Directory.Exists(path) && Directory.EnumerateFileSystemEntries(path).Any());
 
     private HostRefusal? Refusal(OwnCgroup group, HostSurroundings around)
     {
         var files = group.IsUnified ? Files : OldFiles;
-        return Needs is not null && !File.Exists(Needs) ? new($"This kernel has no {Needs}.", Enabling)
+        return Needs is not null && !IsThere(Needs) ? new($"This kernel has no {Needs}.", Enabling)
+            : Lists.Length > 0 && !Lists.Any(list => HostSurroundings.Lines($"{group.Path}/{list}").Length > 0)
+            ? new($"There is nothing in {string.Join(" or ", Lists)}.", Enabling)
             : files.Length > 0 && !files.Any(group.Has) ? new($"This kernel has no {files[0]} here.", Enabling)
             : IsWritten && !group.IsWritable ? new(
                 $"This user may not make cgroups in {group.Path ?? $"what is above {group.Hierarchy.Mount}"}.",

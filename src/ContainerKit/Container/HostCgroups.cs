@@ -57,17 +57,32 @@ internal static class HostCgroups
 
         if (Directory.Exists("/run/systemd/system"))
         {
-            var isDelegated = unified?.Path is { } own
-                && (Syscall.HasAttribute(own, "user.delegate") || Syscall.HasAttribute(own, "trusted.delegate"));
-            yield return HostFinding.Of("cgroup delegated by systemd", isDelegated ? null : new(
-                "systemd manages the cgroup of this process, and may undo what is made in it.",
-                "Start in a scope or a service of its own: systemd-run --scope -p Delegate=yes, or Delegate=yes in the "
-                + "unit."));
+            yield return BySystemd(unified);
         }
 
+        yield return ToContainers(closed.Count == 0);
         foreach (var feature in HostCgroupFeature.All)
         {
             yield return feature.Find(hierarchies, around);
         }
+    }
+
+    private static HostFinding BySystemd(OwnCgroup? unified)
+    {
+        var isDelegated = unified?.Path is { } own
+            && (Syscall.HasAttribute(own, "user.delegate") || Syscall.HasAttribute(own, "trusted.delegate"));
+        return HostFinding.Of("cgroup delegated by systemd", isDelegated ? null : new(
+            "systemd manages the cgroup of this process, and may undo what is made in it.",
+            "Start in a scope or a service of its own: systemd-run --scope -p Delegate=yes, or Delegate=yes in the "
+            + "unit."));
+    }
+
+    /// <summary>Whether <see cref="ContainerOptions.DelegateCgroup"/> can be had.</summary>
+    private static HostFinding ToContainers(bool isWritable)
+    {
+        var ours = CgroupHost.HierarchiesOf("self").FindAll(hierarchy => hierarchy.DirectoryOf("") is not null);
+        return HostFinding.Of("cgroup delegated to containers", Cgroup.WhyNotDelegated(ours) is var (reason, remedy)
+            ? new(reason, remedy)
+            : isWritable ? null : HostRefusals.Needs(Writable), "v2, mounted with nsdelegate");
     }
 }
