@@ -60,6 +60,8 @@ public sealed partial class DetachedTests
         await RefusedAsync("Null or Log", Sleeper with { StandardError = StandardStream.Capture(ByteSize.KiB(1)) });
         await RefusedAsync("has an init", Sleeper with { Init = false });
         await RefusedAsync("Timeout", Sleeper with { Timeout = TimeSpan.FromSeconds(1) });
+        await RefusedAsync("CpuTimeout", Sleeper with { CpuTimeout = TimeSpan.FromSeconds(1) });
+        Assert.Empty(await _host.ListAsync(Cancelled));
         Assert.Throws<ArgumentOutOfRangeException>(() => StandardStream.Log(new(0)));
         var refusal = await Refusal.OfOptionsAsync(
             Sleeper with { StandardOutput = StandardStream.Log(ByteSize.KiB(4)) });

@@ -138,7 +138,10 @@ public sealed record ContainerOptions
     /// <summary>The permissions that new files do not get; 022 in octal unless said otherwise.</summary>
     public int Umask { get; init; } = 0x12;
 
-    /// <summary>How long the program may run before it is killed; no limit unless said otherwise.</summary>
+    /// <summary>
+    /// How long the program may run before it is killed; no limit unless said otherwise. A detached container has no
+    /// such limit.
+    /// </summary>
     public TimeSpan Timeout { get; init; } = System.Threading.Timeout.InfiniteTimeSpan;
 
     /// <summary>
