@@ -10,6 +10,7 @@ namespace ContainerKit.Images;
 internal sealed class ArchiveFiles : ImageFiles
 {
     private const int MaxLinks = 40;
+    private const int MemberSize = 128; // about what remembering a member takes beside its name
 
     private static readonly TarLimits Limits = TarLimits.Default with { MaxEntries = 100_000 };
 
@@ -75,6 +76,7 @@ internal sealed class ArchiveFiles : ImageFiles
 
     private void Add(TarEntry entry, long offset)
     {
+        Count(MemberSize + entry.Path.Length + entry.LinkTarget.Length, Name);
         var path = Encoding.Latin1.GetString(entry.Path.Span);
         var parts = path.Split('/', StringSplitOptions.RemoveEmptyEntries).Where(part => part != ".").ToArray();
         if (path.StartsWith('/') || parts.Contains(".."))

@@ -5,7 +5,8 @@ namespace ContainerKit.Images;
 /// </summary>
 internal sealed class DockerArchiveSource(ImageFiles files) : ImageSource
 {
-    private const int MaxImages = 1000;
+    /// <summary>The most images of one archive.</summary>
+    public const int MaxImages = 1000;
 
     /// <summary>Whether a place holds such images.</summary>
     public static bool IsThere(ImageFiles files)

@@ -5,6 +5,13 @@ namespace ContainerKit.Images;
 /// </summary>
 internal abstract class ImageFiles : IDisposable
 {
+    /// <summary>The most bytes that all documents of a place have, and the names in an archive.</summary>
+    public const int MaxTotal = 32 << 20;
+
+    private const int LeastCounted = 1 << 10; // what becomes of a small document takes more than it has
+
+    private long _total;
+
     /// <summary>What errors call it by.</summary>
     public abstract string Name { get; }
 
@@ -32,7 +39,7 @@ internal abstract class ImageFiles : IDisposable
             return null;
         }
 
-        ImageDocument.CheckSize(file.Length, ImageDocument.Printable(path));
+        CountDocument(file.Length, ImageDocument.Printable(path));
         var document = new byte[file.Length];
         var count = await file.ReadAtLeastAsync(document, document.Length, throwOnEndOfStream: false, cancellationToken)
             .ConfigureAwait(false);
@@ -44,9 +51,9 @@ internal abstract class ImageFiles : IDisposable
     /// <summary>Reads a document that a descriptor names, and checks that it is that one.</summary>
     public async Task<byte[]> ReadAsync(BlobDescriptor descriptor, string name, CancellationToken cancellationToken)
     {
-        ImageDocument.CheckSize(descriptor.Size, name);
-        var document = descriptor.Data?.ToArray()
-            ?? await ReadAsync(PathOf(descriptor.Digest), cancellationToken).ConfigureAwait(false);
+        var document = descriptor.Data is { } data
+            ? Copy(data, name)
+            : await ReadAsync(PathOf(descriptor.Digest), cancellationToken).ConfigureAwait(false);
         ImageDocument.Require(
             document.Length == descriptor.Size, $"The document has {document.Length} bytes.", name, "size",
             $"{descriptor.Size}");
@@ -60,4 +67,28 @@ internal abstract class ImageFiles : IDisposable
 
     /// <inheritdoc/>
     public abstract void Dispose();
+
+    /// <summary>Counts what is going to be kept in memory, and refuses what is too much altogether.</summary>
+    protected void Count(long size, string entry)
+    {
+        _total += size;
+        if (_total > MaxTotal)
+        {
+            throw new InvalidImageException(
+                $"All documents of a place, and the names in an archive, have at most {MaxTotal} bytes together.",
+                entry: entry, field: "size of all", value: $"over {MaxTotal}");
+        }
+    }
+
+    private void CountDocument(long size, string name)
+    {
+        ImageDocument.CheckSize(size, name);
+        Count(Math.Max(size, LeastCounted), name);
+    }
+
+    private byte[] Copy(ReadOnlyMemory<byte> data, string name)
+    {
+        CountDocument(data.Length, name);
+        return data.ToArray();
+    }
 }

@@ -18,6 +18,10 @@ internal sealed class LegacyDockerImages(ImageFiles files)
         var images = new List<SourceImage>();
         foreach (var image in tags.GroupBy(tag => tag.Id, tag => tag.Reference))
         {
+            ImageDocument.Require(
+                images.Count < DockerArchiveSource.MaxImages,
+                $"At most {DockerArchiveSource.MaxImages} images are read.", "repositories", "count",
+                $"over {DockerArchiveSource.MaxImages}");
             images.Add(await ReadAsync(image.Key, [.. image], cancellationToken).ConfigureAwait(false));
         }
 

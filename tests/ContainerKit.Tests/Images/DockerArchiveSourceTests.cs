@@ -149,6 +149,43 @@ public sealed class DockerArchiveSourceTests : IDisposable
         Text("manifest.json", manifest), File("c.json", TestImage.Config("linux/amd64")));
 
     [Fact]
+    public async Task CVE_2023_25153_documents_and_names_are_limited_altogether()
+    {
+        var large = new string(' ', 4_000_000);
+        string[] ids = [.. Enumerable.Range(0, 9).Select(i => new string((char)('0' + i), 64))];
+        UstarTarEntry Items(int count) => Text(
+            "manifest.json", $"[{string.Join(',', Enumerable.Repeat("""{"Config":"c.json","Layers":[]}""", count))}]");
+        var config = Text("c.json", Encoding.UTF8.GetString(TestImage.Config("linux/amd64")) + large);
+        Assert.Equal(8, (await ReadAsync(Items(8), config)).Count);
+        config.DataStream!.Position = 0;
+        Assert.Equal("size of all", (await RefusedAsync(Items(9), config)).Field);
+
+        UstarTarEntry[] layers = [.. ids.SelectMany(
+            id => new[] { Link($"{id}/json", "../json"), File($"{id}/layer.tar", Lower) })];
+        Assert.Equal("size of all", (await RefusedAsync(
+            [Text("repositories", $$"""{"app":{{{string.Join(',', ids.Select(id => $"\"{id}\":\"{id}\""))}}} }"""),
+                Text("json", $"{{}}{large}"), .. layers])).Field);
+    }
+
+    [Fact]
+    public async Task Names_in_an_archive_are_limited_altogether()
+    {
+        var archive = new MemoryStream();
+        using (var writer = new System.Formats.Tar.TarWriter(archive, TarEntryFormat.Pax, leaveOpen: true))
+        {
+            for (var i = 0; i < 4200; i++)
+            {
+                writer.WriteEntry(new PaxTarEntry(TarEntryType.SymbolicLink, $"{i}/{new string('n', 4000)}")
+                {
+                    LinkName = new('t', 4000),
+                });
+            }
+        }
+
+        Assert.Equal("size of all", (await Assert.ThrowsAsync<InvalidImageException>(() => ReadAsync(archive.ToArray()))).Field);
+    }
+
+    [Fact]
     public async Task An_image_for_another_platform_is_refused() => Assert.Equal("platform", (await RefusedAsync(
         Text("manifest.json", """[{"Config":"c.json","Layers":[]}]"""), File("c.json", TestImage.Config("linux/arm64")))).Field);
 

@@ -209,6 +209,22 @@ public sealed class OciLayoutSourceTests : IDisposable
     }
 
     [Fact]
+    public async Task CVE_2023_25153_documents_are_limited_altogether_however_often_one_is_there()
+    {
+        var image = new TestImage();
+        var small = image.AddImage("linux/amd64", TestImage.Layer("1"));
+        byte[] json = [.. image.Files[ImageFiles.PathOf(small.Digest)], .. new byte[4_000_000].Select(_ => (byte)' ')];
+        var large = image.AddBlob(MediaTypes.ImageManifest, json);
+        BlobDescriptor[] Named(int count) => [.. Enumerable.Range(0, count).Select(
+            i => large with { Annotations = TestImage.NamedAs($"app:{i}") })];
+
+        image.SetIndex(Named(8));
+        Assert.Equal(8, (await ReadAsync(image, "linux/amd64")).Count);
+        image.SetIndex(Named(9));
+        Assert.Equal("size of all", (await RefusedAsync(image)).Field);
+    }
+
+    [Fact]
     public async Task CVE_2024_3727_a_blob_of_a_layout_directory_is_never_outside_of_it()
     {
         var image = TestImage.Layout(null, "linux/amd64");
