@@ -16,7 +16,11 @@ internal sealed class DockerArchiveSource(ImageFiles files) : ImageSource
         return manifest is not null || repositories is not null;
     }
 
-    public override async Task<IReadOnlyList<SourceImage>> ReadAsync(
+    public override void Dispose() => files.Dispose();
+
+    protected override string Place => files.Name;
+
+    protected override async Task<IReadOnlyList<SourceImage>> ReadAllAsync(
         Platform platform, CancellationToken cancellationToken)
     {
         var manifest = await files.TryReadAsync("manifest.json", cancellationToken).ConfigureAwait(false);
@@ -28,8 +32,6 @@ internal sealed class DockerArchiveSource(ImageFiles files) : ImageSource
             $"There is no image for {platform}.", entry: files.Name, field: "platform",
             value: ImageDocument.Printable(string.Join(", ", all.Select(image => image.Platform).Distinct())));
     }
-
-    public override void Dispose() => files.Dispose();
 
     private async Task<IReadOnlyList<SourceImage>> ReadItemsAsync(byte[] json, CancellationToken cancellationToken)
     {

@@ -51,8 +51,19 @@ public sealed record ImageReference
         return reference is not null;
     }
 
+    /// <summary>
+    /// Whether an image is called so that has these names: it has this one, or this one's digest, in this repository or
+    /// none.
+    /// </summary>
+    internal bool IsOf(IReadOnlyList<ImageReference> names, Digest? manifest) =>
+        names.Contains(this)
+        || (Digest is { } digest && digest == manifest && (names.Count == 0 || names.Any(IsAlike)));
+
     /// <summary>The whole name: <c>docker.io/library/debian:latest</c>.</summary>
     public override string ToString() => $"{Registry}/{Repository}{Suffix}";
+
+    private bool IsAlike(ImageReference other) =>
+        (other.Registry, other.Repository, other.Tag) == (Registry, Repository, Tag ?? other.Tag);
 
     private static ImageReference? Read(string text, out string wrong)
     {

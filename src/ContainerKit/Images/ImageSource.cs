@@ -41,7 +41,23 @@ internal abstract class ImageSource : IDisposable
     /// The images that run on a platform, in the order of their place. Of one that is there for several, the best.
     /// </summary>
     /// <exception cref="InvalidImageException">A document is malformed, missing, or fits no other.</exception>
-    public abstract Task<IReadOnlyList<SourceImage>> ReadAsync(Platform platform, CancellationToken cancellationToken);
+    public async Task<IReadOnlyList<SourceImage>> ReadAsync(Platform platform, CancellationToken cancellationToken)
+    {
+        var images = await ReadAllAsync(platform, cancellationToken).ConfigureAwait(false);
+        var named = new Dictionary<string, SourceImage>();
+        foreach (var (name, image) in images.SelectMany(image => image.Names.Select(name => (name, image))))
+        {
+            // Some readers take the first, some the last.
+            if (!named.TryAdd(name, image) && !ReferenceEquals(named[name], image))
+            {
+                throw new InvalidImageException(
+                    $"Two images for one platform have this name: {named[name].Name} and {image.Name}.", entry: Place,
+                    field: "name", value: ImageDocument.Printable(name));
+            }
+        }
+
+        return images;
+    }
 
     /// <summary>The images that options ask for.</summary>
     /// <exception cref="InvalidImageException">There is none of them.</exception>
@@ -49,10 +65,11 @@ internal abstract class ImageSource : IDisposable
     {
         var images = await ReadAsync(options.Platform, cancellationToken).ConfigureAwait(false);
         var meant = options.Reference is { } name
-            ? [.. images.Where(image => image.References.Contains(name))]
+            ? [.. images.Where(image => image.IsMeantBy(name))]
             : images;
         return meant.Count > 0 ? meant : throw new InvalidImageException(
-            "There is no such image.", entry: "index.json", field: "reference", value: $"{options.Reference}");
+            $"There is no such image, but {List(images)}.", entry: Place, field: "reference",
+            value: $"{options.Reference}");
     }
 
     /// <summary>The one image that options ask for.</summary>
@@ -61,12 +78,19 @@ internal abstract class ImageSource : IDisposable
     {
         var images = await ReadAsync(options, cancellationToken).ConfigureAwait(false);
         return images.Count == 1 ? images[0] : throw new InvalidImageException(
-            $"There are {images.Count} images: UnpackOptions.Reference says which.", entry: "index.json",
-            field: "references", value: string.Join(", ", images.SelectMany(image => image.References)));
+            $"There are {images.Count} images: UnpackOptions.Reference says which.", entry: Place, field: "references",
+            value: List(images));
     }
 
     /// <inheritdoc/>
     public abstract void Dispose();
+
+    /// <summary>What errors call it by.</summary>
+    protected abstract string Place { get; }
+
+    /// <summary>Reads all of them.</summary>
+    protected abstract Task<IReadOnlyList<SourceImage>> ReadAllAsync(
+        Platform platform, CancellationToken cancellationToken);
 
     /// <summary>An image of a verified configuration and what is said of its layers.</summary>
     protected static SourceImage Describe(
@@ -80,10 +104,14 @@ internal abstract class ImageSource : IDisposable
             $"{diffIds.Count}");
         return new()
         {
+            Name = name,
             References = references,
             Platform = config.Platform,
             Config = json,
             Layers = [.. blobs.Select((blob, i) => new SourceLayer(blob with { DiffId = diffIds[i] }, () => open(i)))],
         };
     }
+
+    private static string List(IReadOnlyList<SourceImage> images) =>
+        ImageDocument.Printable(images.Count == 0 ? "none" : string.Join("; ", images));
 }

@@ -49,6 +49,7 @@ internal sealed class LegacyDockerImages(ImageFiles files)
         var draft = DraftOf(layers);
         return new()
         {
+            Name = layers[^1].Id,
             References = references,
             Platform = draft.Platform,
             Draft = draft,

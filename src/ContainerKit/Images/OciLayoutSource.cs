@@ -16,45 +16,57 @@ internal sealed class OciLayoutSource(ImageFiles files) : ImageSource
         return file is not null;
     }
 
-    public override async Task<IReadOnlyList<SourceImage>> ReadAsync(
+    public override void Dispose() => files.Dispose();
+
+    protected override string Place => files.Name;
+
+    protected override async Task<IReadOnlyList<SourceImage>> ReadAllAsync(
         Platform platform, CancellationToken cancellationToken)
     {
         await CheckVersionAsync(cancellationToken).ConfigureAwait(false);
         var json = await files.ReadAsync("index.json", cancellationToken).ConfigureAwait(false);
         var index = ImageIndex.Read(json, null, "index.json");
         var images = new List<SourceImage>();
-        var walk = new Walk();
+        var walk = new Walk(platform);
 
-        // One name may be there several times, for several platforms; so may images without a name.
-        foreach (var named in index.Manifests.GroupBy(NameOf))
+        // One name may be there several times, for several platforms; what has none stands alone.
+        foreach (var named in index.Manifests.Select((descriptor, i) => (descriptor, Name: NameOf(descriptor, i)))
+            .GroupBy(item => item.Name, item => item.descriptor))
         {
-            var candidates = new List<Candidate>();
+            walk.Candidates.Clear();
             foreach (var descriptor in named)
             {
-                await CollectAsync(
-                    descriptor, "index.json", 0, platform, walk, candidates, cancellationToken).ConfigureAwait(false);
+                await CollectAsync(descriptor, "index.json", 0, walk, cancellationToken).ConfigureAwait(false);
             }
 
-            var references = ImageReference.TryParse(named.Key, out var reference) ? new[] { reference } : [];
-            var best = candidates.Min(candidate => candidate.Distance);
-            images.AddRange(candidates
-                .Where(candidate => candidate.Distance == best && best is not null)
-                .Select(candidate => candidate.Image with { References = references }));
+            // The same configuration is the same image, however its layers are packed.
+            var best = walk.Candidates.Select(candidate => candidate.Distance).DefaultIfEmpty().Min();
+            images.AddRange(walk.Candidates
+                .Where(candidate => candidate.Distance == best).DistinctBy(candidate => candidate.Config)
+                .Select(candidate => candidate.Image with
+                {
+                    References = named.Key.Reference is { } reference ? [reference] : [],
+                    Tag = named.Key.Tag,
+                }));
         }
 
         return images.Count > 0 || index.Manifests.Count == 0 ? images : throw new InvalidImageException(
             $"There is no image for {platform}.", entry: "index.json", field: "platform",
-            value: ImageDocument.Printable(string.Join(", ", walk.Platforms.Distinct().Take(10))));
+            value: ImageDocument.Printable(string.Join(", ", walk.Platforms)));
     }
 
-    public override void Dispose() => files.Dispose();
-
-    // A tag alone names no image.
-    private static string? NameOf(BlobDescriptor descriptor)
+    // A tag alone names no image, but tells it from others in the same place.
+    private static (ImageReference? Reference, string? Tag, int Place) NameOf(BlobDescriptor descriptor, int place)
     {
         var full = descriptor.Annotations?.GetValueOrDefault(ContainerdName);
-        var name = full ?? descriptor.Annotations?.GetValueOrDefault(ReferenceName);
-        return name is not null && (full is not null || name.AsSpan().ContainsAny('/', ':')) ? name : null;
+        var name = descriptor.Annotations?.GetValueOrDefault(ReferenceName);
+        if (ImageReference.TryParse(full, out var reference)
+            || (name.AsSpan().ContainsAny('/', ':') && ImageReference.TryParse(name, out reference)))
+        {
+            return (reference, null, 0);
+        }
+
+        return name is null ? (null, null, place) : (null, name, 0);
     }
 
     private async Task CheckVersionAsync(CancellationToken cancellationToken)
@@ -67,13 +79,12 @@ internal sealed class OciLayoutSource(ImageFiles files) : ImageSource
     }
 
     private async Task CollectAsync(
-        BlobDescriptor descriptor, string parent, int depth, Platform platform, Walk walk, List<Candidate> candidates,
-        CancellationToken cancellationToken)
+        BlobDescriptor descriptor, string parent, int depth, Walk walk, CancellationToken cancellationToken)
     {
         var name = $"{parent}, {ImageDocument.Printable(descriptor.DigestText)}";
-        if (descriptor.Platform is { } said && platform.DistanceTo(said) is null)
+        if (descriptor.Platform is { } said && walk.Platform.DistanceTo(said) is null)
         {
-            walk.Platforms.Add($"{said}");
+            walk.Note(said);
             return;
         }
 
@@ -87,7 +98,7 @@ internal sealed class OciLayoutSource(ImageFiles files) : ImageSource
             $"{walk.Documents}");
         if (MediaTypes.IsManifest(descriptor.MediaType))
         {
-            await AddAsync(descriptor, name, platform, walk, candidates, cancellationToken).ConfigureAwait(false);
+            await AddAsync(descriptor, name, walk, cancellationToken).ConfigureAwait(false);
             return;
         }
 
@@ -96,14 +107,13 @@ internal sealed class OciLayoutSource(ImageFiles files) : ImageSource
         var json = await files.ReadAsync(descriptor, name, cancellationToken).ConfigureAwait(false);
         foreach (var inner in ImageIndex.Read(json, descriptor.MediaType, name).Manifests)
         {
-            await CollectAsync(inner, $"{descriptor.Digest}", depth + 1, platform, walk, candidates, cancellationToken)
+            await CollectAsync(inner, $"{descriptor.Digest}", depth + 1, walk, cancellationToken)
                 .ConfigureAwait(false);
         }
     }
 
     private async Task AddAsync(
-        BlobDescriptor descriptor, string name, Platform platform, Walk walk, List<Candidate> candidates,
-        CancellationToken cancellationToken)
+        BlobDescriptor descriptor, string name, Walk walk, CancellationToken cancellationToken)
     {
         var json = await files.ReadAsync(descriptor, name, cancellationToken).ConfigureAwait(false);
         var manifest = ImageManifest.Read(json, descriptor.MediaType, name);
@@ -116,24 +126,46 @@ internal sealed class OciLayoutSource(ImageFiles files) : ImageSource
         var configName = $"{manifest.Config.Digest}";
         var config = await files.ReadAsync(manifest.Config, configName, cancellationToken).ConfigureAwait(false);
         var blobs = manifest.Layers.Select(layer => ExpectedBlob.Of(layer, $"{layer.Digest}")).ToArray();
-        var image = Describe(
-            config, configName, blobs, i => files.Open(ImageFiles.PathOf(manifest.Layers[i].Digest)), []);
-        walk.Platforms.Add($"{image.Platform}");
+        var paths = manifest.Layers.Select(layer => ImageFiles.PathOf(layer.Digest)).ToArray();
+        var image = Describe(config, configName, blobs, i => files.Open(paths[i]), []);
+        walk.Note(image.Platform);
 
         // A list of platforms knows better which variant it means than a configuration, which often says none.
-        if (platform.DistanceTo(descriptor.Platform ?? image.Platform) is { } distance
-            && platform.DistanceTo(image.Platform with { Variant = null }) is not null)
+        if (walk.Platform.DistanceTo(descriptor.Platform ?? image.Platform) is { } distance
+            && walk.Platform.DistanceTo(image.Platform with { Variant = null }) is not null)
         {
-            candidates.Add(new(image with { Manifest = (descriptor, json) }, distance));
+            var plain = new BlobDescriptor
+            {
+                MediaType = descriptor.MediaType,
+                Digest = descriptor.Digest,
+                Size = descriptor.Size,
+            };
+            walk.Candidates.Add(new(
+                image with { Name = $"{plain.Digest}", Manifest = (plain, json) }, manifest.Config.Digest, distance));
         }
     }
 
-    private sealed record Candidate(SourceImage Image, int? Distance);
+    private sealed record Candidate(SourceImage Image, Digest Config, int Distance);
 
-    private sealed class Walk
+    private sealed class Walk(Platform platform)
     {
+        private const int MostNoted = 10;
+
+        public Platform Platform => platform;
+
         public int Documents { get; set; }
 
+        public List<Candidate> Candidates { get; } = [];
+
+        /// <summary>The first of those that were seen.</summary>
         public List<string> Platforms { get; } = [];
+
+        public void Note(Platform seen)
+        {
+            if (Platforms.Count < MostNoted && $"{seen}" is var text && !Platforms.Contains(text))
+            {
+                Platforms.Add(text);
+            }
+        }
     }
 }

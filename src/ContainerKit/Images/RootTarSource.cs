@@ -7,12 +7,20 @@ namespace ContainerKit.Images;
 /// </summary>
 internal sealed class RootTarSource(string path) : ImageSource
 {
-    public override Task<IReadOnlyList<SourceImage>> ReadAsync(Platform platform, CancellationToken cancellationToken)
+    public override void Dispose()
+    {
+    }
+
+    protected override string Place => path;
+
+    protected override Task<IReadOnlyList<SourceImage>> ReadAllAsync(
+        Platform platform, CancellationToken cancellationToken)
     {
         using var file = Open();
         var blob = new ExpectedBlob(path) { Size = file.Length };
         return Task.FromResult<IReadOnlyList<SourceImage>>([new()
         {
+            Name = path,
             Platform = platform,
             Layers = [new(blob, Open)],
             Draft = new()
@@ -23,10 +31,6 @@ internal sealed class RootTarSource(string path) : ImageSource
                 Layers = new() { Type = "layers", DiffIds = [] },
             },
         }]);
-    }
-
-    public override void Dispose()
-    {
     }
 
     private FileWindow Open()

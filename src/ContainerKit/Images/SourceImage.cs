@@ -5,8 +5,14 @@ namespace ContainerKit.Images;
 /// </summary>
 internal sealed record SourceImage
 {
+    /// <summary>What errors call it by; printable.</summary>
+    public required string Name { get; init; }
+
     /// <summary>The names it bears there; often none.</summary>
     public IReadOnlyList<ImageReference> References { get; init; } = [];
+
+    /// <summary>The tag it has there without a name.</summary>
+    public string? Tag { get; init; }
 
     /// <summary>What it runs on.</summary>
     public required Platform Platform { get; init; }
@@ -24,6 +30,20 @@ internal sealed record SourceImage
 
     /// <summary>What is known of a configuration that is still to be made.</summary>
     public ImageConfig? Draft { get; init; }
+
+    /// <summary>What tells it from others in its place.</summary>
+    public IEnumerable<string> Names => Tag is null ? References.Select(name => $"{name}") : [Tag];
+
+    /// <summary>Whether a name means it; one that has only a tag is meant by any name with that.</summary>
+    public bool IsMeantBy(ImageReference name)
+    {
+        var digest = Manifest?.Descriptor.Digest;
+        return name.IsOf(References, digest)
+            || (Tag is not null && name.Tag == Tag && (name.Digest ?? digest) == digest);
+    }
+
+    /// <inheritdoc/>
+    public override string ToString() => Names.Any() ? string.Join(", ", Names) : Name;
 
     /// <summary>
     /// The configuration, once the layers' DiffIDs have been found: the image's own, or the draft with them.

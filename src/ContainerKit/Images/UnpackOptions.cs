@@ -6,14 +6,20 @@ namespace ContainerKit;
 public sealed record UnpackOptions
 {
     /// <summary>
-    /// The form of the place; null, the default, tells a layout from an archive of Docker by its files.
+    /// The form of the place; null, the default, tells a layout from an archive of Docker by its files. What is both,
+    /// as Docker has written it since version 25, is read as a layout, whatever the other list says, as containerd reads
+    /// it.
     /// </summary>
     public ImageFormat? Format { get; init; }
 
     /// <summary>What the image is to run on; this machine unless said otherwise.</summary>
     public Platform Platform { get; init; } = Platform.Host;
 
-    /// <summary>Which image is meant, by a name that it bears there; null means the only one, or all of them.</summary>
+    /// <summary>
+    /// Which image is meant: by a name that it bears there, or by its manifest's digest, as in <c>name@sha256:…</c>.
+    /// One that has only a tag there, as umoci and skopeo write it, is meant by any name with that tag. Null means the
+    /// only one, or all of them.
+    /// </summary>
     public ImageReference? Reference { get; init; }
 
     /// <summary>

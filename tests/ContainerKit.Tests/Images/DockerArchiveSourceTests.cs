@@ -186,6 +186,17 @@ public sealed class DockerArchiveSourceTests : IDisposable
     }
 
     [Fact]
+    public async Task Two_images_of_one_name_are_refused_by_their_configurations()
+    {
+        var wrong = await RefusedAsync(
+            Text("manifest.json", """[{"Config":"a.json","RepoTags":["app","app"],"Layers":[]},{"Config":"b.json","RepoTags":["app:latest"],"Layers":[]}]"""),
+            File("a.json", TestImage.Config("linux/amd64")), File("b.json", TestImage.Config("linux/amd64/v1")));
+
+        Assert.Equal(("name", "docker.io/library/app:latest"), (wrong.Field, wrong.Value));
+        Assert.Contains("a.json and b.json", wrong.Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
     public async Task An_image_for_another_platform_is_refused() => Assert.Equal("platform", (await RefusedAsync(
         Text("manifest.json", """[{"Config":"c.json","Layers":[]}]"""), File("c.json", TestImage.Config("linux/arm64")))).Field);
 

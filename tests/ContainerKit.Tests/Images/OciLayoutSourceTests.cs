@@ -35,7 +35,7 @@ public sealed class OciLayoutSourceTests : IDisposable
     public async Task A_layer_is_opened_as_often_as_it_is_wanted(bool archive)
     {
         using var source = await OpenAsync(TestImage.Layout(null, "linux/amd64"), archive);
-        var images = await source.ReadAsync(ContainerKit.Images.Platform.Parse("linux/amd64"), Cancel);
+        var images = await source.ReadAsync(Platform("linux/amd64"), Cancel);
         var layer = images.Single().Layers.Single();
 
         await Task.WhenAll(Enumerable.Range(0, 3).Select(_ => Task.Run(async () =>
@@ -84,6 +84,91 @@ public sealed class OciLayoutSourceTests : IDisposable
         Assert.Equal(
             ["docker.io/library/app:1", "ghcr.io/o/app:2", ""],
             (await ReadAsync(image, "linux/amd64")).Select(read => string.Join(' ', read.References)));
+    }
+
+    [Fact]
+    public async Task Images_without_a_name_stand_each_alone()
+    {
+        var image = new TestImage();
+        image.SetIndex(
+            image.AddImage("linux/amd64", TestImage.Layer("1")), image.AddImage("linux/amd64/v2", TestImage.Layer("2")),
+            image.AddImage("linux/arm64", TestImage.Layer("3")));
+
+        Assert.Equal(
+            ["linux/amd64", "linux/amd64/v2"],
+            (await ReadAsync(image, "linux/amd64/v3")).Select(read => $"{read.Platform}"));
+    }
+
+    [Theory]
+    [InlineData("app:1", "docker.io/library/app:1")]
+    [InlineData("1", "1")]
+    public async Task Two_images_of_one_name_and_platform_are_refused_by_their_digests(string name, string same)
+    {
+        var image = new TestImage();
+        var one = image.AddImage("linux/amd64", TestImage.Layer("1"));
+        var two = image.AddImage("linux/amd64", TestImage.Layer("2"));
+        image.SetIndex(
+            one with { Annotations = TestImage.NamedAs(name) }, two with { Annotations = TestImage.NamedAs(same) });
+
+        var wrong = await RefusedAsync(image);
+        Assert.Equal(("name", same), (wrong.Field, wrong.Value));
+        Assert.Contains($"{one.Digest} and {two.Digest}", wrong.Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task An_image_whose_layers_are_packed_in_two_ways_is_one()
+    {
+        var (image, layer) = (new TestImage(), TestImage.Layer("1"));
+        var config = image.AddBlob(MediaTypes.ImageConfig, TestImage.Config("linux/amd64", layer));
+        var gzip = image.AddManifest("linux/amd64", config, image.AddLayer(Codec.Gzip, layer));
+        var zstd = image.AddManifest("linux/amd64", config, image.AddLayer(Codec.Zstd, layer));
+        var index = new ImageIndex { SchemaVersion = 2, Manifests = [gzip, zstd, gzip] };
+        image.SetIndex(
+            image.AddBlob(MediaTypes.ImageIndex, index.ToJson()) with { Annotations = TestImage.NamedAs("app:1") });
+
+        Assert.Equal(
+            gzip.Digest, Assert.Single(await ReadAsync(image, "linux/amd64")).Manifest!.Value.Descriptor.Digest);
+    }
+
+    [Fact]
+    public async Task An_image_is_chosen_by_its_name_by_its_tag_alone_or_by_its_digest()
+    {
+        var image = new TestImage();
+        var (named, tagged, bare) = (image.AddImage("linux/amd64", TestImage.Layer("1")),
+            image.AddImage("linux/amd64", TestImage.Layer("2")), image.AddImage("linux/amd64", TestImage.Layer("3")));
+        image.SetIndex(
+            named with { Annotations = TestImage.NamedAs("example.org/app:1") },
+            tagged with { Annotations = TestImage.NamedAs("2") }, bare);
+        using var source = await OpenAsync(image, archive: true);
+        async Task<Digest> Chosen(string name) => (await source.ReadOneAsync(
+            new() { Platform = Platform("linux/amd64"), Reference = ImageReference.Parse(name) }, Cancel))
+            .Manifest!.Value.Descriptor.Digest;
+
+        Assert.Equal(named.Digest, await Chosen("example.org/app:1"));
+        Assert.Equal(named.Digest, await Chosen($"example.org/app@{named.Digest}"));
+        Assert.Equal(tagged.Digest, await Chosen("anything:2"));
+        Assert.Equal(bare.Digest, await Chosen($"anything@{bare.Digest}"));
+        foreach (var other in new[] { "app:1", "anything:1", $"example.org/other@{named.Digest}", $"anything:2@{named.Digest}" })
+        {
+            var wrong = await Assert.ThrowsAsync<InvalidImageException>(() => Chosen(other));
+            Assert.Equal("reference", wrong.Field);
+            Assert.Contains($"example.org/app:1; 2; {bare.Digest}", wrong.Message, StringComparison.Ordinal);
+        }
+    }
+
+    [Fact]
+    public async Task What_is_a_layout_and_an_archive_of_Docker_is_read_as_a_layout_whatever_the_other_list_says()
+    {
+        var image = TestImage.Layout("app:1", "linux/amd64");
+        var other = TestImage.Config("linux/amd64", TestImage.Layer("other"));
+        image.Files["manifest.json"] = """[{"Config":"c.json","RepoTags":["app:1"],"Layers":["other.tar"]}]"""u8.ToArray();
+        image.Files["c.json"] = other;
+        image.Files["other.tar"] = TestImage.Layer("other");
+
+        Assert.NotEqual(other, Assert.Single(await ReadAsync(image, "linux/amd64")).Config);
+        using var docker = await ImageSource.OpenAsync(
+            Path.Combine(_scratch.Path, "archive.tar"), ImageFormat.DockerArchive, Cancel);
+        Assert.Equal(other, Assert.Single(await docker.ReadAsync(Platform("linux/amd64"), Cancel)).Config);
     }
 
     [Fact]
@@ -267,6 +352,8 @@ public sealed class OciLayoutSourceTests : IDisposable
         Assert.Equal("mediaType", (await RefusedAsync(image)).Field);
     }
 
+    private static ContainerKit.Images.Platform Platform(string text) => ContainerKit.Images.Platform.Parse(text);
+
     private static CancellationToken Cancel => TestContext.Current.CancellationToken;
 
     private Task<InvalidImageException> RefusedAsync(TestImage image) =>
@@ -275,13 +362,13 @@ public sealed class OciLayoutSourceTests : IDisposable
     private async Task<IReadOnlyList<SourceImage>> ReadAsync(TestImage image, string platform, bool archive = true)
     {
         using var source = await OpenAsync(image, archive);
-        return await source.ReadAsync(ContainerKit.Images.Platform.Parse(platform), Cancel);
+        return await source.ReadAsync(Platform(platform), Cancel);
     }
 
     private static async Task<IReadOnlyList<SourceImage>> ReadAsync(string path, string platform)
     {
         using var source = await ImageSource.OpenAsync(path, format: null, Cancel);
-        return await source.ReadAsync(ContainerKit.Images.Platform.Parse(platform), Cancel);
+        return await source.ReadAsync(Platform(platform), Cancel);
     }
 
     private async Task<ImageSource> OpenAsync(TestImage image, bool archive)
