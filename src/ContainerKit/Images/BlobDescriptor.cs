@@ -59,8 +59,6 @@ public sealed record BlobDescriptor
 
     internal void Check(string entry)
     {
-        ImageDocument.RefuseOtherCase(Unknown, entry, "mediaType", "digest", "size", "urls", "annotations", "data",
-            "platform", "artifactType");
         ImageDocument.Require(IsDigest(DigestText), "This is no digest.", entry, "digest", DigestText);
         ImageDocument.Require(Size >= 0, "A size is not negative.", entry, "size", $"{Size}");
         ImageDocument.Require(MediaType.Length > 0, "A media type is not empty.", entry, "mediaType", MediaType);

@@ -51,7 +51,6 @@ internal sealed class DockerArchiveSource(ImageFiles files) : ImageSource
     private async Task<SourceImage> ReadItemAsync(
         DockerArchiveItem item, string name, CancellationToken cancellationToken)
     {
-        ImageDocument.RefuseOtherCase(item.Unknown, name, "Config", "RepoTags", "Layers");
         var config = await files.ReadAsync(item.Config, cancellationToken).ConfigureAwait(false);
         if (DigestIn(item.Config) is { } said && BlobDescriptor.DigestOf(config, said) != said)
         {

@@ -56,12 +56,9 @@ public sealed record ImageConfig
     internal static ImageConfig Read(ReadOnlyMemory<byte> json, string name)
     {
         var config = ImageDocument.Read(json, ImageJson.Default.ImageConfig, name);
-        ImageDocument.RefuseOtherCase(
-            config.Unknown, name, "created", "author", "architecture", "variant", "os", "config", "rootfs", "history");
         ImageDocument.Require(
             config.Layers.Type == "layers", "A root filesystem consists of layers.", $"{name}, rootfs", "type",
             config.Layers.Type);
-        ImageDocument.RefuseOtherCase(config.Layers.Unknown, $"{name}, rootfs", "type", "diff_ids");
         ImageDocument.Require(
             config.Layers.DiffIds.Count <= ImageManifest.MaxLayers,
             $"An image has at most {ImageManifest.MaxLayers} layers.",

@@ -67,8 +67,6 @@ public sealed record ImageDefaults
 
     internal void Check(string entry)
     {
-        ImageDocument.RefuseOtherCase(Unknown, entry, "User", "ExposedPorts", "Env", "Entrypoint", "Cmd", "Volumes",
-            "WorkingDir", "Labels", "StopSignal", "Healthcheck");
         ImageDocument.RefuseNulls(Labels, $"{entry}, Labels");
         foreach (var (field, values) in new[] { ("Env", Environment), ("Entrypoint", EntryPoint), ("Cmd", Command) })
         {

@@ -24,7 +24,7 @@ internal static class ImageDocument
         try
         {
             using var document = JsonDocument.Parse(json, Strict);
-            RefuseNullItems(document.RootElement, name);
+            Check(document.RootElement, type, name);
             return document.Deserialize(type) ?? throw new InvalidImageException("The document is null.", entry: name);
         }
         catch (JsonException wrong)
@@ -62,17 +62,15 @@ internal static class ImageDocument
         }
     }
 
-    /// <summary>Refuses names that other readers would take for those that are known here.</summary>
-    public static void RefuseOtherCase(
-        Dictionary<string, JsonElement>? unknown, string entry, params ReadOnlySpan<string> known)
+    /// <summary>Refuses names that make another document of this.</summary>
+    public static void RefuseNames(
+        Dictionary<string, JsonElement>? unknown, string message, string entry, params ReadOnlySpan<string> names)
     {
         foreach (var (name, _) in unknown ?? [])
         {
-            foreach (var likely in known)
+            foreach (var refused in names)
             {
-                Require(
-                    !name.Equals(likely, StringComparison.OrdinalIgnoreCase),
-                    $"Some readers would take this name for '{likely}'.", entry, Printable(name), "there");
+                Require(!AreAlike(name, refused), message, entry, Printable(name), "there");
             }
         }
     }
@@ -92,23 +90,63 @@ internal static class ImageDocument
     /// <summary>Text for people: printable ASCII, and not too long.</summary>
     public static string Printable(string text) => TarEntry.Printable(Encoding.UTF8.GetBytes(text));
 
-    // What no list of these documents has, and the serializer lets through.
-    private static void RefuseNullItems(JsonElement element, string name)
+    // What no list of these documents has, and the serializer lets through; and names that others take for known ones.
+    private static void Check(JsonElement element, JsonTypeInfo? type, string entry)
     {
         if (element.ValueKind == JsonValueKind.Object)
         {
             foreach (var property in element.EnumerateObject())
             {
-                RefuseNullItems(property.Value, name);
+                var inner = TypeOf(property.Name, type, entry);
+                Check(property.Value, inner, inner is null ? entry : $"{entry}, {Printable(property.Name)}");
             }
         }
         else if (element.ValueKind == JsonValueKind.Array)
         {
+            var (inner, i) = (TypeOfElements(type, JsonTypeInfoKind.Enumerable), 0);
             foreach (var item in element.EnumerateArray())
             {
-                Require(item.ValueKind != JsonValueKind.Null, "An item of a list is missing.", name, "item", "null");
-                RefuseNullItems(item, name);
+                Require(item.ValueKind != JsonValueKind.Null, "An item of a list is missing.", entry, "item", "null");
+                Check(item, inner, inner is null ? entry : $"{entry}[{i++}]");
             }
         }
     }
+
+    private static JsonTypeInfo? TypeOf(string name, JsonTypeInfo? type, string entry)
+    {
+        if (type?.Kind is not JsonTypeInfoKind.Object)
+        {
+            return TypeOfElements(type, JsonTypeInfoKind.Dictionary);
+        }
+
+        foreach (var known in type.Properties)
+        {
+            if (known.Name == name && IsRead(known))
+            {
+                return Structured(known.PropertyType, type);
+            }
+        }
+
+        foreach (var known in type.Properties)
+        {
+            Require(
+                !IsRead(known) || !AreAlike(name, known.Name), $"Some readers would take this name for '{known.Name}'.",
+                entry, Printable(name), "there");
+        }
+
+        return null;
+    }
+
+    private static JsonTypeInfo? TypeOfElements(JsonTypeInfo? type, JsonTypeInfoKind kind) =>
+        type?.Kind == kind ? Structured(type.ElementType!, type) : null;
+
+    // Null for what holds no names.
+    private static JsonTypeInfo? Structured(Type type, JsonTypeInfo parent) =>
+        parent.Options.TryGetTypeInfo(type, out var info) && info.Kind != JsonTypeInfoKind.None ? info : null;
+
+    private static bool IsRead(JsonPropertyInfo property) => !property.IsExtensionData && property.Set is not null;
+
+    // As Go compares them: two letters beyond ASCII are s and k in another case.
+    private static bool AreAlike(string name, string other) =>
+        name.Replace('\u017F', 's').Replace('\u212A', 'k').Equals(other, StringComparison.OrdinalIgnoreCase);
 }

@@ -47,15 +47,8 @@ public sealed record ImageIndex
     internal static ImageIndex Read(ReadOnlyMemory<byte> json, string? mediaType, string name)
     {
         var index = ImageDocument.Read(json, ImageJson.Default.ImageIndex, name);
-        ImageDocument.RefuseOtherCase(index.Unknown, name, "schemaVersion", "mediaType", "manifests", "annotations",
-            "subject", "artifactType", "layers", "config", "fsLayers");
-        foreach (var other in new[] { "layers", "config", "fsLayers" })
-        {
-            ImageDocument.Require(
-                index.Unknown?.ContainsKey(other) is not true,
-                "An index is no manifest as well.", name, other, "there");
-        }
-
+        ImageDocument.RefuseNames(
+            index.Unknown, "An index is no manifest as well.", name, "layers", "config", "fsLayers");
         ImageDocument.Require(
             index.SchemaVersion == 2, "Only version 2 can be read.", name, "schemaVersion", $"{index.SchemaVersion}");
         ImageDocument.CheckMediaType(index.MediaType, mediaType, MediaTypes.IsIndex, name);

@@ -52,15 +52,8 @@ public sealed record ImageManifest
     internal static ImageManifest Read(ReadOnlyMemory<byte> json, string? mediaType, string name)
     {
         var manifest = ImageDocument.Read(json, ImageJson.Default.ImageManifest, name);
-        ImageDocument.RefuseOtherCase(manifest.Unknown, name, "schemaVersion", "mediaType", "config", "layers",
-            "annotations", "subject", "artifactType", "manifests", "fsLayers");
-        foreach (var other in new[] { "manifests", "fsLayers" })
-        {
-            ImageDocument.Require(
-                manifest.Unknown?.ContainsKey(other) is not true,
-                "A manifest is no index as well.", name, other, "there");
-        }
-
+        ImageDocument.RefuseNames(
+            manifest.Unknown, "A manifest is no index as well.", name, "manifests", "fsLayers");
         ImageDocument.Require(
             manifest.SchemaVersion == 2, "Only version 2 can be read.", name, "schemaVersion",
             $"{manifest.SchemaVersion}");

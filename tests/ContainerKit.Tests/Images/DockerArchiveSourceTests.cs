@@ -82,6 +82,11 @@ public sealed class DockerArchiveSourceTests : IDisposable
         Text("repositories", $$"""{"app":{"1":"{{Id}}"} }"""),
         Text($"{Id}/json", $$"""{"parent":"{{ParentId}}"}"""), Text($"{ParentId}/json", $$"""{"parent":"{{Id}}"}"""))).Field);
 
+    [Fact]
+    public async Task CVE_2021_21285_a_name_of_a_parent_that_others_read_is_refused() => Assert.Equal("Parent", (await RefusedAsync(
+        Text("repositories", $$"""{"app":{"1":"{{Id}}"} }"""),
+        Text($"{Id}/json", $$"""{"Parent":"{{ParentId}}"}"""), File($"{Id}/layer.tar", Upper))).Field);
+
     [Theory]
     [InlineData("../escape")]
     [InlineData("a/../../escape")]
@@ -140,6 +145,7 @@ public sealed class DockerArchiveSourceTests : IDisposable
     [InlineData("""[{"Config":"c.json","RepoTags":["a:b:c"],"Layers":[]}]""")]
     [InlineData("""[{"Config":"c.json","Layers":["x"],"Layers":[]}]""")]
     [InlineData("""[{"Config":"c.json","layers":[]}]""")]
+    [InlineData("""[{"Config":"c.json","Layers":[],"Layer\u017f":[]}]""")]
     [InlineData("""[{"Config":null}]""")]
     [InlineData("""[{"Config":"missing"}]""")]
     [InlineData("""[null]""")]

@@ -108,6 +108,27 @@ public class DocumentTests
     [InlineData($$"""{"schemaVersion":2,"config":{{Config}},"layers":[],"unknown":{"a":[{"b":1,"b":2}]} }""")]
     public void A_name_that_is_there_twice_is_refused(string text) => Refused(text);
 
+    [Theory]
+    [InlineData("""{"SchemaVersion":2}""", "manifest", "SchemaVersion")]
+    [InlineData("""{"layer\u017f":[]}""", "manifest", @"layer\xc5\xbf")]
+    [InlineData("""{"config":{"Size":0}}""", "manifest, config", "Size")]
+    [InlineData("""{"layers":[{},{"dige\u017ft":""}]}""", "manifest, layers[1]", @"dige\xc5\xbft")]
+    [InlineData("""{"layers":[{"platform":{"O\u017f":"linux"}}]}""", "manifest, layers[0], platform", @"O\xc5\xbf")]
+    [InlineData("""{"subject":{"platform":{"OS.version":"1"}}}""", "manifest, subject, platform", "OS.version")]
+    [InlineData("""{"annotations":{"a":"1","A":"2"}}""", null, null)]
+    public void A_name_that_others_take_for_a_known_one_is_refused_wherever_it_is(string text, string? entry, string? field)
+        => Alike(entry, field, () => ImageManifest.Parse(Bytes(text)));
+
+    [Theory]
+    [InlineData("""{"History":[]}""", "config", "History")]
+    [InlineData("""{"history":[{"created":null},{"Created_by":"x"}]}""", "config, history[1]", "Created_by")]
+    [InlineData("""{"rootfs":{"diff_id\u017f":[]}}""", "config, rootfs", @"diff_id\xc5\xbf")]
+    [InlineData("""{"config":{"Healthchec\u212a":{}}}""", "config, config", @"Healthchec\xe2\x84\xaa")]
+    [InlineData("""{"config":{"Healthcheck":{"test":["CMD"]}}}""", "config, config, Healthcheck", "test")]
+    [InlineData("""{"config":{"Labels":{"env":"1","Env":"2"},"Volumes":{"/a":{},"/A":{}}}}""", null, null)]
+    public void A_name_in_a_configuration_that_others_take_for_a_known_one_is_refused(
+        string text, string? entry, string? field) => Alike(entry, field, () => ImageConfig.Parse(Bytes(text)));
+
     [Fact]
     public void CVE_2021_21285_whatever_a_document_holds_the_error_is_of_one_kind()
     {
@@ -270,6 +291,13 @@ public class DocumentTests
     public void A_platform_runs_what_was_made_for_it_or_its_forerunners(string mine, string other, int? distance) =>
         Assert.Equal(
             distance, ContainerKit.Images.Platform.Parse(mine).DistanceTo(ContainerKit.Images.Platform.Parse(other)));
+
+    private static void Alike(string? entry, string? field, Action read)
+    {
+        var wrong = Assert.Throws<InvalidImageException>(read); // if for nothing else, for what is missing
+        Assert.Equal(entry is not null, wrong.Message.Contains("Some readers", StringComparison.Ordinal));
+        Assert.Equal((entry, field), (entry is null ? null : wrong.Entry, entry is null ? null : wrong.Field));
+    }
 
     private static void Refused(string text) => Refused(Bytes(text));
 

@@ -245,6 +245,8 @@ public sealed class OciLayoutSourceTests : IDisposable
         image.Files["oci-layout"] = """{"imageLayoutVersion":"2.0.0"}"""u8.ToArray();
 
         Assert.Equal("imageLayoutVersion", (await RefusedAsync(image)).Field);
+        image.Files["oci-layout"] = """{"imageLayoutVersion":"1.0.0","imagelayoutversion":"2.0.0"}"""u8.ToArray();
+        Assert.Equal("imagelayoutversion", (await RefusedAsync(image)).Field);
     }
 
     [Fact]
