@@ -43,6 +43,26 @@ internal static class ImageDocument
     public static void CheckSize(long size, string name) => Require(
         size <= MaxSize, $"A document has at most {MaxSize} bytes.", name, "size", $"{size}");
 
+    /// <summary>How many values, names and brackets a document has, as far as it is JSON.</summary>
+    public static int CountTokens(ReadOnlySpan<byte> json)
+    {
+        var reader = new Utf8JsonReader(json);
+        var count = 0;
+        try
+        {
+            while (reader.Read())
+            {
+                count++;
+            }
+        }
+        catch (JsonException)
+        {
+            // Who reads it says so.
+        }
+
+        return count;
+    }
+
     /// <summary>Complains about a field unless it is as it must be.</summary>
     public static void Require(
         [DoesNotReturnIf(false)] bool holds, string message, string entry, string field, string value)
@@ -70,7 +90,7 @@ internal static class ImageDocument
         {
             foreach (var refused in names)
             {
-                Require(!AreAlike(name, refused), message, entry, Printable(name), "there");
+                RefuseAlike(name, refused, message, entry);
             }
         }
     }
@@ -129,9 +149,10 @@ internal static class ImageDocument
 
         foreach (var known in type.Properties)
         {
-            Require(
-                !IsRead(known) || !AreAlike(name, known.Name), $"Some readers would take this name for '{known.Name}'.",
-                entry, Printable(name), "there");
+            if (IsRead(known))
+            {
+                RefuseAlike(name, known.Name, "Some readers would take this name for one that is known.", entry);
+            }
         }
 
         return null;
@@ -146,7 +167,12 @@ internal static class ImageDocument
 
     private static bool IsRead(JsonPropertyInfo property) => !property.IsExtensionData && property.Set is not null;
 
-    // As Go compares them: two letters beyond ASCII are s and k in another case.
-    private static bool AreAlike(string name, string other) =>
-        name.Replace('\u017F', 's').Replace('\u212A', 'k').Equals(other, StringComparison.OrdinalIgnoreCase);
+    private static void RefuseAlike(string name, string other, string message, string entry)
+    {
+        // As Go compares them: two letters beyond ASCII are s and k in another case.
+        if (name.Replace('\u017F', 's').Replace('\u212A', 'k').Equals(other, StringComparison.OrdinalIgnoreCase))
+        {
+            throw new InvalidImageException(message, entry: entry, field: Printable(name), value: "there");
+        }
+    }
 }

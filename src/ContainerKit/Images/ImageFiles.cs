@@ -5,10 +5,12 @@ namespace ContainerKit.Images;
 /// </summary>
 internal abstract class ImageFiles : IDisposable
 {
-    /// <summary>The most bytes that all documents of a place have, and the names in an archive.</summary>
+    /// <summary>
+    /// The most bytes that all documents of a place take, with what becomes of them, and the names in an archive.
+    /// </summary>
     public const int MaxTotal = 32 << 20;
 
-    private const int LeastCounted = 1 << 10; // what becomes of a small document takes more than it has
+    private const int TokenSize = 64; // about what becomes of a few letters of a document, such as {} or "a"
 
     private long _total;
 
@@ -39,20 +41,21 @@ internal abstract class ImageFiles : IDisposable
             return null;
         }
 
-        CountDocument(file.Length, ImageDocument.Printable(path));
+        ImageDocument.CheckSize(file.Length, ImageDocument.Printable(path));
         var document = new byte[file.Length];
         var count = await file.ReadAtLeastAsync(document, document.Length, throwOnEndOfStream: false, cancellationToken)
             .ConfigureAwait(false);
-        return count == document.Length ? document : throw new InvalidImageException(
-            "The file is cut off.", entry: ImageDocument.Printable(path), field: "size",
-            value: $"{count} of {document.Length}");
+        ImageDocument.Require(
+            count == document.Length, "The file is cut off.", ImageDocument.Printable(path), "size",
+            $"{count} of {document.Length}");
+        return Counted(document, path);
     }
 
     /// <summary>Reads a document that a descriptor names, and checks that it is that one.</summary>
     public async Task<byte[]> ReadAsync(BlobDescriptor descriptor, string name, CancellationToken cancellationToken)
     {
         var document = descriptor.Data is { } data
-            ? Copy(data, name)
+            ? Counted(data.ToArray(), name)
             : await ReadAsync(PathOf(descriptor.Digest), cancellationToken).ConfigureAwait(false);
         ImageDocument.Require(
             document.Length == descriptor.Size, $"The document has {document.Length} bytes.", name, "size",
@@ -75,20 +78,14 @@ internal abstract class ImageFiles : IDisposable
         if (_total > MaxTotal)
         {
             throw new InvalidImageException(
-                $"All documents of a place, and the names in an archive, have at most {MaxTotal} bytes together.",
+                $"All documents of a place, and the names in an archive, take at most {MaxTotal} bytes together.",
                 entry: entry, field: "size of all", value: $"over {MaxTotal}");
         }
     }
 
-    private void CountDocument(long size, string name)
+    private byte[] Counted(byte[] document, string name)
     {
-        ImageDocument.CheckSize(size, name);
-        Count(Math.Max(size, LeastCounted), name);
-    }
-
-    private byte[] Copy(ReadOnlyMemory<byte> data, string name)
-    {
-        CountDocument(data.Length, name);
-        return data.ToArray();
+        Count(document.Length + (TokenSize * (long)ImageDocument.CountTokens(document)), ImageDocument.Printable(name));
+        return document;
     }
 }

@@ -309,6 +309,9 @@ public sealed class OciLayoutSourceTests : IDisposable
         Assert.Equal(8, (await ReadAsync(image, "linux/amd64")).Count);
         image.SetIndex(Named(9));
         Assert.Equal("size of all", (await RefusedAsync(image)).Field);
+        image.Files["index.json"] = Encoding.UTF8.GetBytes(
+            $$"""{"schemaVersion":2,"manifests":[],"x":[{{string.Join(',', Enumerable.Repeat("{}", 300_000))}}]}""");
+        Assert.Equal("size of all", (await RefusedAsync(image)).Field);
     }
 
     [Fact]
