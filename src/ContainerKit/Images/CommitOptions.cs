@@ -11,8 +11,9 @@ public sealed record CommitOptions
     public ImageReference? Reference { get; init; }
 
     /// <summary>
-    /// The image that the writable layer lies over; null means the one that it was made for. It takes one only where
-    /// the writable layer was made of layers, and not by <see cref="ImageStore.CreateWritableAsync"/>.
+    /// The image of the store whose layers the writable layer lies over; null means the one that it was made for. It
+    /// takes one only where the writable layer was made of layers, and not by
+    /// <see cref="ImageStore.CreateWritableAsync"/>.
     /// </summary>
     public Image? Base { get; init; }
 

@@ -6,12 +6,6 @@ internal sealed class ImageCommit(LayerStore store, BlobStore blobs, Image paren
     /// <summary>Writes the layer, and what names it, and describes the manifest.</summary>
     public async Task<BlobDescriptor> RunAsync(WritableLayer writable, CancellationToken cancellationToken)
     {
-        if (parent.Layers.FirstOrDefault(layer => !store.Contains(layer)) is { } missing && missing != default)
-        {
-            throw new LinuxException(
-                "open", Errno.ENOENT, $"{missing}", "A layer of the image is missing: load that again.");
-        }
-
         var layer = await Task.Run(() => WriteAsync(writable, cancellationToken), cancellationToken)
             .ConfigureAwait(false);
         await Task.Run(() => UnpackAsync(layer, cancellationToken), cancellationToken).ConfigureAwait(false);

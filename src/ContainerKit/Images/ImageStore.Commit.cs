@@ -21,15 +21,16 @@ public sealed partial class ImageStore
     /// changes are large, however large the image is. The writable layer stays as it is, and goes on being usable; what
     /// a container changes meanwhile may be in the image or not.
     /// </summary>
-    /// <exception cref="ArgumentException">It was not made of an image, and none was given.</exception>
+    /// <exception cref="ArgumentException">It was not made of an image, and none was given; or another one was.</exception>
+    /// <exception cref="LinuxException">A layer of the image, or what that came in, is missing: ENOENT.</exception>
     /// <exception cref="InvalidImageException">A name begins with <c>.wh.</c>, which layers use themselves.</exception>
     public async Task<Image> CommitAsync(
         WritableLayer writable, CommitOptions? options = null, CancellationToken cancellationToken = default)
     {
         ArgumentNullException.ThrowIfNull(writable);
         options ??= new();
-        var parent = options.Base ?? FindOrigin(writable);
         using var users = await Layers.EnterAsync(cancellationToken).ConfigureAwait(false);
+        var parent = options.Base is { } given ? FindBase(writable, given) : FindOrigin(writable);
         var commit = new ImageCommit(Layers, _blobs, parent, options);
         var manifest = await commit.RunAsync(writable, cancellationToken).ConfigureAwait(false);
         var names = options.Reference is { } name ? [name] : Array.Empty<ImageReference>();
@@ -40,7 +41,26 @@ public sealed partial class ImageStore
 
     private Image FindOrigin(WritableLayer writable) =>
         Digest.TryParse(writable.Origin, out var digest) && _blobs.Has(digest)
-            ? Describe(digest, [])
+            ? WithParts(Describe(digest, []))
             : throw new ArgumentException(
                 $"It is not known which image {writable} was made of: CommitOptions.Base says it.", nameof(writable));
+
+    // As the store has it, whatever the caller made of it.
+    private Image FindBase(WritableLayer writable, Image given)
+    {
+        var image = _blobs.Has(given.Digest)
+            ? WithParts(Describe(given.Digest, []))
+            : throw new ArgumentException($"The base {given} is not in this store: load it.", nameof(given));
+        return Layers.IsOver(writable, image.Layers) ? image : throw new ArgumentException(
+            $"{writable} lies over other layers than those of {given}: its changes are none of that image.",
+            nameof(given));
+    }
+
+    private Image WithParts(Image image)
+    {
+        var missing = image.Layers.Where(layer => !Layers.Contains(layer))
+            .Concat(image.Blobs.Select(blob => blob.Digest).Where(blob => !_blobs.Has(blob))).ToList();
+        return missing.Count == 0 ? image : throw new LinuxException(
+            "open", Errno.ENOENT, $"{missing[0]}", "A layer of the image is missing: load that again.");
+    }
 }

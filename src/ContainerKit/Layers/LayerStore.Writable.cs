@@ -142,6 +142,10 @@ public sealed partial class LayerStore
         }
     }
 
+    /// <summary>Whether a writable layer was made over these layers, the base first.</summary>
+    internal bool IsOver(WritableLayer writable, IReadOnlyList<Digest> layers) =>
+        Seen(layers).Reverse().SequenceEqual(writable.Layers);
+
     /// <summary>Keeps collectors out while something is entered that keeps layers.</summary>
     internal Task<StoreLock> EnterAsync(CancellationToken cancellationToken) =>
         StoreLock.TakeAsync(_root, Lock, together: true, cancellationToken);

@@ -110,6 +110,39 @@ public sealed class CommitTests : IAsyncDisposable
     }
 
     [Fact]
+    public async Task A_base_that_does_not_lie_below_or_is_not_in_the_store_is_refused()
+    {
+        var image = await _fixture.AddAsync("commit.test/base", ShippedImages.Base);
+        var higher = await _fixture.AddAsync("commit.test/higher", ShippedImages.Base, [Member.File("data/second", "2")]);
+        await using var writable = await Store.Layers.CreateWritableAsync(image.Layers, null, Cancelled);
+        var refusal = await Assert.ThrowsAsync<ArgumentException>(
+            () => Store.CommitAsync(writable, new() { Base = higher }, Cancelled));
+        Assert.Contains("other layers", refusal.Message, StringComparison.Ordinal);
+
+        await Store.RemoveAsync(image, Cancelled);
+        await Store.CollectGarbageAsync(Cancelled);
+        refusal = await Assert.ThrowsAsync<ArgumentException>(
+            () => Store.CommitAsync(writable, new() { Base = image }, Cancelled));
+        Assert.Contains("not in this store", refusal.Message, StringComparison.Ordinal);
+        Assert.Equal(higher.Digest, Assert.Single(Store.ListImages()).Digest);
+    }
+
+    [Fact]
+    public async Task An_image_whose_blobs_are_missing_is_no_base_until_it_is_loaded_again()
+    {
+        var layout = await _fixture.WriteLayoutAsync("commit.test/base", ShippedImages.Base);
+        var image = Assert.Single(await Store.LoadAsync(layout, null, null, Cancelled));
+        await using var writable = await Store.CreateWritableAsync(image, null, Cancelled);
+        var blob = image.Blobs[0].Digest;
+        File.Delete(_fixture[$"store/images/blobs/sha256/{blob.Hex}"]);
+        var refusal = await Assert.ThrowsAsync<LinuxException>(() => Store.CommitAsync(writable, null, Cancelled));
+
+        Assert.Equal((Errno.ENOENT, $"{blob}"), (refusal.Errno, refusal.Path));
+        await Store.LoadAsync(layout, null, null, Cancelled);
+        await Store.CommitAsync(writable, null, Cancelled);
+    }
+
+    [Fact]
     public async Task A_file_that_a_layer_cannot_say_is_refused_and_leaves_the_store_as_it_was()
     {
         var image = await _fixture.AddAsync("commit.test/base", ShippedImages.Base);
