@@ -10,14 +10,7 @@ public sealed partial class ImageStore
     /// <exception cref="InvalidImageException">It cannot be known what a damaged image or writable layer needs: nothing
     /// is removed; <see cref="CheckAsync"/> repairs it.</exception>
     public Task<CollectedGarbage> CollectGarbageAsync(CancellationToken cancellationToken = default) =>
-        Layers.CollectGarbageAsync(
-            () =>
-            {
-                List<Image> images = [.. ListImages(), .. ListOrigins()];
-                _blobs.RemoveAllBut(images.SelectMany(BlobsOf).ToHashSet());
-                return images.SelectMany(image => image.Layers);
-            },
-            cancellationToken);
+        Layers.CollectGarbageAsync([], cancellationToken);
 
     /// <summary>How much each layer holds, and which images share it.</summary>
     public IReadOnlyList<LayerUsage> ListUsage()
@@ -53,6 +46,14 @@ public sealed partial class ImageStore
         }
 
         return new(faults);
+    }
+
+    /// <summary>Removes the blobs that no image needs, and says which layers the images need.</summary>
+    private IEnumerable<Digest> CollectBlobs()
+    {
+        List<Image> images = [.. ListImages(), .. ListOrigins()];
+        _blobs.RemoveAllBut(images.SelectMany(BlobsOf).ToHashSet());
+        return images.SelectMany(image => image.Layers);
     }
 
     /// <summary>The images that writable layers were made of: a commit needs them, on the list or not.</summary>

@@ -18,6 +18,7 @@ public sealed partial class ImageStore : IAsyncDisposable
         _images = layers.MakeDirectory("images");
         _blobs = new(_images);
         _list = new(_images);
+        layers.KeptBesides = CollectBlobs;
     }
 
     /// <summary>The layers, and the writable ones over them.</summary>

@@ -5,24 +5,21 @@ public sealed partial class LayerStore
 {
     /// <summary>
     /// Removes the layers that are neither named here, nor below a writable layer, nor in use by a process, and what
-    /// processes left behind that were killed.
+    /// processes left behind that were killed. Of an image store's layers, those of its images stay, too;
+    /// a store that is opened by itself knows of none.
     /// </summary>
     /// <exception cref="InvalidImageException">
     /// It cannot be known which layers a damaged writable layer needs: nothing is removed.
     /// </exception>
-    public Task<CollectedGarbage> CollectGarbageAsync(
-        IReadOnlyCollection<Digest> keep, CancellationToken cancellationToken = default) =>
-        CollectGarbageAsync(() => keep, cancellationToken);
-
-    /// <summary>The same, which asks what to keep once nothing can be entered that keeps more.</summary>
-    internal async Task<CollectedGarbage> CollectGarbageAsync(
-        Func<IEnumerable<Digest>> keep, CancellationToken cancellationToken)
+    public async Task<CollectedGarbage> CollectGarbageAsync(
+        IReadOnlyCollection<Digest> keep, CancellationToken cancellationToken = default)
     {
+        ArgumentNullException.ThrowIfNull(keep);
         List<Digest> collected;
         using (await StoreLock.TakeAsync(_root, Lock, together: false, cancellationToken).ConfigureAwait(false))
         {
             SetAsideTemporaries();
-            HashSet<Digest> kept = [.. ListNeeded(), .. keep()];
+            HashSet<Digest> kept = [.. ListNeeded(), .. keep, .. KeptBesides?.Invoke() ?? []];
             collected = [.. DiffIds().Where(diffId => !kept.Contains(diffId)).ToList().Where(TrySetAside)];
             Sweep();
         }

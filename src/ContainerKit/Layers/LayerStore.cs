@@ -32,6 +32,12 @@ public sealed partial class LayerStore : IAsyncDisposable
     /// </summary>
     public IdMap? IdMap => Ids?.Map;
 
+    /// <summary>
+    /// Says which layers somebody needs beside writable ones; asked when layers are collected, once nothing can be
+    /// entered that needs more.
+    /// </summary>
+    internal Func<IEnumerable<Digest>>? KeptBesides { get; set; }
+
     /// <summary>The ids of that map, for what takes their capabilities.</summary>
     internal MappedIds? Ids { get; private set; }
 

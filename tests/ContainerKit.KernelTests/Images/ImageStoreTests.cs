@@ -53,6 +53,19 @@ public sealed class ImageStoreTests : IAsyncDisposable
     }
 
     [Fact]
+    public async Task To_collect_layers_leaves_those_of_images()
+    {
+        var image = await _images.AddAsync("example.org/a:1", ShippedImages.Base);
+        var removed = await _images.AddAsync("example.org/a:1", ShippedImages.Base, Two);
+        await _images.Store.RemoveAsync(removed, Cancelled);
+
+        Assert.Equal([removed.Layers[1]], (await _images.Store.Layers.CollectGarbageAsync([], Cancelled)).Layers);
+        Assert.Equal(image.Digest, Assert.Single(_images.Store.ListImages()).Digest);
+        Assert.Equal(3, Blobs.Length);
+        Assert.Empty((await _images.Store.CheckAsync(cancellationToken: Cancelled)).Faults);
+    }
+
+    [Fact]
     public async Task A_blob_that_somebody_removed_is_found_and_its_image_repaired_by_loading_it_again()
     {
         var layout = await _images.WriteLayoutAsync("example.org/a:1", ShippedImages.Base);
