@@ -16,24 +16,54 @@ internal sealed class BlobStore(StoreDirectory images) : IDisposable
     /// <summary>Whether a blob is there.</summary>
     public bool Has(Digest digest) => _blobs.Has(NameOf(digest));
 
-    /// <summary>How long a blob is that is there.</summary>
-    public long LengthOf(Digest digest)
-    {
-        using var file = Open(digest);
-        return file.Length;
-    }
-
     /// <summary>Opens a blob.</summary>
     /// <exception cref="InvalidImageException">It is not there.</exception>
     public FileWindow Open(Digest digest)
     {
-        if (!Has(digest))
+        SafeFileHandle file;
+        try
         {
-            throw new InvalidImageException("A blob of the store is missing.", $"{digest}");
+            file = Syscall.OpenEntry(
+                _blobs.Handle, StoreDirectory.Bytes(NameOf(digest)), OpenFlags.O_RDONLY | OpenFlags.O_NONBLOCK);
+        }
+        catch (LinuxException missing)
+            when (missing.Errno is Errno.ENOENT or Errno.ENOTDIR or Errno.ELOOP or Errno.EXDEV or Errno.ENXIO)
+        {
+            throw Damaged("A blob of the store is missing.", digest);
         }
 
-        var file = Syscall.OpenEntry(_blobs.Handle, StoreDirectory.Bytes(NameOf(digest)), OpenFlags.O_RDONLY);
-        return new(file, 0, (long)Syscall.Status(file).Size, ownsFile: true);
+        var status = Syscall.Status(file);
+        if (status.IsRegularFile)
+        {
+            return new(file, 0, (long)status.Size, ownsFile: true);
+        }
+
+        file.Dispose();
+        throw Damaged("A blob of the store is no regular file.", digest);
+    }
+
+    /// <summary>Opens a blob that is verified as it is read.</summary>
+    public Stream OpenVerified(Digest digest) => new VerifyingStream(Open(digest), digest);
+
+    /// <summary>What is wrong with a blob that is there; null when nothing is.</summary>
+    public string? FaultOf(Digest digest, CancellationToken cancellationToken)
+    {
+        try
+        {
+            using var content = OpenVerified(digest);
+            var buffer = new byte[BlobInput.BufferSize];
+            while (content.Read(buffer) > 0)
+            {
+                cancellationToken.ThrowIfCancellationRequested();
+            }
+
+            return null;
+        }
+        catch (IOException damaged) when (damaged is InvalidImageException or LinuxException { Errno: not
+            (Errno.EMFILE or Errno.ENFILE or Errno.ENOMEM) }) // which say nothing of the blob
+        {
+            return damaged.Message;
+        }
     }
 
     /// <summary>Reads a document that is there, and verifies it.</summary>
@@ -43,8 +73,8 @@ internal sealed class BlobStore(StoreDirectory images) : IDisposable
         ImageDocument.CheckSize(file.Length, $"{digest}");
         var document = new byte[file.Length];
         file.ReadExactly(document);
-        return BlobDescriptor.DigestOf(document, digest) == digest ? document : throw new InvalidImageException(
-            "A blob of the store was changed from outside.", $"{digest}");
+        return BlobDescriptor.DigestOf(document, digest) == digest ? document
+            : throw Damaged("A blob of the store was changed from outside.", digest);
     }
 
     /// <summary>Keeps a document, and gives its digest.</summary>
@@ -81,27 +111,60 @@ internal sealed class BlobStore(StoreDirectory images) : IDisposable
     /// </summary>
     public void RemoveAllBut(IReadOnlySet<Digest> kept)
     {
-        foreach (var algorithm in _blobs.Names())
+        foreach (var name in _blobs.Names().Where(IsTemporary))
         {
-            if (algorithm.StartsWith(Temporary, StringComparison.Ordinal))
-            {
-                Syscall.TryUnlink(_blobs.Handle, StoreDirectory.Bytes(algorithm));
-                continue;
-            }
+            Syscall.TryUnlink(_blobs.Handle, StoreDirectory.Bytes(name));
+        }
 
-            using var kind = _blobs.Open(algorithm);
-            foreach (var hex in kind.Names())
+        foreach (var blob in List())
+        {
+            if (!kept.Contains(blob.Digest.GetValueOrDefault()))
             {
-                if (!Digest.TryParse($"{algorithm}:{hex}", out var digest) || !kept.Contains(digest))
-                {
-                    Syscall.TryUnlink(kind.Handle, StoreDirectory.Bytes(hex));
-                }
+                blob.Remove();
             }
         }
     }
 
+    /// <summary>What lies there; each can be removed until the next one is listed.</summary>
+    public IEnumerable<StoredBlob> List()
+    {
+        foreach (var algorithm in _blobs.Names().Where(name => !IsTemporary(name)))
+        {
+            using var kind = TryOpenDirectory(algorithm);
+            if (kind is null)
+            {
+                yield return new(_blobs, algorithm, $"blobs/{algorithm}", null);
+                continue;
+            }
+
+            foreach (var hex in kind.Names())
+            {
+                Digest? digest = Digest.TryParse($"{algorithm}:{hex}", out var parsed) ? parsed : null;
+                yield return new(kind, hex, $"blobs/{algorithm}/{hex}", digest);
+            }
+        }
+    }
+
+    /// <summary>Says what is wrong with a blob, and what to do.</summary>
+    public static InvalidImageException Damaged(string problem, Digest digest) => new(
+        $"{problem} ImageStore.CheckAsync repairs the store: its images can be loaded again then.", $"{digest}");
+
     /// <inheritdoc/>
     public void Dispose() => _blobs.Dispose();
+
+    private StoreDirectory? TryOpenDirectory(string name)
+    {
+        try
+        {
+            return _blobs.Open(name);
+        }
+        catch (LinuxException other) when (other.Errno is Errno.ENOTDIR or Errno.ELOOP or Errno.EXDEV or Errno.ENXIO)
+        {
+            return null;
+        }
+    }
+
+    private static bool IsTemporary(string name) => name.StartsWith(Temporary, StringComparison.Ordinal);
 
     private static string NameOf(Digest digest) => $"{digest.Algorithm}/{digest.Hex}";
 }
@@ -126,5 +189,16 @@ internal sealed class NewBlob(StoreDirectory blobs, string name, SafeFileHandle 
         {
             Syscall.TryUnlink(blobs.Handle, StoreDirectory.Bytes(name));
         }
+    }
+}
+
+/// <summary>What lies in the place of a blob; it has no digest when its name is none.</summary>
+internal readonly record struct StoredBlob(StoreDirectory Directory, string Name, string Path, Digest? Digest)
+{
+    /// <summary>Removes it, whatever it is.</summary>
+    public void Remove()
+    {
+        using var removal = new TreeRemoval(ids: null);
+        removal.Remove(Directory.Handle, StoreDirectory.Bytes(Name));
     }
 }

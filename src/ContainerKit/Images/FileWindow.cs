@@ -1,26 +1,27 @@
+using ContainerKit.Linux;
 using Microsoft.Win32.SafeHandles;
 
 namespace ContainerKit.Images;
 
-/// <summary>A part of a file as a stream; many may read the same file at once.</summary>
+/// <summary>
+/// A part of a file as a stream; many may read the same file at once. It is read in the thread that asks, and fails with
+/// the call and its errno.
+/// </summary>
 internal sealed class FileWindow(SafeFileHandle file, long offset, long length, bool ownsFile) : UnpackingStream
 {
     private long _position;
 
     public override long Length => length;
 
-    public override async ValueTask<int> ReadAsync(Memory<byte> buffer, CancellationToken cancellationToken = default)
+    public override ValueTask<int> ReadAsync(Memory<byte> buffer, CancellationToken cancellationToken = default)
     {
-        var count = await RandomAccess.ReadAsync(
-            file, buffer[..Room(buffer.Length)], offset + _position, cancellationToken)
-            .ConfigureAwait(false);
-        _position += count;
-        return count;
+        cancellationToken.ThrowIfCancellationRequested();
+        return ValueTask.FromResult(Read(buffer.Span));
     }
 
     public override int Read(Span<byte> buffer)
     {
-        var count = RandomAccess.Read(file, buffer[..Room(buffer.Length)], offset + _position);
+        var count = Syscall.ReadAt(file, buffer[..(int)Math.Min(buffer.Length, length - _position)], offset + _position);
         _position += count;
         return count;
     }
@@ -36,6 +37,4 @@ internal sealed class FileWindow(SafeFileHandle file, long offset, long length, 
 
         base.Dispose(disposing);
     }
-
-    private int Room(int wanted) => (int)Math.Min(wanted, length - _position);
 }

@@ -6,7 +6,10 @@ namespace ContainerKit.Images;
 /// </summary>
 internal sealed class ImageList(StoreDirectory images)
 {
-    private const string File = "index.json", Lock = "lock";
+    /// <summary>The name of its file.</summary>
+    public const string File = "index.json";
+
+    private const string Lock = "lock";
 
     /// <summary>The file that says that a directory is an OCI layout.</summary>
     public static (string Name, byte[] Json) LayoutFile =>
@@ -32,8 +35,36 @@ internal sealed class ImageList(StoreDirectory images)
     };
 
     /// <summary>What is listed.</summary>
-    public IReadOnlyList<BlobDescriptor> Read() =>
-        images.Read(File) is { } json ? ImageIndex.Read(json, null, File).Manifests : [];
+    /// <exception cref="InvalidImageException">It cannot be read.</exception>
+    public IReadOnlyList<BlobDescriptor> Read()
+    {
+        try
+        {
+            return images.Read(File) is { } json ? ImageIndex.Read(json, null, File).Manifests : [];
+        }
+        catch (IOException damaged) when (damaged is InvalidImageException or LinuxException
+        {
+            Errno: Errno.EINVAL or Errno.ELOOP or Errno.EXDEV or Errno.ENXIO,
+        })
+        {
+            throw new InvalidImageException(
+                "The store's list of images is damaged. ImageStore.CheckAsync repairs the store: it begins another, and "
+                + $"images can be loaded again. {damaged.Message}", entry: $"images/{File}");
+        }
+    }
+
+    /// <summary>Begins another list, and leaves the last one that was damaged beside it.</summary>
+    public void SetAside()
+    {
+        const string aside = $"{File}.damaged";
+        if (images.Has(aside))
+        {
+            using var removal = new TreeRemoval(ids: null);
+            removal.Remove(images.Handle, StoreDirectory.Bytes(aside));
+        }
+
+        images.TryMove(File, images, aside);
+    }
 
     /// <summary>Changes what is listed.</summary>
     public async Task ChangeAsync(

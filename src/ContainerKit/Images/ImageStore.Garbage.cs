@@ -1,3 +1,5 @@
+using ContainerKit.Images;
+
 namespace ContainerKit;
 
 /// <content>What nobody uses, and what is damaged.</content>
@@ -21,31 +23,22 @@ public sealed partial class ImageStore
     }
 
     /// <summary>
-    /// Looks for what no process, even if it is killed, leaves behind: layers and images that others damaged. With
-    /// <paramref name="repair"/> these are taken off, and can be loaded again; writable layers are left alone.
+    /// Looks for what no process, even if it is killed, leaves behind: damage by others. It reads all that images came
+    /// in, to compare it with its digests. With <paramref name="repair"/>, which waits for loads, commits and saves,
+    /// damaged layers, blobs and images are taken off, and can be loaded again; so can all images whose list is damaged.
+    /// Writable layers are left alone.
     /// </summary>
     public async Task<StoreCheck> CheckAsync(bool repair = false, CancellationToken cancellationToken = default)
     {
         var layers = await Layers.CheckAsync(repair, cancellationToken).ConfigureAwait(false);
-        var faults = new List<StoreFault>(layers.Faults);
-        foreach (var digest in _list.Read().Select(descriptor => descriptor.Digest).Distinct().ToList())
-        {
-            if (FaultOf(digest) is not { } problem)
-            {
-                continue;
-            }
-
-            if (repair)
-            {
-                await _list.ChangeAsync(
-                    before => before.Where(descriptor => descriptor.Digest != digest), cancellationToken)
-                    .ConfigureAwait(false);
-            }
-
-            faults.Add(new($"images/{digest}", problem, IsRepaired: repair));
-        }
-
-        return new(faults);
+        using var users = repair
+            ? await Layers.EnterAloneAsync(cancellationToken).ConfigureAwait(false)
+            : await Layers.EnterAsync(cancellationToken).ConfigureAwait(false);
+        var check = new ImageCheck(Layers, _blobs, _list, repair);
+        var faults = await Task.Run(
+            () => check.RunAsync(digest => Describe(digest, []), cancellationToken), cancellationToken)
+            .ConfigureAwait(false);
+        return new([.. layers.Faults, .. faults]);
     }
 
     /// <summary>Removes the blobs that no image needs, and says which layers the images need.</summary>
@@ -62,9 +55,16 @@ public sealed partial class ImageStore
         var origins = new List<Image>();
         foreach (var name in Layers.ListWritable().Select(writable => writable.Origin).Distinct())
         {
-            if (Digest.TryParse(name, out var digest) && FaultOf(digest) is null)
+            try
             {
-                origins.Add(Describe(digest, []));
+                if (Digest.TryParse(name, out var digest))
+                {
+                    origins.Add(Describe(digest, []));
+                }
+            }
+            catch (InvalidImageException)
+            {
+                // It can be committed no more; its layers stay for the writable one.
             }
         }
 
@@ -73,24 +73,6 @@ public sealed partial class ImageStore
 
     private static IEnumerable<Digest> BlobsOf(Image image) =>
         [image.Digest, image.Id, .. image.Blobs.Select(blob => blob.Digest)];
-
-    private string? FaultOf(Digest digest)
-    {
-        try
-        {
-            var image = Describe(digest, []);
-            return image.Layers.FirstOrDefault(layer => !Layers.Contains(layer)) is { } layer && layer != default
-                ? $"Its layer {layer} is missing."
-                : image.Blobs.FirstOrDefault(
-                    blob => !_blobs.Has(blob.Digest) || _blobs.LengthOf(blob.Digest) != blob.Size) is { } blob
-                ? $"Its blob {blob.Digest} is missing, or of another size."
-                : null;
-        }
-        catch (InvalidImageException damaged)
-        {
-            return damaged.Message;
-        }
-    }
 }
 
 /// <summary>What a layer of a store is used for.</summary>

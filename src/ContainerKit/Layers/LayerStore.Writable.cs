@@ -150,6 +150,10 @@ public sealed partial class LayerStore
     internal Task<StoreLock> EnterAsync(CancellationToken cancellationToken) =>
         StoreLock.TakeAsync(_root, Lock, together: true, cancellationToken);
 
+    /// <summary>Keeps everybody out for whom collectors are kept out.</summary>
+    internal Task<StoreLock> EnterAloneAsync(CancellationToken cancellationToken) =>
+        StoreLock.TakeAsync(_root, Lock, together: false, cancellationToken);
+
     private static void Validate(string? id)
     {
         if (id is not null && !WritableLayerOptions.IsId(id))
