@@ -1,5 +1,6 @@
 using System.Buffers;
 using System.IO.Pipelines;
+using ContainerKit.Linux;
 using Microsoft.Win32.SafeHandles;
 
 namespace ContainerKit.Images;
@@ -12,7 +13,7 @@ internal sealed class ArchivePipe(SafeFileHandle file) : PipeReader
 {
     private static readonly ReadOnlyMemory<byte> Zeros = new byte[1 << 20];
 
-    private readonly long _length = RandomAccess.GetLength(file);
+    private readonly long _length = (long)Syscall.Status(file).Size;
     private readonly byte[] _block = new byte[4096]; // most members are larger: more would be read in vain
     private ReadOnlyMemory<byte> _given;
     private ReadOnlySequence<byte> _lent;
@@ -27,20 +28,21 @@ internal sealed class ArchivePipe(SafeFileHandle file) : PipeReader
     public void LeaveOut(long count) =>
         (_leftOutUntil, _given) = (count < _length - Position ? Position + count : _length, default);
 
-    public override async ValueTask<ReadResult> ReadAsync(CancellationToken cancellationToken = default)
+    public override ValueTask<ReadResult> ReadAsync(CancellationToken cancellationToken = default)
     {
+        cancellationToken.ThrowIfCancellationRequested();
         if (_given.IsEmpty && Position < _leftOutUntil)
         {
             _given = Zeros[..(int)Math.Min(Zeros.Length, _leftOutUntil - Position)];
         }
         else if (_given.IsEmpty)
         {
-            _given = _block.AsMemory(
-                0, await RandomAccess.ReadAsync(file, _block, Position, cancellationToken).ConfigureAwait(false));
+            _given = _block.AsMemory(0, Syscall.ReadAt(file, _block, Position));
         }
 
         _lent = new(_given);
-        return new(_lent, isCanceled: false, isCompleted: Position + _given.Length >= _length || _given.IsEmpty);
+        return ValueTask.FromResult(new ReadResult(
+            _lent, isCanceled: false, isCompleted: Position + _given.Length >= _length || _given.IsEmpty));
     }
 
     public override void AdvanceTo(SequencePosition consumed)

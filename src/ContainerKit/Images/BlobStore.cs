@@ -9,8 +9,6 @@ namespace ContainerKit.Images;
 /// </summary>
 internal sealed class BlobStore(StoreDirectory images) : IDisposable
 {
-    private const string Temporary = ".new-";
-
     private readonly StoreDirectory _blobs = images.Make("blobs", StoreDirectory.Closed);
 
     /// <summary>Whether a blob is there.</summary>
@@ -92,18 +90,13 @@ internal sealed class BlobStore(StoreDirectory images) : IDisposable
     }
 
     /// <summary>Begins a blob whose digest is not known yet.</summary>
-    public NewBlob Begin()
-    {
-        var name = $"{Temporary}{Guid.NewGuid():N}";
-        const OpenFlags flags = OpenFlags.O_CREAT | OpenFlags.O_EXCL | OpenFlags.O_WRONLY;
-        return new(_blobs, name, Syscall.OpenEntry(_blobs.Handle, StoreDirectory.Bytes(name), flags, 0x180)); // 0600
-    }
+    public NewFile Begin() => NewFile.Begin(_blobs);
 
     /// <summary>Keeps what was written, which has been verified.</summary>
-    public void Keep(NewBlob blob, Digest digest)
+    public void Keep(NewFile blob, Digest digest)
     {
         using var kind = _blobs.Make(digest.Algorithm, StoreDirectory.Closed);
-        blob.IsKept = _blobs.TryMove(blob.Name, kind, digest.Hex);
+        blob.Keep(kind, digest.Hex);
     }
 
     /// <summary>
@@ -164,32 +157,9 @@ internal sealed class BlobStore(StoreDirectory images) : IDisposable
         }
     }
 
-    private static bool IsTemporary(string name) => name.StartsWith(Temporary, StringComparison.Ordinal);
+    private static bool IsTemporary(string name) => name.StartsWith(NewFile.Prefix, StringComparison.Ordinal);
 
     private static string NameOf(Digest digest) => $"{digest.Algorithm}/{digest.Hex}";
-}
-
-/// <summary>A blob that is being written; disposing removes it unless it was kept.</summary>
-internal sealed class NewBlob(StoreDirectory blobs, string name, SafeFileHandle file) : IDisposable
-{
-    /// <summary>What it is called meanwhile.</summary>
-    public string Name => name;
-
-    /// <summary>Where it is written to.</summary>
-    public Stream Content { get; } = new FileOutput(file);
-
-    /// <summary>Whether it has its own name now.</summary>
-    public bool IsKept { get; set; }
-
-    /// <inheritdoc/>
-    public void Dispose()
-    {
-        Content.Dispose();
-        if (!IsKept)
-        {
-            Syscall.TryUnlink(blobs.Handle, StoreDirectory.Bytes(name));
-        }
-    }
 }
 
 /// <summary>What lies in the place of a blob; it has no digest when its name is none.</summary>

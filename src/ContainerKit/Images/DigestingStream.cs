@@ -3,24 +3,12 @@ using System.Security.Cryptography;
 namespace ContainerKit.Images;
 
 /// <summary>A stream that hashes and counts what is written through it to another, which stays open.</summary>
-internal sealed class DigestingStream(Stream target) : Stream
+internal sealed class DigestingStream(Stream target) : WritingStream
 {
     private readonly IncrementalHash _hash = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
     private long _count;
 
-    public override bool CanRead => false;
-
-    public override bool CanSeek => false;
-
-    public override bool CanWrite => true;
-
     public override long Length => _count;
-
-    public override long Position
-    {
-        get => _count;
-        set => throw new NotSupportedException();
-    }
 
     /// <summary>The digest of all that was written.</summary>
     public Digest Finish() => Digest.FromHash(_hash.GetHashAndReset());
@@ -32,22 +20,7 @@ internal sealed class DigestingStream(Stream target) : Stream
         _count += buffer.Length;
     }
 
-    public override void Write(byte[] buffer, int offset, int count) => Write(buffer.AsSpan(offset, count));
-
-    public override ValueTask WriteAsync(ReadOnlyMemory<byte> buffer, CancellationToken cancellationToken = default)
-    {
-        cancellationToken.ThrowIfCancellationRequested();
-        Write(buffer.Span);
-        return ValueTask.CompletedTask;
-    }
-
     public override void Flush() => target.Flush();
-
-    public override int Read(byte[] buffer, int offset, int count) => throw new NotSupportedException();
-
-    public override long Seek(long offset, SeekOrigin origin) => throw new NotSupportedException();
-
-    public override void SetLength(long value) => throw new NotSupportedException();
 
     protected override void Dispose(bool disposing)
     {

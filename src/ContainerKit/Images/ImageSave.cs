@@ -29,22 +29,42 @@ internal sealed class ImageSave(BlobStore blobs, IReadOnlyList<Image> images, Im
         await pipe.CompleteAsync().ConfigureAwait(false);
     }
 
-    /// <summary>Writes them to a directory.</summary>
-    public async Task WriteToAsync(string directory, CancellationToken cancellationToken)
+    /// <summary>Writes them to a directory that is empty; after a failure, it is again.</summary>
+    public async Task WriteToAsync(StoreDirectory directory, CancellationToken cancellationToken)
     {
-        foreach (var (path, open) in Files())
+        var made = new HashSet<string>();
+        try
         {
-            if (open is null)
+            foreach (var (path, open) in Files())
             {
-                Directory.CreateDirectory(Path.Combine(directory, path));
-                continue;
+                made.Add(path[..(path.IndexOf('/', StringComparison.Ordinal) is > 0 and var end ? end : path.Length)]);
+                await WriteAsync(directory, path, open, cancellationToken).ConfigureAwait(false);
+            }
+        }
+        catch
+        {
+            using var removal = new TreeRemoval(ids: null);
+            foreach (var name in made.Where(directory.Has))
+            {
+                removal.Remove(directory.Handle, StoreDirectory.Bytes(name));
             }
 
-            using var content = open();
-            var file = new FileStream(Path.Combine(directory, path), FileMode.CreateNew, FileAccess.Write);
-            await using var disposed = file.ConfigureAwait(false);
-            await content.CopyToAsync(file, cancellationToken).ConfigureAwait(false);
+            throw;
         }
+    }
+
+    private static async Task WriteAsync(
+        StoreDirectory directory, string path, Func<Stream>? open, CancellationToken cancellationToken)
+    {
+        if (open is null)
+        {
+            directory.Make(path, StoreDirectory.Closed).Dispose();
+            return;
+        }
+
+        using var content = open();
+        using var file = new FileOutput(NewFile.Create(directory, path));
+        await content.CopyToAsync(file, cancellationToken).ConfigureAwait(false);
     }
 
     /// <summary>The files in their order, and how to open them; directories cannot be.</summary>
@@ -67,7 +87,7 @@ internal sealed class ImageSave(BlobStore blobs, IReadOnlyList<Image> images, Im
                 yield return ($"blobs/{algorithm}/", null);
             }
 
-            yield return (ImageFiles.PathOf(digest), () => blobs.Open(digest));
+            yield return (ImageFiles.PathOf(digest), () => blobs.OpenVerified(digest));
         }
 
         // The list comes last: what was cut off is no image.

@@ -18,7 +18,8 @@ internal abstract class ImageSource : IDisposable
 
         ImageFiles files = Directory.Exists(path)
             ? new DirectoryFiles(path)
-            : await ArchiveFiles.OpenAsync(path, cancellationToken).ConfigureAwait(false);
+            : await Task.Run(() => ArchiveFiles.OpenAsync(path, cancellationToken), cancellationToken)
+                .ConfigureAwait(false);
         try
         {
             // Docker since 25 writes both at once, of which the layout says more.

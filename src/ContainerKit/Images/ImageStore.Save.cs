@@ -7,40 +7,33 @@ public sealed partial class ImageStore
 {
     /// <summary>
     /// Saves images, with the names they bear, as a tar archive that is there whole or not at all: an OCI layout, or
-    /// what <c>docker load</c> takes. An OCI layout also goes to a directory that is there, and empty. The same images
-    /// give the same bytes.
+    /// what <c>docker load</c> takes. An OCI layout also goes to a directory that is there, and empty; after a failure,
+    /// it is again. The same images give the same bytes, each verified. What is made is closed to other users, as an
+    /// image may hold what is for root only.
     /// </summary>
     /// <exception cref="ArgumentException">There are no images, or no images can be of this form.</exception>
+    /// <exception cref="InvalidImageException">A blob of the store is missing or damaged.</exception>
+    /// <exception cref="LinuxException">The kernel refuses something, as ENOSPC.</exception>
     public async Task SaveAsync(
         IReadOnlyList<Image> images, string path, ImageFormat format = ImageFormat.OciLayout,
         CancellationToken cancellationToken = default)
     {
         ArgumentException.ThrowIfNullOrEmpty(path);
         var save = BeginSave(images, format);
+        path = Path.GetFullPath(path);
         using var users = await Layers.EnterAsync(cancellationToken).ConfigureAwait(false);
         if (format == ImageFormat.OciLayout && Directory.Exists(path))
         {
-            CheckEmpty(path);
-            await save.WriteToAsync(path, cancellationToken).ConfigureAwait(false);
+            using var layout = TargetDirectory.Open(path);
+            TargetDirectory.CheckEmpty(layout, path);
+            await save.WriteToAsync(layout, cancellationToken).ConfigureAwait(false);
             return;
         }
 
-        var temporary = $"{path}.{Guid.NewGuid():N}";
-        try
-        {
-            var file = new FileStream(temporary, FileMode.CreateNew, FileAccess.Write, FileShare.Read, bufferSize: 0);
-            await using (file.ConfigureAwait(false))
-            {
-                await save.WriteToAsync(file, cancellationToken).ConfigureAwait(false);
-            }
-
-            File.Move(temporary, path, overwrite: true);
-        }
-        catch
-        {
-            File.Delete(temporary);
-            throw;
-        }
+        using var parent = TargetDirectory.Open(Path.GetDirectoryName(path) ?? path);
+        using var archive = NewFile.Begin(parent);
+        await save.WriteToAsync(archive.Content, cancellationToken).ConfigureAwait(false);
+        archive.Keep(parent, Path.GetFileName(path));
     }
 
     /// <summary>Saves images as a tar archive, and leaves the stream open.</summary>
@@ -81,13 +74,5 @@ public sealed partial class ImageStore
             ? new(_blobs, images, format)
             : throw new ArgumentException(
                 "Images are saved as OciLayout or DockerArchive; ExportAsync writes their files.", nameof(format));
-    }
-
-    private static void CheckEmpty(string path)
-    {
-        if (Directory.EnumerateFileSystemEntries(path).Any())
-        {
-            throw new LinuxException("open", Errno.ENOTEMPTY, path, "A layout is saved to an empty directory only.");
-        }
     }
 }

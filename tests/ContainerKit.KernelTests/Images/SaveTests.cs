@@ -1,4 +1,5 @@
 using ContainerKit.Images;
+using ContainerKit.Tests.Images;
 
 namespace ContainerKit.KernelTests;
 
@@ -56,10 +57,82 @@ public sealed class SaveTests : IAsyncDisposable
     public async Task A_save_that_is_cancelled_leaves_no_file()
     {
         var image = await CommittedAsync("save.test/one:1");
+        var before = Directory.GetFileSystemEntries(_fixture[""]);
         await Assert.ThrowsAnyAsync<OperationCanceledException>(
             () => Store.SaveAsync([image], _fixture["cut.tar"], ImageFormat.OciLayout, new(canceled: true)));
 
-        Assert.Empty(Directory.GetFiles(_fixture[""], "cut*"));
+        Assert.Equal(before.Order(), Directory.GetFileSystemEntries(_fixture[""]).Order());
+    }
+
+    [Fact]
+    public async Task What_is_saved_is_closed_to_others()
+    {
+        var image = await AddAsync("save.test/one:1");
+        Directory.CreateDirectory(_fixture["layout"], (UnixFileMode)0x1ED); // 0755
+        await Store.SaveAsync([image], _fixture["layout"], ImageFormat.OciLayout, Cancelled);
+        await Store.SaveAsync([image], _fixture["saved.tar"], ImageFormat.DockerArchive, Cancelled);
+
+        Assert.Equal(0x180, (int)File.GetUnixFileMode(_fixture["saved.tar"])); // 0600
+        Assert.Equal(0x1ED, (int)File.GetUnixFileMode(_fixture["layout"]));
+        Assert.All(
+            Directory.EnumerateFileSystemEntries(_fixture["layout"], "*", SearchOption.AllDirectories),
+            path => Assert.Equal(Directory.Exists(path) ? 0x1C0 : 0x180, (int)File.GetUnixFileMode(path)));
+    }
+
+    [Fact]
+    public async Task A_blob_that_was_damaged_is_not_saved_and_leaves_nothing()
+    {
+        var image = await AddAsync("save.test/one:1");
+        var path = _fixture[$"store/images/blobs/sha256/{image.Blobs[0].Digest.Hex}"];
+        var content = await File.ReadAllBytesAsync(path, Cancelled);
+        content[^1] ^= 1;
+        await File.WriteAllBytesAsync(path, content, Cancelled);
+        Directory.CreateDirectory(_fixture["layout"]);
+        await File.WriteAllTextAsync(_fixture["saved.tar"], "what was there", Cancelled);
+        foreach (var target in new[] { "layout", "saved.tar" })
+        {
+            var refusal = await Assert.ThrowsAsync<InvalidImageException>(
+                () => Store.SaveAsync([image], _fixture[target], ImageFormat.OciLayout, Cancelled));
+            Assert.Equal($"{image.Blobs[0].Digest}", refusal.Digest);
+        }
+
+        Assert.Empty(Directory.EnumerateFileSystemEntries(_fixture["layout"]));
+        Assert.Equal("what was there", await File.ReadAllTextAsync(_fixture["saved.tar"], Cancelled));
+    }
+
+    [Fact]
+    public async Task A_place_that_cannot_be_written_to_is_refused_by_the_call_that_failed()
+    {
+        var image = await AddAsync("save.test/one:1");
+        Directory.CreateDirectory(_fixture["directory"]);
+        await File.WriteAllTextAsync(_fixture["file"], "x", Cancelled);
+        async Task<Errno> RefusedAsync(string path) => (await Assert.ThrowsAsync<LinuxException>(
+            () => Store.SaveAsync([image], path, ImageFormat.DockerArchive, Cancelled))).Errno;
+
+        Assert.Equal(Errno.ENOENT, await RefusedAsync(_fixture["missing/saved.tar"]));
+        Assert.Equal(Errno.ENOTDIR, await RefusedAsync(_fixture["file/saved.tar"]));
+        Assert.Equal(Errno.EISDIR, await RefusedAsync(_fixture["directory"]));
+        Assert.Empty(Directory.GetFiles(_fixture[""], ".new-*"));
+    }
+
+    [Fact(Skip = "needs user namespaces", SkipUnless = nameof(Host.HasUserNamespaces), SkipType = typeof(Host))]
+    public async Task A_full_file_system_is_refused_by_the_call_that_failed_and_left_as_it_was()
+    {
+        var image = await _fixture.AddAsync("save.test/one:1", ShippedImages.Base, [Member.File(
+            "large", System.Text.Encoding.Latin1.GetString(Packed.Content(500_000)))]);
+        Directory.CreateDirectory(_fixture["full"]);
+        foreach (var target in new[] { "saved.tar", "layout" })
+        {
+            string[] names = Host.IsRoot ? [] : ["--user", "--map-root-user"];
+            var output = Tools.Run("unshare", [.. names, "--mount", "sh", "-ec",
+                """
+                mount -t tmpfs -o size=64k none "$1"
+                mkdir "$1/layout"
+                "$2" save "$3" "$1/$4"
+                ls -A "$1" "$1/layout"
+                """, "sh", _fixture["full"], HostProcess.Executable, _fixture["store"], target]);
+            Assert.Equal($"write: ENOSPC\n{_fixture["full"]}:\nlayout\n\n{_fixture["full"]}/layout:\n", output);
+        }
     }
 
     [Theory]
