@@ -34,7 +34,8 @@ public sealed record UnpackOptions
     public int MaxEntries { get; init; } = TarLimits.Default.MaxEntries;
 
     /// <summary>
-    /// How far back a zstd frame may look, which is memory that unpacking it takes; 8 MiB unless said otherwise.
+    /// How far back a zstd frame may look, which is memory that unpacking it takes; 8 MiB unless said otherwise, and
+    /// 2 GiB at the most.
     /// </summary>
     public ByteSize MaxZstdWindow { get; init; } = ByteSize.MiB(8);
 
@@ -59,6 +60,7 @@ public sealed record UnpackOptions
         ArgumentOutOfRangeException.ThrowIfNegativeOrZero(MaxEntries);
         ArgumentOutOfRangeException.ThrowIfNegativeOrZero(MaxLayerSize.Bytes);
         ArgumentOutOfRangeException.ThrowIfLessThan(MaxZstdWindow.Bytes, 1024);
+        ArgumentOutOfRangeException.ThrowIfGreaterThan(MaxZstdWindow.Bytes, 2L << 30); // the decoder's own limit
         return this;
     }
 }

@@ -219,6 +219,14 @@ public class BlobPumpTests
     }
 
     [Fact]
+    public async Task A_zstd_window_that_no_decoder_has_is_the_callers_mistake_and_not_the_images()
+    {
+        Assert.Throws<ArgumentOutOfRangeException>(() => new UnpackOptions { MaxZstdWindow = ByteSize.GiB(4) }.Checked());
+        var options = new UnpackOptions { MaxZstdWindow = ByteSize.GiB(2) }.Checked();
+        Assert.Equal(Content, (await PumpAsync(Packed.Zstd(Content), limits: options.BlobLimits)).Content);
+    }
+
+    [Fact]
     public async Task Streams_of_bzip2_without_end_are_refused()
     {
         var empty = Packed.Bzip2([]);
