@@ -26,7 +26,7 @@ internal sealed class ArchiveFiles : ImageFiles
     /// <exception cref="InvalidImageException">It is none, or could be read in two ways.</exception>
     public static async Task<ArchiveFiles> OpenAsync(string path, CancellationToken cancellationToken)
     {
-        var files = new ArchiveFiles(path, Syscall.Open(path, OpenFlags.O_RDONLY | OpenFlags.O_NONBLOCK));
+        var files = new ArchiveFiles(path, RegularFile.Open(path));
         try
         {
             files.CheckForm();
@@ -47,7 +47,9 @@ internal sealed class ArchiveFiles : ImageFiles
         }
     }
 
-    public override FileWindow? TryOpen(string path)
+    public override void Dispose() => _file.Dispose();
+
+    protected override FileWindow? TryOpenNamed(string path)
     {
         var member = Find(Encoding.Latin1.GetString(Encoding.UTF8.GetBytes(path)));
         return member is null ? null
@@ -55,17 +57,10 @@ internal sealed class ArchiveFiles : ImageFiles
             : throw Wrong("This is no regular file.", path, "type", $"{member.Kind}");
     }
 
-    public override void Dispose() => _file.Dispose();
-
     private void CheckForm()
     {
-        if (!Syscall.Status(_file).IsRegularFile)
-        {
-            throw new InvalidImageException("This is no regular file.", entry: Name, field: "type", value: "other");
-        }
-
         Span<byte> start = stackalloc byte[Codecs.MagicLength];
-        var codec = Codecs.Detect(start[..RandomAccess.Read(_file, start, 0)], Name);
+        var codec = Codecs.Detect(start[..Syscall.ReadAt(_file, start, 0)], Name);
         if (codec != Codec.None)
         {
             throw new InvalidImageException(

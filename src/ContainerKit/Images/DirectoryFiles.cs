@@ -10,30 +10,25 @@ internal sealed class DirectoryFiles(string directory) : ImageFiles
 
     public override string Name => directory;
 
-    public override FileWindow? TryOpen(string path)
+    public override void Dispose() => _directory.Dispose();
+
+    protected override FileWindow? TryOpenNamed(string path)
     {
-        SafeFileHandle file;
         try
         {
-            // Not to wait for who writes to a pipe that lies there.
-            file = Syscall.OpenInRoot(_directory, path, OpenFlags.O_RDONLY | OpenFlags.O_NONBLOCK);
+            using var named = Syscall.OpenInRoot(_directory, path, OpenFlags.O_PATH);
+            var file = RegularFile.Open(named, path);
+            return new(file, 0, (long)Syscall.Status(file).Size, ownsFile: true);
         }
         catch (LinuxException missing) when (missing.Errno is Errno.ENOENT or Errno.ENOTDIR)
         {
             return null;
         }
-
-        var status = Syscall.Status(file);
-        if (status.IsRegularFile)
+        catch (LinuxException wrong) when (wrong.Errno is Errno.ELOOP or Errno.ENAMETOOLONG)
         {
-            return new(file, 0, (long)status.Size, ownsFile: true);
+            throw new InvalidImageException(
+                "Links lead round in circles, or a name is too long.", entry: ImageDocument.Printable(path),
+                field: "path", value: $"{wrong.Errno}");
         }
-
-        file.Dispose();
-        throw new InvalidImageException(
-            "This is no regular file.", entry: ImageDocument.Printable(path), field: "mode",
-            value: Convert.ToString(status.Mode, 8));
     }
-
-    public override void Dispose() => _directory.Dispose();
 }

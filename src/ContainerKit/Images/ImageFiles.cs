@@ -21,7 +21,14 @@ internal abstract class ImageFiles : IDisposable
     /// <exception cref="InvalidImageException">
     /// It is no regular file, or is reached only in a way that leads out.
     /// </exception>
-    public abstract FileWindow? TryOpen(string path);
+    public FileWindow? TryOpen(string path)
+    {
+        // A system call would end the name there.
+        ImageDocument.Require(
+            !path.Contains('\0', StringComparison.Ordinal), "No file has such a name.", ImageDocument.Printable(path),
+            "path", path);
+        return TryOpenNamed(path);
+    }
 
     /// <summary>Opens a file that must be there.</summary>
     public FileWindow Open(string path) => TryOpen(path)
@@ -70,6 +77,9 @@ internal abstract class ImageFiles : IDisposable
 
     /// <inheritdoc/>
     public abstract void Dispose();
+
+    /// <summary>The same of a path without NUL.</summary>
+    protected abstract FileWindow? TryOpenNamed(string path);
 
     /// <summary>Counts what is going to be kept in memory, and refuses what is too much altogether.</summary>
     protected void Count(long size, string entry)

@@ -35,12 +35,11 @@ public static class ImageUnpacker
             : await ids.OwnersAsync(cancellationToken).ConfigureAwait(false);
         var path = Path.GetFullPath(directory);
         var isOurs = MakeDirectory(path);
-        using var root = Syscall.Open(path, OpenFlags.O_RDONLY);
-        CheckEmpty(root, path);
-        var mode = Syscall.Status(root).Mode & 0xFFFu;
+        using var target = TargetDirectory.Open(path);
+        var root = target.Handle;
+        var mode = Close(target, path);
         try
         {
-            Syscall.ChangeMode(root, 0x1C0); // 0700
             var (diffIds, said) = await UnpackAsync(
                 image, root, new(options, owners), progress, cancellationToken).ConfigureAwait(false);
             var config = ImageConfig.Parse(image.CompleteConfig(diffIds));
@@ -94,11 +93,21 @@ public static class ImageUnpacker
         }
     }
 
-    private static void CheckEmpty(SafeFileHandle root, string path)
+    /// <summary>Keeps others out of a directory, which must be empty by then; gives the mode it had.</summary>
+    private static uint Close(StoreDirectory directory, string path)
     {
-        if (!new DirectoryReader(root).Next().IsEmpty)
+        TargetDirectory.CheckEmpty(directory, path); // first: it may be one that many need
+        var mode = Syscall.Status(directory.Handle).Mode & 0xFFFu;
+        try
         {
-            throw new LinuxException("open", Errno.ENOTEMPTY, path, "An image is unpacked to an empty directory only.");
+            Syscall.ChangeMode(directory.Handle, StoreDirectory.Closed);
+            TargetDirectory.CheckEmpty(directory, path);
+            return mode;
+        }
+        catch
+        {
+            Syscall.ChangeMode(directory.Handle, mode);
+            throw;
         }
     }
 }

@@ -35,15 +35,7 @@ internal sealed class RootTarSource(string path) : ImageSource
 
     private FileWindow Open()
     {
-        var file = Syscall.Open(path, OpenFlags.O_RDONLY | OpenFlags.O_NONBLOCK);
-        var status = Syscall.Status(file);
-        if (status.IsRegularFile)
-        {
-            return new(file, 0, (long)status.Size, ownsFile: true);
-        }
-
-        file.Dispose();
-        throw new InvalidImageException(
-            "This is no regular file.", entry: path, field: "type", value: Convert.ToString(status.Mode, 8));
+        var file = RegularFile.Open(path);
+        return new(file, 0, (long)Syscall.Status(file).Size, ownsFile: true);
     }
 }

@@ -294,9 +294,26 @@ public sealed class HostileImageTests : IAsyncDisposable
         var refusal = await Assert.ThrowsAsync<LinuxException>(
             () => _fixture.Store.LoadAsync(_fixture["missing"], null, null, Cancelled));
         Assert.Equal((Errno.ENOENT, _fixture["missing"]), (refusal.Errno, refusal.Path));
-        Tools.Run("mkfifo", _fixture["fifo"]);
+    }
+
+    [Fact]
+    public async Task A_pipe_in_the_place_of_a_file_is_refused_and_not_even_opened()
+    {
+        var layout = _fixture.Write(Codec.Gzip, LayerArchive.OfFile("x", "x"));
+        string[] pipes = [_fixture["fifo"], Path.Combine(layout, "index.json")];
+        const Linux.InotifyEvents opened = (Linux.InotifyEvents)0x20; // IN_OPEN
+        using var watch = Linux.Syscall.InotifyCreate();
+        foreach (var pipe in pipes)
+        {
+            File.Delete(pipe);
+            Linux.Syscall.MakeFifo(pipe, 0x180); // 0600
+            Linux.Syscall.InotifyAdd(watch, pipe, opened);
+        }
+
         await _fixture.RefusesAsync(_fixture["fifo"]);
         await _fixture.RefusesAsync(_fixture["fifo"], new() { Format = ImageFormat.RootArchive });
+        await _fixture.RefusesAsync(layout);
+        Assert.Null(Linux.Syscall.Read(watch, new byte[100]));
     }
 
     /// <summary>A file that is a hole, but for a byte.</summary>

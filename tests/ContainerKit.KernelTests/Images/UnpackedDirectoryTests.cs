@@ -94,6 +94,17 @@ public sealed class UnpackedDirectoryTests : IAsyncDisposable
     }
 
     [Fact]
+    public async Task A_pipe_in_the_place_of_a_directory_is_left_alone_and_nobody_waits_for_it()
+    {
+        Syscall.MakeFifo(_fixture.Target, 0x180); // 0600
+        var source = _fixture.Write(Codec.Gzip, LayerArchive.OfFile("file", "x"));
+        var refusal = await Assert.ThrowsAsync<LinuxException>(
+            () => Task.Run(() => UnpackAsync(source), Cancelled).WaitAsync(TimeFactor.Seconds(30), Cancelled));
+
+        Assert.Equal((Errno.ENOTDIR, _fixture.Target), (refusal.Errno, refusal.Path));
+    }
+
+    [Fact]
     public async Task To_cancel_leaves_the_directory_as_it_was()
     {
         var source = _fixture.Write(

@@ -114,6 +114,25 @@ public sealed class DockerArchiveSourceTests : IDisposable
         Manifest("1/layer.tar", "2/layer.tar"), File(ConfigName, Config), Link("1/layer.tar", target),
         File("2/layer.tar", Upper));
 
+    [Theory]
+    [InlineData(@"layer.tar\u0000x", "path")]
+    [InlineData("circle", "path")]
+    [InlineData("directory", "type")]
+    [InlineData("missing", null)]
+    public async Task A_file_of_a_directory_is_one_by_its_whole_name(string layer, string? field)
+    {
+        _scratch.File("c.json", TestImage.Config("linux/amd64", Lower));
+        _scratch.File("layer.tar", Lower);
+        _scratch.File(
+            "manifest.json", Encoding.UTF8.GetBytes($$"""[{"Config":"c.json","Layers":["{{layer}}"]}]"""));
+        System.IO.File.CreateSymbolicLink(Path.Combine(_scratch.Path, "circle"), "circle");
+        Directory.CreateDirectory(Path.Combine(_scratch.Path, "directory"));
+        using var source = await ImageSource.OpenAsync(_scratch.Path, format: null, Cancel);
+
+        Assert.Equal(field, (await Assert.ThrowsAsync<InvalidImageException>(
+            () => source.ReadAsync(ContainerKit.Images.Platform.Parse("linux/amd64"), Cancel))).Field);
+    }
+
     [Fact]
     public async Task Links_that_lead_round_in_circles_are_refused() => Assert.Equal("link", (await RefusedAsync(
         Manifest("1/layer.tar", "2/layer.tar"), File(ConfigName, Config),
