@@ -21,7 +21,8 @@ public sealed partial class ImageStore
     /// changes are large, however large the image is. The writable layer stays as it is, and goes on being usable; what
     /// a container changes meanwhile may be in the image or not.
     /// </summary>
-    /// <exception cref="ArgumentException">It was not made of an image, and none was given; or another one was.</exception>
+    /// <exception cref="ArgumentException">It was not made of an image, and none was given; or another one was; or
+    /// the name has a digest.</exception>
     /// <exception cref="LinuxException">A layer of the image, or what that came in, is missing: ENOENT.</exception>
     /// <exception cref="InvalidImageException">A name begins with <c>.wh.</c>, which layers use themselves.</exception>
     public async Task<Image> CommitAsync(
@@ -29,6 +30,12 @@ public sealed partial class ImageStore
     {
         ArgumentNullException.ThrowIfNull(writable);
         options ??= new();
+        if (options.Reference?.Digest is not null)
+        {
+            throw new ArgumentException(
+                $"'{options.Reference}' has a digest, which no image has before it is made.", nameof(options));
+        }
+
         using var users = await Layers.EnterAsync(cancellationToken).ConfigureAwait(false);
         var parent = options.Base is { } given ? FindBase(writable, given) : FindOrigin(writable);
         var commit = new ImageCommit(Layers, _blobs, parent, options);

@@ -35,8 +35,9 @@ public sealed partial class ImageStore : IAsyncDisposable
         [.. _list.Read().GroupBy(descriptor => descriptor.Digest).Select(group => Describe(group.Key, [.. group]))];
 
     /// <summary>
-    /// Finds an image by a name, by the digest of its manifest or its configuration, or by the beginning of one of them
-    /// (at least four digits) that no other has; null when there is none.
+    /// Finds an image by a name, by one with the digest of its manifest (<c>name@sha256:…</c>), by the digest of its
+    /// manifest or its configuration, or by the beginning of one of them (at least four digits) that no other has; null
+    /// when there is none.
     /// </summary>
     /// <exception cref="ArgumentException">Several are meant.</exception>
     public Image? Find(string name)
@@ -44,7 +45,7 @@ public sealed partial class ImageStore : IAsyncDisposable
         ArgumentException.ThrowIfNullOrEmpty(name);
         var images = ListImages();
         if (ImageReference.TryParse(name, out var reference)
-            && images.FirstOrDefault(image => image.References.Contains(reference)) is { } named)
+            && images.FirstOrDefault(image => reference.IsOf(image.References, image.Digest)) is { } named)
         {
             return named;
         }
@@ -56,10 +57,12 @@ public sealed partial class ImageStore : IAsyncDisposable
     }
 
     /// <summary>Gives an image a name, which another one loses.</summary>
+    /// <exception cref="ArgumentException">It is not in this store, or the name has another's digest.</exception>
     public Task TagAsync(Image image, ImageReference reference, CancellationToken cancellationToken = default)
     {
         ArgumentNullException.ThrowIfNull(image);
         ArgumentNullException.ThrowIfNull(reference);
+        CheckDigest(reference, image.Digest);
         return _list.ChangeAsync(
             before => before.FirstOrDefault(descriptor => descriptor.Digest == image.Digest) is { } known
                 ? Add(before, known, [reference])
@@ -101,6 +104,15 @@ public sealed partial class ImageStore : IAsyncDisposable
     /// <inheritdoc/>
     public override string ToString() => $"ImageStore {{ {Layers.Path} }}";
 
+    private static void CheckDigest(ImageReference reference, Digest digest)
+    {
+        if (reference.Digest is { } said && said != digest)
+        {
+            throw new ArgumentException(
+                $"'{reference}' is the name of another image than {digest}: leave the digest out.", nameof(reference));
+        }
+    }
+
     private static bool IsMeant(Digest digest, string name) =>
         $"{digest}" == name || (name.Length >= 4 && digest.Hex.StartsWith(name, StringComparison.Ordinal));
 
@@ -108,7 +120,8 @@ public sealed partial class ImageStore : IAsyncDisposable
     private static List<BlobDescriptor> Add(
         IReadOnlyList<BlobDescriptor> before, BlobDescriptor manifest, IReadOnlyList<ImageReference> references)
     {
-        var after = before.Where(descriptor => ImageList.NameOf(descriptor) is not { } name || !references.Contains(name))
+        var after = before
+            .Where(descriptor => ImageList.NameOf(descriptor) is not { } name || !references.Contains(name))
             .Concat(references.Select(reference => ImageList.Named(manifest, reference))).ToList();
         foreach (var image in before.Append(manifest))
         {

@@ -63,6 +63,10 @@ internal sealed class OciLayoutSource(ImageFiles files) : ImageSource
         if (ImageReference.TryParse(full, out var reference)
             || (name.AsSpan().ContainsAny('/', ':') && ImageReference.TryParse(name, out reference)))
         {
+            ImageDocument.Require(
+                (reference.Digest?.ToString() ?? descriptor.DigestText) == descriptor.DigestText,
+                "An image has the digest of another for a name.", $"index.json, manifests[{place}]", "name",
+                $"{reference}");
             return (reference, null, 0);
         }
 

@@ -37,6 +37,25 @@ public sealed class ImageStoreTests : IAsyncDisposable
     }
 
     [Fact]
+    public async Task An_image_is_found_by_a_name_with_its_digest_and_none_has_that_of_another()
+    {
+        var one = await _images.AddAsync("example.org/a:1", ShippedImages.Base);
+        var two = await _images.AddAsync("example.org/b:1", ShippedImages.Base, Two);
+        Assert.Equal(one.Digest, _images.Store.Find($"example.org/a@{one.Digest}")!.Digest);
+        Assert.Equal(one.Digest, _images.Store.Find($"example.org/a:1@{one.Digest}")!.Digest);
+        Assert.Null(_images.Store.Find($"example.org/a@{two.Digest}"));
+        Assert.Null(_images.Store.Find($"example.org/a:2@{one.Digest}"));
+
+        var foreign = ImageReference.Parse($"example.org/a@{two.Digest}");
+        await Assert.ThrowsAsync<ArgumentException>(() => _images.Store.TagAsync(one, foreign, Cancelled));
+        await _images.Store.TagAsync(two, foreign, Cancelled);
+        Assert.Equal(two.Digest, _images.Store.Find($"{foreign}")!.Digest);
+        await using var writable = await _images.Store.CreateWritableAsync(one, null, Cancelled);
+        await Assert.ThrowsAsync<ArgumentException>(
+            () => _images.Store.CommitAsync(writable, new() { Reference = foreign }, Cancelled));
+    }
+
+    [Fact]
     public async Task What_no_image_needs_any_more_is_collected_and_the_rest_is_not()
     {
         var first = await _images.AddAsync("example.org/a:1", ShippedImages.Base);

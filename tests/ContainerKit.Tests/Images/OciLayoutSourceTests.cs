@@ -157,6 +157,17 @@ public sealed class OciLayoutSourceTests : IDisposable
     }
 
     [Fact]
+    public async Task A_name_with_the_digest_of_another_image_is_refused()
+    {
+        var image = new TestImage();
+        var (one, two) = (image.AddImage("linux/amd64", TestImage.Layer("1")), image.AddImage("linux/amd64", TestImage.Layer("2")));
+        image.SetIndex(one with { Annotations = TestImage.NamedAs($"app@{one.Digest}") });
+        Assert.Equal(one.Digest, Assert.Single(await ReadAsync(image, "linux/amd64")).References[0].Digest);
+        image.SetIndex(one with { Annotations = TestImage.NamedAs($"app@{two.Digest}") });
+        Assert.Equal("name", (await RefusedAsync(image)).Field);
+    }
+
+    [Fact]
     public async Task What_is_a_layout_and_an_archive_of_Docker_is_read_as_a_layout_whatever_the_other_list_says()
     {
         var image = TestImage.Layout("app:1", "linux/amd64");
