@@ -1,4 +1,5 @@
 using System.Collections.Concurrent;
+using System.Security.Cryptography;
 
 namespace ContainerKit.Images;
 
@@ -60,8 +61,12 @@ internal sealed class ImageLoad(
     private async Task<LoadedLayer> LoadAsync(
         SourceLayer layer, LayerProgress? told, CancellationToken cancellationToken)
     {
-        var diffId = layer.Expected.DiffId
-            ?? (await ReadAsync(layer, copy: null, progress: null, cancellationToken).ConfigureAwait(false)).DiffId;
+        var known = layer.Expected.DiffId ?? await FindKnownAsync(layer, cancellationToken).ConfigureAwait(false);
+        if (known is not { } diffId)
+        {
+            return await LoadUnknownAsync(layer, told, cancellationToken).ConfigureAwait(false);
+        }
+
         layer = layer with { Expected = layer.Expected with { DiffId = diffId } };
         var staged = await store.StageAsync(diffId, cancellationToken).ConfigureAwait(false);
         _layers.Add(staged);
@@ -73,7 +78,43 @@ internal sealed class ImageLoad(
         var blob = staged.IsPublished
             ? await CopyAsync(layer, told, cancellationToken).ConfigureAwait(false)
             : await UnpackAsync(layer, staged, told, cancellationToken).ConfigureAwait(false);
-        return new(diffId, Describe(blob.Digest, blob.Size, layer.Expected.MediaType ?? MediaTypes.Of(blob.Codec)));
+        return Describe(diffId, blob, layer);
+    }
+
+    /// <summary>
+    /// The layer that came in the same packed archive; null where the store has none. To hash it takes a part of the
+    /// time that unpacking it would.
+    /// </summary>
+    private async Task<Digest?> FindKnownAsync(SourceLayer layer, CancellationToken cancellationToken)
+    {
+        var known = store.PackedIn(layer.Expected.Size ?? -1).ToList();
+        if (known.Count == 0)
+        {
+            return null;
+        }
+
+        using var content = layer.Open();
+        var digest = Digest.FromHash(await SHA256.HashDataAsync(content, cancellationToken).ConfigureAwait(false));
+        return known.Where(item => item.Packed.Digest == $"{digest}").Select(item => (Digest?)item.DiffId)
+            .FirstOrDefault();
+    }
+
+    /// <summary>Unpacks a layer under a name that is none's, as nobody knows what it is before it was read.</summary>
+    private async Task<LoadedLayer> LoadUnknownAsync(
+        SourceLayer layer, LayerProgress? told, CancellationToken cancellationToken)
+    {
+        var nobodys = Digest.FromHash(RandomNumberGenerator.GetBytes(SHA256.HashSizeInBytes));
+        var made = await store.StageAsync(nobodys, cancellationToken).ConfigureAwait(false);
+        await using var held = made.ConfigureAwait(false);
+        var unpacked = await MakeAsync(layer, made, told, cancellationToken).ConfigureAwait(false);
+        var staged = await store.StageAsync(unpacked.Blob.DiffId, cancellationToken).ConfigureAwait(false);
+        _layers.Add(staged);
+        if (!staged.IsPublished)
+        {
+            await staged.PublishAsync(made, unpacked.Meta, cancellationToken).ConfigureAwait(false);
+        }
+
+        return Describe(unpacked.Blob.DiffId, unpacked.Blob, layer);
     }
 
     /// <summary>
@@ -100,7 +141,8 @@ internal sealed class ImageLoad(
         SourceLayer layer, LayerProgress? told, CancellationToken cancellationToken)
     {
         using var copy = blobs.Begin();
-        var blob = await ReadAsync(layer, copy.Content, told, cancellationToken).ConfigureAwait(false);
+        var blob = await new LayerUnpacker(options, TreeOwners.OfThisUser())
+            .ReadAsync(layer, copy.Content, told, cancellationToken).ConfigureAwait(false);
         blobs.Keep(copy, blob.Digest);
         return blob;
     }
@@ -110,12 +152,7 @@ internal sealed class ImageLoad(
     {
         try
         {
-            using var copy = blobs.Begin();
-            var owners = await store.OwnersAsync(cancellationToken).ConfigureAwait(false);
-            var unpacked = await new LayerUnpacker(options, owners).UnpackAsync(
-                layer, staged.Directory, TreeForm.Overlay, copy.Content, told, cancellationToken).ConfigureAwait(false);
-            await owners.CompleteAsync(staged.Directory, cancellationToken).ConfigureAwait(false);
-            blobs.Keep(copy, unpacked.Blob.Digest); // first: who waits for the layer needs both
+            var unpacked = await MakeAsync(layer, staged, told, cancellationToken).ConfigureAwait(false);
             await staged.PublishAsync(unpacked.Meta, cancellationToken).ConfigureAwait(false);
             return unpacked.Blob;
         }
@@ -126,9 +163,21 @@ internal sealed class ImageLoad(
         }
     }
 
-    private Task<PumpedBlob> ReadAsync(
-        SourceLayer layer, Stream? copy, IProgress<long>? progress, CancellationToken cancellationToken) =>
-        new LayerUnpacker(options, TreeOwners.OfThisUser()).ReadAsync(layer, copy, progress, cancellationToken);
+    /// <summary>Unpacks a layer, and keeps the blob: who waits for the layer needs both.</summary>
+    private async Task<UnpackedLayer> MakeAsync(
+        SourceLayer layer, StagedLayer staged, LayerProgress? told, CancellationToken cancellationToken)
+    {
+        using var copy = blobs.Begin();
+        var owners = await store.OwnersAsync(cancellationToken).ConfigureAwait(false);
+        var unpacked = await new LayerUnpacker(options, owners).UnpackAsync(
+            layer, staged.Directory, TreeForm.Overlay, copy.Content, told, cancellationToken).ConfigureAwait(false);
+        await owners.CompleteAsync(staged.Directory, cancellationToken).ConfigureAwait(false);
+        blobs.Keep(copy, unpacked.Blob.Digest);
+        return unpacked;
+    }
+
+    private static LoadedLayer Describe(Digest diffId, PumpedBlob blob, SourceLayer layer) => new(
+        diffId, Describe(blob.Digest, blob.Size, layer.Expected.MediaType ?? MediaTypes.Of(blob.Codec)));
 
     private static BlobDescriptor Describe(Digest digest, long size, string? mediaType) =>
         new() { MediaType = mediaType ?? MediaTypes.Layer, Digest = digest, Size = size };

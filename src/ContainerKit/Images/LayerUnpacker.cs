@@ -29,7 +29,7 @@ internal sealed class LayerUnpacker(UnpackOptions options, TreeOwners owners)
 
     /// <summary>Reads a layer to its end, without making anything, to know what it is.</summary>
     public async Task<PumpedBlob> ReadAsync(
-        SourceLayer layer, Stream? copy, IProgress<long>? progress, CancellationToken cancellationToken) =>
+        SourceLayer layer, Stream copy, IProgress<long>? progress, CancellationToken cancellationToken) =>
         (await RunAsync(layer, copy, progress, SkipAsync, cancellationToken).ConfigureAwait(false)).Blob;
 
     /// <summary>Unpacks an archive that is known to be what it must be.</summary>

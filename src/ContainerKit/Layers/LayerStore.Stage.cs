@@ -56,10 +56,18 @@ public sealed partial class LayerStore
         }
     }
 
-    /// <summary>Takes away what was begun of a layer.</summary>
+    /// <summary>Puts what was begun of a layer in the place of what was begun of another.</summary>
+    internal void Restage(Digest diffId, Digest other)
+    {
+        SetAside(_staging, FlatNameOf(other));
+        _staging.TryMove(FlatNameOf(diffId), _staging, FlatNameOf(other));
+    }
+
+    /// <summary>Takes away what was begun of a layer, whose lock the caller has alone.</summary>
     internal Task UnmakeAsync(Digest diffId)
     {
         SetAside(_staging, FlatNameOf(diffId));
+        StoreLock.Remove(_locks, FlatNameOf(diffId)); // whoever waits for it makes another
         return RemoveAsync();
     }
 

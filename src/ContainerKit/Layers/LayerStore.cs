@@ -100,6 +100,13 @@ public sealed partial class LayerStore : IAsyncDisposable
     /// </summary>
     internal PackedLayer? PackedOf(Digest diffId) => ReadMeta(diffId)?.Packed;
 
+    /// <summary>The layers that came in a packed archive of this size.</summary>
+    internal IEnumerable<(Digest DiffId, PackedLayer Packed)> PackedIn(long size) =>
+        from diffId in DiffIds()
+        let packed = PackedOf(diffId)
+        where packed?.Size == size
+        select (diffId, packed);
+
     /// <summary>Makes a directory of the store for what is kept beside the layers.</summary>
     internal StoreDirectory MakeDirectory(string name) => _root.Make(name, StoreDirectory.Closed);
 

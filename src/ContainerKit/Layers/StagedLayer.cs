@@ -38,6 +38,13 @@ internal sealed class StagedLayer : IAsyncDisposable
         _lock.Share();
     }
 
+    /// <summary>The same with what was made before its name was known, under one that is no layer's.</summary>
+    public Task PublishAsync(StagedLayer made, LayerMeta meta, CancellationToken cancellationToken = default)
+    {
+        _store.Restage(made.DiffId, DiffId);
+        return PublishAsync(meta, cancellationToken);
+    }
+
     /// <inheritdoc/>
     public async ValueTask DisposeAsync()
     {

@@ -161,6 +161,48 @@ public sealed class UnpackedDirectoryTests : IAsyncDisposable
         Assert.Single(_fixture.Store.ListImages());
     }
 
+    [Fact]
+    public async Task A_layer_of_which_nothing_is_known_is_read_once_and_known_again_by_its_archive()
+    {
+        var archive = _fixture.WriteFile(Packed.Gzip(LayerArchive.OfFiles(50)));
+        var (opened, options) = (0, new UnpackOptions { Format = ImageFormat.RootArchive });
+        using var images = _fixture.Store.Layers.MakeDirectory("images");
+        using var blobs = new BlobStore(images);
+        using var source = await ImageSource.OpenAsync(archive, options.Format, Cancelled);
+        var image = await source.ReadOneAsync(options, Cancelled);
+        var layer = image.Layers[0] with { Open = () => { opened++; return image.Layers[0].Open(); } };
+        await using (var load = new ImageLoad(_fixture.Store.Layers, blobs, image with { Layers = [layer] }, options, null))
+        {
+            await load.RunAsync(Cancelled);
+        }
+
+        Assert.Equal(1, opened);
+        var stored = Assert.Single(_fixture.Store.Layers.ListLayers());
+        Assert.Equal(TestImage.DigestOf(LayerArchive.OfFiles(50)), stored.DiffId);
+        await ImageFixture.AssertIsWholeAsync(_fixture.Store, _fixture.StorePath);
+        Assert.Equal($"sha256-{stored.DiffId.Hex}", Path.GetFileName(Assert.Single(Directory.GetFiles(_fixture["store/locks"]))));
+
+        var told = new Told();
+        await _fixture.Store.LoadAsync(archive, options, told, Cancelled);
+        Assert.Equal([(0L, true)], told.All.Select(progress => (progress.Bytes, progress.IsDone)));
+        Assert.Equal([stored], _fixture.Store.Layers.ListLayers());
+    }
+
+    [Fact]
+    public async Task Layers_of_which_nothing_is_known_and_that_are_the_same_are_one()
+    {
+        var one = LayerArchive.OfFiles(50);
+        var archives = new[] { Packed.Gzip(one), Packed.Zstd(one), one }.Select(_fixture.WriteFile).ToArray();
+        var options = new UnpackOptions { Format = ImageFormat.RootArchive };
+        var images = await Task.WhenAll(archives.Select(
+            archive => _fixture.Store.LoadAsync(archive, options, null, Cancelled)));
+
+        Assert.Single(images.Select(image => image[0].Id).Distinct());
+        Assert.Equal(3, images.Select(image => image[0].Digest).Distinct().Count());
+        Assert.Single(_fixture.Store.Layers.ListLayers());
+        Assert.Empty((await _fixture.Store.CheckAsync(false, Cancelled)).Faults);
+    }
+
     private static void AssertComplete(Told told, TestImage image)
     {
         for (var layer = 0; layer < 2; layer++)
