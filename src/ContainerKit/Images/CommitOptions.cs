@@ -33,4 +33,10 @@ public sealed record CommitOptions
 
     /// <summary>When it was made; now unless said otherwise.</summary>
     public DateTimeOffset? CreatedAt { get; init; }
+
+    /// <summary>
+    /// How long the files of the layer may be together, holes included, which a layer has as zeros; 64 GiB unless said
+    /// otherwise, as for <see cref="UnpackOptions.MaxLayerSize"/>.
+    /// </summary>
+    public ByteSize MaxLayerSize { get; init; } = ByteSize.GiB(64);
 }

@@ -30,9 +30,9 @@ internal sealed class ImageCommit(LayerStore store, BlobStore blobs, Image paren
     {
         using var blob = blobs.Begin();
         using var upper = writable.OpenUpper();
-        using var tree = new TreeReader(upper, TreeForm.Overlay, new(), store.Ids);
+        using var tree = new TreeReader(upper, TreeForm.Overlay, TreeLimits.OfReader, store.Ids);
         using var digesting = new DigestingStream(blob.Content);
-        await TreeArchive.WriteAsync(tree, digesting, cancellationToken).ConfigureAwait(false);
+        await TreeArchive.WriteAsync(tree, digesting, options.MaxLayerSize, cancellationToken).ConfigureAwait(false);
         var digest = digesting.Finish();
         blobs.Keep(blob, digest);
         return new() { MediaType = MediaTypes.Layer, Digest = digest, Size = digesting.Length };
@@ -47,7 +47,7 @@ internal sealed class ImageCommit(LayerStore store, BlobStore blobs, Image paren
         {
             using var archive = blobs.Open(layer.Digest);
             var owners = await store.OwnersAsync(cancellationToken).ConfigureAwait(false);
-            var unpacked = await new LayerUnpacker(new(), owners)
+            var unpacked = await new LayerUnpacker(new() { MaxLayerSize = options.MaxLayerSize }, owners)
                 .UnpackVerifiedAsync(archive, staged.Directory, cancellationToken).ConfigureAwait(false);
             await owners.CompleteAsync(staged.Directory, cancellationToken).ConfigureAwait(false);
             await staged.PublishAsync(unpacked.Meta, cancellationToken).ConfigureAwait(false);

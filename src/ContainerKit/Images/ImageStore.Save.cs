@@ -52,14 +52,17 @@ public sealed partial class ImageStore
     /// Writes the files that a container of an image sees as a tar archive, which <see cref="ImageFormat.RootArchive"/>
     /// takes; the stream stays open.
     /// </summary>
+    /// <exception cref="InvalidImageException">The files are longer together than may be exported.</exception>
     /// <exception cref="LinuxException">A layer is missing: ENOENT.</exception>
-    public async Task ExportAsync(Image image, Stream destination, CancellationToken cancellationToken = default)
+    public async Task ExportAsync(
+        Image image, Stream destination, ExportOptions? options = null, CancellationToken cancellationToken = default)
     {
         ArgumentNullException.ThrowIfNull(image);
         ArgumentNullException.ThrowIfNull(destination);
         using var users = await Layers.EnterAsync(cancellationToken).ConfigureAwait(false);
-        using var tree = new TreeReader(Layers.OpenLayers(image.Layers), new(), Layers.Ids);
-        await TreeArchive.WriteAsync(tree, destination, cancellationToken).ConfigureAwait(false);
+        using var tree = new TreeReader(Layers.OpenLayers(image.Layers), TreeLimits.OfReader, Layers.Ids);
+        await TreeArchive.WriteAsync(tree, destination, (options ?? new()).MaxSize, cancellationToken)
+            .ConfigureAwait(false);
     }
 
     private ImageSave BeginSave(IReadOnlyList<Image> images, ImageFormat format)

@@ -11,13 +11,14 @@ namespace ContainerKit;
 internal sealed class LayerComparison : IDisposable
 {
     private readonly TreeReader _upper;
+    private readonly ByteStore _store = new(TreeLimits.OfReader.MaxRemembered);
     private readonly Stack<Level> _levels = new();
-    private readonly List<(byte[] Path, LayerChangeKind Kind)> _changes = [];
+    private readonly List<(ReadOnlyMemory<byte> Path, LayerChangeKind Kind)> _changes = [];
 
     /// <summary>Compares with the layers below, the topmost first, whose descriptors it closes.</summary>
     public LayerComparison(SafeFileHandle upper, IReadOnlyList<SafeFileHandle> lower, MappedIds? ids)
     {
-        _upper = new(upper, TreeForm.Overlay, new(), ids);
+        _upper = new(upper, TreeForm.Overlay, TreeLimits.OfReader, ids);
         _levels.Push(new([], new MergedDirectory(lower, _upper.Access)));
     }
 
@@ -36,8 +37,8 @@ internal sealed class LayerComparison : IDisposable
             Leave();
         }
 
-        _changes.Sort(static (one, other) => one.Path.AsSpan().SequenceCompareTo(other.Path));
-        return [.. _changes.Select(change => new LayerChange($"/{Encoding.UTF8.GetString(change.Path)}", change.Kind))];
+        _changes.Sort(static (one, other) => one.Path.Span.SequenceCompareTo(other.Path.Span));
+        return [.. _changes.Select(change => new LayerChange($"/{Encoding.UTF8.GetString(change.Path.Span)}", change.Kind))];
     }
 
     /// <inheritdoc/>
@@ -63,7 +64,7 @@ internal sealed class LayerComparison : IDisposable
         var name = path[nameStart..];
         if (name.SequenceEqual(Whiteout.Opaque))
         {
-            level.HideAll();
+            level.HideAll(_store);
         }
         else if (Whiteout.IsWhiteout(name))
         {
@@ -82,7 +83,7 @@ internal sealed class LayerComparison : IDisposable
         var isThere = level.Lower?.TryFind(name, out status, out place) is true;
         if (!isThere || !IsSame(entry, level.Lower!.Places[place], name, status))
         {
-            _changes.Add((path.ToArray(), isThere ? LayerChangeKind.Changed : LayerChangeKind.Added));
+            _changes.Add((_store.Keep(path), isThere ? LayerChangeKind.Changed : LayerChangeKind.Added));
         }
 
         if (entry.Kind == TarEntryKind.Directory)
@@ -92,7 +93,7 @@ internal sealed class LayerComparison : IDisposable
             _levels.Push(inner);
             if (level.Hidden is not null)
             {
-                inner.HideAll();
+                inner.HideAll(_store);
             }
         }
     }
@@ -101,7 +102,7 @@ internal sealed class LayerComparison : IDisposable
     {
         if (level.Lower?.TryFind([.. name, 0], out _, out _) is true)
         {
-            _changes.Add(([.. level.Path, .. name], LayerChangeKind.Removed));
+            _changes.Add((_store.Keep([.. level.Path, .. name]), LayerChangeKind.Removed));
         }
     }
 
@@ -153,10 +154,10 @@ internal sealed class LayerComparison : IDisposable
         /// <summary>What was below and has not been found, where all below is hidden.</summary>
         public HashSet<ReadOnlyMemory<byte>>? Hidden { get; private set; }
 
-        public void HideAll()
+        public void HideAll(ByteStore store)
         {
             Hidden = new(PathComparer.Instance);
-            Hidden.UnionWith((lower?.List() ?? []).Select(found => (ReadOnlyMemory<byte>)found.Name));
+            Hidden.UnionWith((lower?.List(store, out _) ?? []).Select(found => (ReadOnlyMemory<byte>)found.Name));
         }
 
         public void Dispose() => lower?.Dispose();

@@ -62,11 +62,14 @@ public sealed class WritableLayer : IAsyncDisposable
             copy => Task.Run(() => CopyToAsync(copy, cancellationToken), cancellationToken), cancellationToken);
 
     /// <summary>Writes the files that a container on it sees as a tar archive; the stream stays open.</summary>
-    public async Task ExportAsync(Stream destination, CancellationToken cancellationToken = default)
+    /// <exception cref="InvalidImageException">The files are longer together than may be exported.</exception>
+    public async Task ExportAsync(
+        Stream destination, ExportOptions? options = null, CancellationToken cancellationToken = default)
     {
         ArgumentNullException.ThrowIfNull(destination);
-        using var tree = new TreeReader([OpenUpper(), .. _store.OpenLayers(Layers)], new(), _store.Ids);
-        await TreeArchive.WriteAsync(tree, destination, cancellationToken).ConfigureAwait(false);
+        using var tree = new TreeReader([OpenUpper(), .. _store.OpenLayers(Layers)], TreeLimits.OfReader, _store.Ids);
+        await TreeArchive.WriteAsync(tree, destination, (options ?? new()).MaxSize, cancellationToken)
+            .ConfigureAwait(false);
     }
 
     /// <summary>How much its files take, each counted once; changes while that is read may be missed.</summary>
@@ -116,7 +119,7 @@ public sealed class WritableLayer : IAsyncDisposable
     private async Task CopyToAsync(SafeFileHandle directory, CancellationToken cancellationToken)
     {
         using var upper = OpenUpper();
-        using var tree = new TreeReader(upper, TreeForm.Overlay, new(), _store.Ids);
+        using var tree = new TreeReader(upper, TreeForm.Overlay, TreeLimits.OfReader, _store.Ids);
         var owners = await _store.OwnersAsync(cancellationToken).ConfigureAwait(false);
         using var copy = new TreeWriter(directory, TreeForm.Overlay, owners, new());
         while (tree.Next() is { } entry)
@@ -126,7 +129,7 @@ public sealed class WritableLayer : IAsyncDisposable
             if (entry.Size > 0)
             {
                 using var content = tree.OpenContent();
-                copy.CopyContent(content);
+                copy.CopyContent(content, tree.PiecesOf(content));
             }
 
             copy.EndContent();

@@ -143,6 +143,46 @@ public sealed class CommitTests : IAsyncDisposable
     }
 
     [Fact]
+    public async Task A_file_of_holes_that_is_longer_than_a_layer_may_be_is_refused_by_its_name_and_length()
+    {
+        var image = await _fixture.AddAsync("commit.test/base", ShippedImages.Base);
+        await using var writable = await Store.CreateWritableAsync(image, null, Cancelled);
+        await ShippedImages.RunAsync(writable, "echo a >/data/a; truncate -s 4T /data/huge");
+        var refusal = await Assert.ThrowsAsync<InvalidImageException>(
+            () => Store.CommitAsync(writable, null, Cancelled));
+        var other = await Assert.ThrowsAsync<InvalidImageException>(
+            () => writable.ExportAsync(Stream.Null, new() { MaxSize = ByteSize.MiB(1) }, Cancelled));
+
+        Assert.Equal(("data/huge", "size", $"{4L << 40}"), (refusal.Entry, refusal.Field, refusal.Value));
+        Assert.Equal(refusal.Entry, other.Entry);
+        Assert.Single(Store.Layers.ListLayers());
+        Assert.Empty(Directory.GetFiles(_fixture["store/images/blobs"], ".new-*"));
+        await ShippedImages.RunAsync(writable, "truncate -s 3M /data/huge");
+        await Assert.ThrowsAsync<InvalidImageException>(
+            () => Store.CommitAsync(writable, new() { MaxLayerSize = ByteSize.MiB(3) }, Cancelled));
+        await Store.CommitAsync(writable, new() { MaxLayerSize = new((3 << 20) + 2) }, Cancelled);
+    }
+
+    [Fact]
+    public async Task Holes_are_zeros_in_an_image_and_stay_holes_in_a_fork()
+    {
+        var image = await _fixture.AddAsync("commit.test/base", ShippedImages.Base);
+        await using var writable = await Store.CreateWritableAsync(image, null, Cancelled);
+        const string sum = "cat /data/sparse /data/hole | sha256sum";
+        var seen = await ShippedImages.RunAsync(writable, $"""
+            cd /data; truncate -s 8M sparse hole
+            echo x | dd of=sparse bs=1M seek=2 conv=notrunc; echo y | dd of=sparse bs=1M seek=5 conv=notrunc; {sum}
+            """);
+        var committed = await Store.CommitAsync(writable, null, Cancelled);
+        await using var over = await Store.CreateWritableAsync(committed, null, Cancelled);
+        await using var fork = await writable.ForkAsync(null, Cancelled);
+
+        Assert.Equal(seen, await ShippedImages.RunAsync(over, sum));
+        Assert.Equal(seen, await ShippedImages.RunAsync(fork, sum));
+        Assert.InRange(fork.ReadUsage().Bytes, 0, 1 << 20);
+    }
+
+    [Fact]
     public async Task A_file_that_a_layer_cannot_say_is_refused_and_leaves_the_store_as_it_was()
     {
         var image = await _fixture.AddAsync("commit.test/base", ShippedImages.Base);

@@ -32,7 +32,7 @@ public sealed class ExportTests : IAsyncDisposable
         await ImageUnpacker.UnpackToDirectoryAsync(layout, _fixture["unpacked"], null, null, Cancelled);
         await using (var archive = File.Create(_fixture["export.tar"]))
         {
-            await Store.ExportAsync(image, archive, Cancelled);
+            await Store.ExportAsync(image, archive, null, Cancelled);
         }
 
         Directory.CreateDirectory(_fixture["exported"]);
@@ -53,7 +53,7 @@ public sealed class ExportTests : IAsyncDisposable
         Tools.Run("umoci", "unpack", "--image", $"{layout}:it", _fixture["umoci"]);
         await using (var archive = File.Create(_fixture["export.tar"]))
         {
-            await Store.ExportAsync(image, archive, Cancelled);
+            await Store.ExportAsync(image, archive, null, Cancelled);
         }
 
         Directory.CreateDirectory(_fixture["exported"]);
@@ -73,7 +73,7 @@ public sealed class ExportTests : IAsyncDisposable
             """);
         await using (var archive = File.Create(_fixture["export.tar"]))
         {
-            await writable.ExportAsync(archive, Cancelled);
+            await writable.ExportAsync(archive, null, Cancelled);
         }
 
         Assert.Equal(seen.Split('\n').Select(path => path[1..]), Tools.Run("tar", "-tf", _fixture["export.tar"])

@@ -149,8 +149,8 @@ public sealed class RootlessStoreTests : IAsyncDisposable
             Assert.Equal(Seen(), await Script.OutputAsync(Shell(copy, look) with { User = "33" }));
         }
 
-        await AssertExportedAsync(stream => writable.ExportAsync(stream, Token));
-        await AssertExportedAsync(stream => _fixture.Images.ExportAsync(committed, stream, Token));
+        await AssertExportedAsync(stream => writable.ExportAsync(stream, null, Token));
+        await AssertExportedAsync(stream => _fixture.Images.ExportAsync(committed, stream, null, Token));
     }
 
     [RootlessFact]

@@ -69,11 +69,31 @@ public class TreeReaderTests
         Assert.Throws<InvalidImageException>(() => Read(tree, TreeForm.Overlay));
     }
 
-    private static List<Member> Read(UnpackedTree tree, TreeForm form)
+    [Fact]
+    public void Names_are_remembered_up_to_a_limit_and_only_those_on_the_way_to_where_it_reads()
+    {
+        using var tree = new UnpackedTree();
+        foreach (var file in Enumerable.Range(0, 400))
+        {
+            Directory.CreateDirectory(tree[$"{file / 20}"]);
+            File.WriteAllText(tree[$"{file / 20}/{file}"], "");
+        }
+
+        var limits = new TreeLimits { MaxRemembered = ByteSize.KiB(4) };
+        Assert.Equal(421, Read(tree, TreeForm.Plain, limits).Count);
+        foreach (var file in Enumerable.Range(0, 60))
+        {
+            File.WriteAllText(tree[$"0/more{file}"], "");
+        }
+
+        Assert.Throws<InvalidImageException>(() => Read(tree, TreeForm.Plain, limits));
+    }
+
+    private static List<Member> Read(UnpackedTree tree, TreeForm form, TreeLimits? limits = null)
     {
         var members = new List<Member>();
         using var root = tree.Open();
-        using var reader = new TreeReader(root, form, new());
+        using var reader = new TreeReader(root, form, limits ?? TreeLimits.OfReader);
         while (reader.Next() is { } entry)
         {
             var copy = new TarEntry
@@ -89,8 +109,7 @@ public class TreeReaderTests
                 Device = entry.Device,
             };
             copy.Attributes.AddRange(entry.Attributes);
-            copy.Extents.AddRange(entry.Extents);
-            members.Add(new(copy, entry.Size > 0 ? Content(reader, entry) : []));
+            members.Add(new(copy, entry.Size > 0 ? Content(reader, copy) : []));
         }
 
         return members;
@@ -99,8 +118,13 @@ public class TreeReaderTests
     private static byte[] Content(TreeReader reader, TarEntry entry)
     {
         using var file = reader.OpenContent();
-        IEnumerable<TarExtent> extents = entry.Extents.Count > 0 ? entry.Extents : [new(0, entry.Size)];
-        return [.. extents.SelectMany(extent =>
+        var pieces = reader.PiecesOf(file).ToList();
+        if (pieces is not [{ Offset: 0 } all] || all.Length != entry.Size)
+        {
+            entry.Extents.AddRange([.. pieces, new(entry.Size, 0)]);
+        }
+
+        return [.. pieces.SelectMany(extent =>
         {
             var piece = new byte[extent.Length];
             Assert.Equal(piece.Length, Syscall.ReadAt(file, piece, extent.Offset));

@@ -21,7 +21,7 @@ internal sealed record TarMade(TarEntryKind Kind, string Path)
 
     public (string Name, string Value)[] Attributes { get; init; } = [];
 
-    public (long Offset, long Length)[] Extents { get; init; } = [];
+    public long HoleBefore { get; init; }
 
     public string Content { get; init; } = "";
 
@@ -40,7 +40,6 @@ internal sealed record TarMade(TarEntryKind Kind, string Path)
             Device = Device,
         };
         entry.Attributes.AddRange(Attributes.Select(attribute => new TarAttribute(TarForge.Latin(attribute.Name), TarForge.Latin(attribute.Value))));
-        entry.Extents.AddRange(Extents.Select(extent => new TarExtent(extent.Offset, extent.Length)));
         return entry;
     }
 

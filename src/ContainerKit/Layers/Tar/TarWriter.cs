@@ -15,13 +15,11 @@ internal sealed class TarWriter(PipeWriter output)
 
     private readonly TarHeaderWriter _member = new(), _extension = new();
     private readonly PaxWriter _records = new();
-    private readonly List<TarExtent> _extents = [];
-    private long _size, _position;
-    private int _extent, _unflushed;
+    private long _size, _missing;
+    private int _unflushed;
 
     /// <summary>
-    /// Writes a member's headers. The content of a regular file is to follow, packed as <see cref="TarEntry.Extents"/>
-    /// say; a directory's name gets its slash.
+    /// Writes a member's headers. The content of a regular file is to follow; a directory's name gets its slash.
     /// </summary>
     public async ValueTask WriteAsync(TarEntry entry, CancellationToken cancellationToken = default)
     {
@@ -36,27 +34,22 @@ internal sealed class TarWriter(PipeWriter output)
         }
 
         await WriteBytesAsync(_member.Block, cancellationToken).ConfigureAwait(false);
-        BeginContent(entry);
+        _size = _missing = entry.Kind is TarEntryKind.RegularFile ? entry.Size : 0;
     }
 
-    /// <summary>Writes the next part of the member's packed content.</summary>
+    /// <summary>Writes the next part of the member's content.</summary>
     public async ValueTask WriteContentAsync(
         ReadOnlyMemory<byte> content, CancellationToken cancellationToken = default)
     {
-        while (!content.IsEmpty)
-        {
-            if (!HasMoreContent())
-            {
-                throw new ArgumentException("A file holds more than its entry says.", nameof(content));
-            }
+        Take(content.Length);
+        await WriteBytesAsync(content, cancellationToken).ConfigureAwait(false);
+    }
 
-            var (offset, length) = _extents[_extent];
-            await WriteHoleAsync(offset, cancellationToken).ConfigureAwait(false);
-            var part = content[..(int)Math.Min(content.Length, offset + length - _position)];
-            await WriteBytesAsync(part, cancellationToken).ConfigureAwait(false);
-            _position += part.Length;
-            content = content[part.Length..];
-        }
+    /// <summary>Writes the next part of the member's content, which is a hole.</summary>
+    public async ValueTask WriteHoleAsync(long length, CancellationToken cancellationToken = default)
+    {
+        Take(length);
+        await WriteZerosAsync(length, cancellationToken).ConfigureAwait(false);
     }
 
     /// <summary>Writes the end of the archive and flushes; the pipe stays open.</summary>
@@ -67,46 +60,25 @@ internal sealed class TarWriter(PipeWriter output)
         await output.FlushAsync(cancellationToken).ConfigureAwait(false);
     }
 
-    private void BeginContent(TarEntry entry)
+    private void Take(long length)
     {
-        (_size, _position, _extent) = (entry.Kind is TarEntryKind.RegularFile ? entry.Size : 0, 0, 0);
-        _extents.Clear();
-        _extents.AddRange(entry.Extents);
-        if (_extents.Count == 0)
+        if (length > _missing)
         {
-            _extents.Add(new(0, _size));
-        }
-    }
-
-    private bool HasMoreContent()
-    {
-        while (_extent < _extents.Count && _position >= _extents[_extent].Offset + _extents[_extent].Length)
-        {
-            _extent++;
+            throw new ArgumentException("A file holds more than its entry says.", nameof(length));
         }
 
-        return _extent < _extents.Count && _extents[_extent].Length > 0;
+        _missing -= length;
     }
 
     private async ValueTask EndContentAsync(CancellationToken cancellationToken)
     {
-        if (HasMoreContent())
+        if (_missing > 0)
         {
-            throw new InvalidOperationException($"A file's content ends at byte {_position}; its entry says {_size}.");
+            throw new InvalidOperationException($"A file's content lacks {_missing} bytes; its entry says {_size}.");
         }
 
-        await WriteHoleAsync(_size, cancellationToken).ConfigureAwait(false);
         await PadAsync(_size, cancellationToken).ConfigureAwait(false);
-        _size = _position = 0;
-    }
-
-    private async ValueTask WriteHoleAsync(long end, CancellationToken cancellationToken)
-    {
-        if (end > _position)
-        {
-            await WriteZerosAsync(end - _position, cancellationToken).ConfigureAwait(false);
-            _position = end;
-        }
+        _size = 0;
     }
 
     private ValueTask PadAsync(long length, CancellationToken cancellationToken) =>

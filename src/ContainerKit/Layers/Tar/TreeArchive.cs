@@ -1,6 +1,7 @@
 using System.Buffers;
 using System.IO.Pipelines;
 using ContainerKit.Linux;
+using Microsoft.Win32.SafeHandles;
 
 namespace ContainerKit;
 
@@ -12,8 +13,11 @@ internal static class TreeArchive
     private static readonly StreamPipeWriterOptions Large = new(minimumBufferSize: BufferSize, leaveOpen: true);
 
     /// <summary>Writes all of it, and leaves the stream open.</summary>
-    public static async Task WriteAsync(TreeReader tree, Stream output, CancellationToken cancellationToken)
+    /// <exception cref="InvalidImageException">The files are longer together than may be written.</exception>
+    public static async Task WriteAsync(
+        TreeReader tree, Stream output, ByteSize most, CancellationToken cancellationToken)
     {
+        var left = most.Bytes;
         var pipe = PipeWriter.Create(output, Large);
         var (archive, buffer) = (new TarWriter(pipe), ArrayPool<byte>.Shared.Rent(BufferSize));
         try
@@ -21,6 +25,8 @@ internal static class TreeArchive
             while (tree.Next() is { } entry)
             {
                 cancellationToken.ThrowIfCancellationRequested();
+                left = entry.Size <= left ? left - entry.Size : throw entry.Invalid(
+                    $"The files are longer than {most} together, and holes are written as zeros.", "size", entry.Size);
                 await archive.WriteAsync(entry, cancellationToken).ConfigureAwait(false);
                 if (entry.Size > 0)
                 {
@@ -41,21 +47,32 @@ internal static class TreeArchive
         TreeReader tree, TarEntry entry, TarWriter archive, byte[] buffer, CancellationToken cancellationToken)
     {
         using var file = tree.OpenContent();
-        foreach (var (offset, length) in entry.Extents is { Count: > 0 } some ? some : [new(0, entry.Size)])
+        var end = 0L;
+        foreach (var piece in tree.PiecesOf(file))
         {
-            for (var done = 0L; done < length;)
-            {
-                var part = buffer.AsMemory(0, (int)Math.Min(buffer.Length, length - done));
-                var count = Syscall.ReadAt(file, part.Span, offset + done);
-                if (count == 0)
-                {
-                    part.Span.Clear(); // a container runs on it, and cut it off
-                    count = part.Length;
-                }
+            await archive.WriteHoleAsync(piece.Offset - end, cancellationToken).ConfigureAwait(false);
+            end = piece.Offset + piece.Length;
+            await WriteAsync(file, piece, archive, buffer, cancellationToken).ConfigureAwait(false);
+        }
 
-                await archive.WriteContentAsync(part[..count], cancellationToken).ConfigureAwait(false);
-                done += count;
+        await archive.WriteHoleAsync(entry.Size - end, cancellationToken).ConfigureAwait(false);
+    }
+
+    private static async Task WriteAsync(
+        SafeFileHandle file, TarExtent piece, TarWriter archive, byte[] buffer, CancellationToken cancellationToken)
+    {
+        for (var done = 0L; done < piece.Length;)
+        {
+            var part = buffer.AsMemory(0, (int)Math.Min(buffer.Length, piece.Length - done));
+            var count = Syscall.ReadAt(file, part.Span, piece.Offset + done);
+            if (count == 0)
+            {
+                part.Span.Clear(); // a container runs on it, and cut it off
+                count = part.Length;
             }
+
+            await archive.WriteContentAsync(part[..count], cancellationToken).ConfigureAwait(false);
+            done += count;
         }
     }
 }

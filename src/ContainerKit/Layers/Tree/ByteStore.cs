@@ -9,17 +9,22 @@ internal sealed class ByteStore(ByteSize most)
     private int _used;
     private long _left = most.Bytes;
 
+    /// <summary>Counts bytes that are kept elsewhere, until they are <see cref="GiveBack"/>; gives the count.</summary>
+    public int Take(int bytes)
+    {
+        const int cost = 64; // of what refers to it
+        _left -= bytes + cost;
+        return _left >= 0 ? bytes + cost : throw new InvalidImageException(
+            $"There are more or longer names and attributes than may be remembered ({most}).");
+    }
+
+    /// <summary>Counts no longer what is not kept any more.</summary>
+    public void GiveBack(long count) => _left += count;
+
     /// <summary>Keeps a copy of some bytes.</summary>
     public ReadOnlyMemory<byte> Keep(ReadOnlySpan<byte> bytes)
     {
-        const int cost = 64; // of what refers to it
-        _left -= bytes.Length + cost;
-        if (_left < 0)
-        {
-            throw new InvalidImageException(
-                $"The archive has more names than may be remembered ({most}; see TreeLimits.MaxRemembered).");
-        }
-
+        Take(bytes.Length);
         if (bytes.Length > BlockSize / 8)
         {
             return bytes.ToArray();

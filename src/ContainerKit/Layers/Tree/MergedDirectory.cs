@@ -12,15 +12,21 @@ internal sealed class MergedDirectory(IReadOnlyList<SafeFileHandle> places, Tree
     /// <summary>The directories.</summary>
     public IReadOnlyList<SafeFileHandle> Places => places;
 
-    /// <summary>The names in the order of their bytes, each with its NUL and the topmost that has it.</summary>
-    public List<(byte[] Name, int Place)> List()
+    /// <summary>
+    /// The names in the order of their bytes, each with its NUL and the topmost that has it. They are counted in
+    /// <paramref name="store"/>, and <paramref name="count"/> is what to give back to it.
+    /// </summary>
+    /// <exception cref="InvalidImageException">They are more than may be remembered.</exception>
+    public List<(byte[] Name, int Place)> List(ByteStore store, out long count)
     {
+        count = 0;
         var list = new List<(byte[] Name, int Place)>();
         var seen = new HashSet<ReadOnlyMemory<byte>>(PathComparer.Instance);
         for (var place = 0; place < places.Count; place++)
         {
             foreach (var name in Read(places[place]))
             {
+                count += store.Take(name.Length);
                 if (places.Count == 1 || seen.Add(name))
                 {
                     list.Add((name, place));
@@ -104,22 +110,25 @@ internal sealed class MergedDirectory(IReadOnlyList<SafeFileHandle> places, Tree
     private bool IsOpaque(SafeFileHandle directory) =>
         access.ReadAttribute(directory, OverlayAttribute.UserOpaque) is [(byte)'y'];
 
-    private static List<byte[]> Read(SafeFileHandle directory)
+    private static IEnumerable<byte[]> Read(SafeFileHandle directory)
     {
-        var (names, reader) = (new List<byte[]>(), new DirectoryReader(directory));
+        var reader = new DirectoryReader(directory);
         reader.Rewind();
+        while (TryNext(reader) is { } name)
+        {
+            yield return name;
+        }
+    }
+
+    private static byte[]? TryNext(DirectoryReader reader)
+    {
         try
         {
-            while (reader.Next() is { IsEmpty: false } name)
-            {
-                names.Add(name.ToArray());
-            }
+            return reader.Next() is { IsEmpty: false } name ? name.ToArray() : null;
         }
         catch (LinuxException removed) when (removed.Errno is Errno.ENOENT)
         {
-            // A container runs on it: what is no more has no names.
+            return null; // a container runs on it: what is no more has no names
         }
-
-        return names;
     }
 }

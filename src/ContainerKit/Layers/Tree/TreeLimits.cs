@@ -3,6 +3,12 @@ namespace ContainerKit;
 /// <summary>How much an archive may ask of the one who unpacks it.</summary>
 internal sealed record TreeLimits
 {
+    /// <summary>
+    /// The same for one who reads a tree, and remembers the names of the directories on the way to where it is: what
+    /// layers that can be unpacked hold, and as much as containers can.
+    /// </summary>
+    public static TreeLimits OfReader { get; } = new() { MaxRemembered = ByteSize.MiB(256) };
+
     /// <summary>How many parts a path may have; 256 unless said otherwise.</summary>
     public int MaxDepth { get; init; } = 256;
 

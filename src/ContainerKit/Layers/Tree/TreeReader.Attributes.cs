@@ -72,28 +72,13 @@ internal sealed partial class TreeReader
         return null;
     }
 
-    /// <summary>Finds the pieces of a file with holes.</summary>
-    private void DescribeHoles(FileStatus status)
+    /// <summary>The pieces of a file, found one after the other: it may have any number.</summary>
+    private static IEnumerable<TarExtent> FindPieces(SafeFileHandle content, long size)
     {
-        if (status.Blocks * 512 >= status.Size)
+        for (var end = 0L; end < size && Syscall.Seek(content, end, hole: false) is { } start && start < size;)
         {
-            return;
-        }
-
-        using var content = OpenContent();
-        for (var end = 0L; end < _entry.Size && Syscall.Seek(content, end, hole: false) is { } start;)
-        {
-            end = Math.Min(_entry.Size, Syscall.Seek(content, start, hole: true) ?? _entry.Size);
-            _entry.Extents.Add(new(start, end - start));
-        }
-
-        if (_entry.Extents is [{ Offset: 0 } all] && all.Length == _entry.Size)
-        {
-            _entry.Extents.Clear(); // compressed by its file system
-        }
-        else if (_entry.Extents is [] || _entry.Extents[^1] is var last && last.Offset + last.Length < _entry.Size)
-        {
-            _entry.Extents.Add(new(_entry.Size, 0));
+            end = Math.Min(size, Syscall.Seek(content, start, hole: true) ?? size);
+            yield return new(start, end - start);
         }
     }
 }

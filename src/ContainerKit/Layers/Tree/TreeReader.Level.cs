@@ -3,14 +3,30 @@ namespace ContainerKit;
 internal sealed partial class TreeReader
 {
     /// <summary>A directory that is being read.</summary>
-    private sealed class Level(MergedDirectory directory, int pathLength) : IDisposable
+    private sealed class Level : IDisposable
     {
-        private readonly List<(byte[] Name, int Place)> _names = directory.List();
+        private readonly List<(byte[] Name, int Place)> _names;
+        private readonly ByteStore _store;
+        private readonly long _count;
         private int _next;
 
-        public MergedDirectory Directory => directory;
+        public Level(MergedDirectory directory, int pathLength, ByteStore store)
+        {
+            (Directory, PathLength, _store) = (directory, pathLength, store);
+            try
+            {
+                _names = directory.List(store, out _count);
+            }
+            catch
+            {
+                directory.Dispose();
+                throw;
+            }
+        }
 
-        public int PathLength => pathLength;
+        public MergedDirectory Directory { get; }
+
+        public int PathLength { get; }
 
         public bool TryNext(out ReadOnlySpan<byte> name, out int place)
         {
@@ -20,6 +36,10 @@ internal sealed partial class TreeReader
             return _next++ < _names.Count;
         }
 
-        public void Dispose() => directory.Dispose();
+        public void Dispose()
+        {
+            _store.GiveBack(_count);
+            Directory.Dispose();
+        }
     }
 }

@@ -22,7 +22,7 @@ internal sealed partial class TreeReader : IDisposable
     private byte[] _path = new byte[256];
     private int _length;
     private SafeFileHandle? _file;
-    private bool _began, _isOpaque;
+    private bool _began, _isOpaque, _hasHoles;
 
     /// <summary>Begins at a directory, whose descriptor stays the caller's.</summary>
     public TreeReader(SafeFileHandle root, TreeForm form, TreeLimits limits, MappedIds? ids = null)
@@ -79,6 +79,10 @@ internal sealed partial class TreeReader : IDisposable
     /// <summary>Opens the content of the file that is the last member.</summary>
     public SafeFileHandle OpenContent() => _access.Open(_file!);
 
+    /// <summary>The pieces of that content between which there are holes.</summary>
+    public IEnumerable<TarExtent> PiecesOf(SafeFileHandle content) =>
+        _hasHoles ? FindPieces(content, _entry.Size) : [new(0, _entry.Size)];
+
     /// <inheritdoc/>
     public void Dispose()
     {
@@ -97,7 +101,6 @@ internal sealed partial class TreeReader : IDisposable
         _file?.Dispose();
         _file = null;
         _entry.Attributes.Clear();
-        _entry.Extents.Clear();
         (_entry.LinkTarget, _entry.Size, _entry.Device) = (default, 0, default);
     }
 
@@ -163,7 +166,7 @@ internal sealed partial class TreeReader : IDisposable
         {
             case TarEntryKind.RegularFile:
                 _entry.Size = (long)status.Size;
-                DescribeHoles(status);
+                _hasHoles = status.Blocks * 512 < status.Size;
                 break;
             case TarEntryKind.SymbolicLink:
                 _entry.LinkTarget = Syscall.ReadLink(_file!);
@@ -184,7 +187,7 @@ internal sealed partial class TreeReader : IDisposable
         Describe(status, _length);
         var directory = _access.Open(_file!);
         var below = _isOpaque || !_isMerged ? [] : parent.OpenBelow(name, place);
-        _levels.Push(new(new([directory, .. below], _access), pathLength));
+        _levels.Push(new(new([directory, .. below], _access), pathLength, _store));
         _isOpaque &= !_isMerged;
         return _entry;
     }

@@ -39,22 +39,23 @@ internal sealed partial class TreeWriter
     }
 
     /// <summary>
-    /// Writes all content of the file that was added last as another has it; zeros where that has become shorter.
+    /// Writes all content of the file that was added last as another has it, in pieces between holes; zeros where that
+    /// has become shorter.
     /// </summary>
-    public void CopyContent(SafeFileHandle source)
+    public void CopyContent(SafeFileHandle source, IEnumerable<TarExtent> pieces)
     {
         if (_file is null)
         {
             return;
         }
 
-        foreach (var extent in _entry.Extents is { Count: > 0 } some ? some : [new(0, _entry.Size)])
+        foreach (var piece in pieces)
         {
-            Syscall.CopyRange(source, _file, extent.Offset, extent.Length);
-            _written += extent.Length;
+            Syscall.CopyRange(source, _file, piece.Offset, piece.Length);
         }
 
         Syscall.Truncate(_file, _entry.Size);
+        _written = _entry.Size;
     }
 
     /// <summary>Gives the file that was added last all but its content, and closes it.</summary>
