@@ -89,6 +89,16 @@ internal sealed class TreeAccess(MappedIds? ids) : IDisposable
                 status.Group == Syscall.EffectiveGroup ? 0 : status.Group)
             : (ids.Map.Users.Inside(status.Owner) ?? status.Owner, ids.Map.Groups.Inside(status.Group) ?? status.Group);
 
+    /// <summary>
+    /// What an archive has for the capabilities of a file, whose root is the container's; null when that has no number
+    /// for their root.
+    /// </summary>
+    public byte[]? CapabilitiesOf(byte[] value) =>
+        FileCapabilities.RootOf(value) is not { } root ? value
+        : (ids is null ? root == Syscall.EffectiveUser ? 0 : root : ids.Map.Users.Inside(root)) is { } inside
+            ? FileCapabilities.WithRoot(value, inside)
+        : null;
+
     /// <inheritdoc/>
     public void Dispose() => _steps?.Dispose();
 

@@ -63,7 +63,7 @@ internal sealed partial class TreeReader
             else if (!name.SequenceEqual(OverlayAttribute.SecurityLabel)
                 && _access.ReadAttribute(file, name) is { } value)
             {
-                attributes.Add(new((byte[])[.. prefix, .. rest], value));
+                attributes.Add(new((byte[])[.. prefix, .. rest], ForArchive(name, value)));
             }
         }
 
@@ -71,6 +71,11 @@ internal sealed partial class TreeReader
         attributes.Sort((one, other) => one.Name.Span.SequenceCompareTo(other.Name.Span));
         return null;
     }
+
+    private byte[] ForArchive(ReadOnlySpan<byte> name, byte[] value) =>
+        !name.SequenceEqual(FileCapabilities.Name) ? value : _access.CapabilitiesOf(value) ?? throw Invalid(
+            "A file has capabilities for a root user whom the map of ids lacks.", "security.capability",
+            $"{FileCapabilities.RootOf(value)}");
 
     /// <summary>The pieces of a file, found one after the other: it may have any number.</summary>
     private static IEnumerable<TarExtent> FindPieces(SafeFileHandle content, long size)
