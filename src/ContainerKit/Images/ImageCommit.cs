@@ -30,7 +30,7 @@ internal sealed class ImageCommit(LayerStore store, BlobStore blobs, Image paren
     {
         using var blob = blobs.Begin();
         using var upper = writable.OpenUpper();
-        using var tree = new TreeReader(upper, TreeForm.Overlay, TreeLimits.OfReader, store.Ids);
+        using var tree = new TreeReader(upper, TreeForm.Overlay, TreeLimits.OfReader, store.Readers);
         using var digesting = new DigestingStream(blob.Content);
         await TreeArchive.WriteAsync(tree, digesting, options.MaxLayerSize, cancellationToken).ConfigureAwait(false);
         var digest = digesting.Finish();

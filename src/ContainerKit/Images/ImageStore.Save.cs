@@ -60,7 +60,7 @@ public sealed partial class ImageStore
         ArgumentNullException.ThrowIfNull(image);
         ArgumentNullException.ThrowIfNull(destination);
         using var users = await Layers.EnterAsync(cancellationToken).ConfigureAwait(false);
-        using var tree = new TreeReader(Layers.OpenLayers(image.Layers), TreeLimits.OfReader, Layers.Ids);
+        using var tree = new TreeReader(Layers.OpenLayers(image.Layers), TreeLimits.OfReader, Layers.Readers);
         await TreeArchive.WriteAsync(tree, destination, (options ?? new()).MaxSize, cancellationToken)
             .ConfigureAwait(false);
     }

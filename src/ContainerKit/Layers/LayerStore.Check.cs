@@ -68,8 +68,7 @@ public sealed partial class LayerStore
             return "It is no directory.";
         }
 
-        using var files = TryOpenPlain(layer, LayersRoot.Files);
-        return files is null ? "It has no files."
+        return !layer.HasDirectory(LayersRoot.Files) ? "It has no files."
             : ReadPlain(layer, LayerMeta.File) is not { } json || LayerMeta.Parse(json) is null
                 ? $"Its {LayerMeta.File} is damaged or missing."
             : Syscall.Status(layer.Handle).Owner != Syscall.EffectiveUser ? "It belongs to another user."
@@ -84,9 +83,8 @@ public sealed partial class LayerStore
             return "It is no writable layer.";
         }
 
-        using var upper = TryOpenPlain(writable, LayersRoot.Upper);
-        using var work = TryOpenPlain(writable, LayersRoot.Work);
-        return upper is null || work is null ? "Its directories are missing."
+        return !writable.HasDirectory(LayersRoot.Upper) || !writable.HasDirectory(LayersRoot.Work)
+                ? "Its directories are missing."
             : !Syscall.Status(writable.Handle).IsClosedToOthers ? "Others may enter it: chmod 0700 it."
             : ReadPlain(writable, WritableMeta.File) is not { } json || WritableMeta.Parse(json) is not { } meta
                 ? $"Its {WritableMeta.File} is damaged or missing."

@@ -109,14 +109,14 @@ public sealed partial class LayerStore
     {
         using var writable = _writable.Open(id);
         using var upper = Syscall.OpenEntry(writable.Handle, StoreDirectory.Bytes(LayersRoot.Upper), OpenFlags.O_PATH);
-        using var access = new TreeAccess(Ids);
+        using var access = new TreeAccess(Readers);
         return access.Open(upper);
     }
 
     /// <summary>Opens the directories of layers that can be seen, the topmost first.</summary>
     internal IReadOnlyList<SafeFileHandle> OpenLayers(IReadOnlyList<Digest> layers)
     {
-        using var access = new TreeAccess(Ids);
+        using var access = new TreeAccess(Readers);
         var opened = new List<SafeFileHandle>();
         foreach (var layer in Seen(layers))
         {
@@ -173,9 +173,8 @@ public sealed partial class LayerStore
             using (var layer = OpenFiles(top))
             {
                 var status = Syscall.Status(layer);
-                using var upper = made.Make(LayersRoot.Upper, status.Mode & 0xFFFu);
-                await (fill?.Invoke(upper.Handle) ?? GiveAsync(upper.Handle, status.Owner, status.Group))
-                    .ConfigureAwait(false);
+                using var upper = made.Make(LayersRoot.Upper, StoreDirectory.Closed);
+                await (fill?.Invoke(upper.Handle) ?? GiveAsync(upper.Handle, status)).ConfigureAwait(false);
                 made.Make(LayersRoot.Work, StoreDirectory.Closed).Dispose();
                 made.Write(WritableMeta.File, meta.ToJson());
                 made.Sync();
@@ -199,9 +198,11 @@ public sealed partial class LayerStore
         }
     }
 
-    /// <summary>Gives a directory to mapped ids.</summary>
-    private async Task GiveAsync(SafeFileHandle directory, uint owner, uint group)
+    /// <summary>Gives a directory the permissions and mapped owners of another, which may close it to this user.</summary>
+    private async Task GiveAsync(SafeFileHandle directory, FileStatus status)
     {
+        var (owner, group) = (status.Owner, status.Group);
+        Syscall.ChangeMode(directory, status.Mode & 0xFFFu);
         if (Ids is not null && (owner, group) != (Syscall.EffectiveUser, Syscall.EffectiveGroup))
         {
             var (user, inside) = (Ids.Map.Users.Inside(owner), Ids.Map.Groups.Inside(group));

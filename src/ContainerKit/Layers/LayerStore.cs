@@ -42,6 +42,12 @@ public sealed partial class LayerStore : IAsyncDisposable
     internal MappedIds? Ids { get; private set; }
 
     /// <summary>
+    /// The ids by whose root all files can be read, whatever their permissions are; without a map that is this user,
+    /// and null for root.
+    /// </summary>
+    internal MappedIds? Readers { get; private set; }
+
+    /// <summary>
     /// Opens the store in a directory, and makes both where they are missing. The directory must be this user's, closed
     /// to others, and empty unless it is a store.
     /// </summary>
@@ -60,6 +66,7 @@ public sealed partial class LayerStore : IAsyncDisposable
             var store = new LayerStore(path, root, options);
             store.Ids = MappedIds.Of(
                 StoreIdMap.Settle(root, path, StoreForm.IsNew(root), options.IdMap), options.Launcher);
+            store.Readers = store.Ids ?? MappedIds.OfThisUser(options.Launcher);
             StoreForm.Mark(root);
             return store;
         }
@@ -119,6 +126,7 @@ public sealed partial class LayerStore : IAsyncDisposable
         }
 
         Ids?.Dispose();
+        Readers?.Dispose();
         return ValueTask.CompletedTask;
     }
 

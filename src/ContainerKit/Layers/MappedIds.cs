@@ -37,6 +37,10 @@ internal sealed class MappedIds(RangesIdMap map, Launcher launcher) : IDisposabl
                 + "files: map both, as IdMap.Subordinate() does.")
         : new(map, launcher);
 
+    /// <summary>This user as root, and nobody else; null for root itself.</summary>
+    public static MappedIds? OfThisUser(Launcher launcher) => Syscall.EffectiveUser == 0 ? null : new(
+        (RangesIdMap)IdMap.Ranges([new(0, Syscall.EffectiveUser, 1)], [new(0, Syscall.EffectiveGroup, 1)]), launcher);
+
     /// <summary>Owners for what is unpacked into one directory.</summary>
     /// <exception cref="LaunchException">This user may not map these ids, or newuidmap is missing.</exception>
     public async Task<TreeOwners> OwnersAsync(CancellationToken cancellationToken)

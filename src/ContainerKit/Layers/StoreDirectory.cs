@@ -66,6 +66,10 @@ internal sealed class StoreDirectory(SafeFileHandle handle) : IDisposable
     /// <summary>Whether there is such a name.</summary>
     public bool Has(string name) => Syscall.Exists(Handle, name);
 
+    /// <summary>Whether there is a directory of such a name, whoever may enter it.</summary>
+    public bool HasDirectory(string name) =>
+        Syscall.TryStatus(Handle, Bytes(name), out var status) && status.IsDirectory;
+
     /// <summary>The names it holds, in no order; those that are no text of UTF-8 come out as others.</summary>
     public List<string> Names()
     {

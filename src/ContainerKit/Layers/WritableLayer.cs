@@ -45,7 +45,7 @@ public sealed class WritableLayer : IAsyncDisposable
             () =>
             {
                 using var upper = OpenUpper();
-                using var comparison = new LayerComparison(upper, _store.OpenLayers(Layers), _store.Ids);
+                using var comparison = new LayerComparison(upper, _store.OpenLayers(Layers), _store.Readers);
                 return comparison.Run(cancellationToken);
             },
             cancellationToken);
@@ -67,7 +67,7 @@ public sealed class WritableLayer : IAsyncDisposable
         Stream destination, ExportOptions? options = null, CancellationToken cancellationToken = default)
     {
         ArgumentNullException.ThrowIfNull(destination);
-        using var tree = new TreeReader([OpenUpper(), .. _store.OpenLayers(Layers)], TreeLimits.OfReader, _store.Ids);
+        using var tree = new TreeReader([OpenUpper(), .. _store.OpenLayers(Layers)], TreeLimits.OfReader, _store.Readers);
         await TreeArchive.WriteAsync(tree, destination, (options ?? new()).MaxSize, cancellationToken)
             .ConfigureAwait(false);
     }
@@ -76,7 +76,7 @@ public sealed class WritableLayer : IAsyncDisposable
     public ByteSize ReadUsage()
     {
         using var upper = OpenUpper();
-        return TreeUsage.Of(upper, _store.Ids);
+        return TreeUsage.Of(upper, _store.Readers);
     }
 
     /// <summary>Removes it, and what is in it.</summary>
@@ -119,7 +119,7 @@ public sealed class WritableLayer : IAsyncDisposable
     private async Task CopyToAsync(SafeFileHandle directory, CancellationToken cancellationToken)
     {
         using var upper = OpenUpper();
-        using var tree = new TreeReader(upper, TreeForm.Overlay, TreeLimits.OfReader, _store.Ids);
+        using var tree = new TreeReader(upper, TreeForm.Overlay, TreeLimits.OfReader, _store.Readers);
         var owners = await _store.OwnersAsync(cancellationToken).ConfigureAwait(false);
         using var copy = new TreeWriter(directory, TreeForm.Overlay, owners, new());
         while (tree.Next() is { } entry)

@@ -133,14 +133,7 @@ internal sealed class StoreFixture : IAsyncDisposable
         }
 
         await Images.DisposeAsync();
-        foreach (var work in Directory.Exists(this["writable"]) ? Directory.GetDirectories(this["writable"]) : [])
-        {
-            if (Directory.Exists($"{work}/work/work"))
-            {
-                File.SetUnixFileMode($"{work}/work/work", (UnixFileMode)0x1C0); // 0700, or it could not be removed
-            }
-        }
-
+        Tools.Run("chmod", "-R", "u+rwX", _temp.Path); // overlayfs leaves a directory that nobody may enter
         _temp.Dispose();
     }
 }
