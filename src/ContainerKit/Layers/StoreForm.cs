@@ -1,6 +1,7 @@
 using System.Globalization;
 using System.Text;
 using ContainerKit.Linux;
+using Microsoft.Win32.SafeHandles;
 
 namespace ContainerKit;
 
@@ -12,7 +13,7 @@ internal static class StoreForm
 
     /// <summary>What a store has, and what its making may have left before it was one.</summary>
     private static readonly string[] Names =
-        [Version, StoreIdMap.File, "lock", "layers", "locks", "staging", "removed", "writable"];
+        [Version, StoreIdMap.File, "gate", "lock", "layers", "locks", "staging", "removed", "writable"];
 
     /// <summary>Opens or makes the directory of one, and says what is wrong with it.</summary>
     public static StoreDirectory Open(string path)
@@ -28,17 +29,8 @@ internal static class StoreForm
         {
         }
 
-        var root = OpenOwn(path);
-        try
-        {
-            Check(root, path);
-            return root;
-        }
-        catch
-        {
-            root.Dispose();
-            throw;
-        }
+        using var named = Syscall.Open(path, OpenFlags.O_PATH);
+        return OpenOwn(named, path);
     }
 
     /// <summary>Whether it is not a store yet.</summary>
@@ -53,9 +45,8 @@ internal static class StoreForm
         }
     }
 
-    private static StoreDirectory OpenOwn(string path)
+    private static StoreDirectory OpenOwn(SafeFileHandle named, string path)
     {
-        using var named = Syscall.Open(path, OpenFlags.O_PATH);
         var status = Syscall.Status(named);
         if (!status.IsDirectory)
         {
@@ -68,12 +59,37 @@ internal static class StoreForm
                 $"It belongs to user {status.Owner}: a store is one user's, so give this one another."));
         }
 
-        if ((status.Mode & 0x1C0) != 0x1C0) // what a umask left of 0700, or somebody else
+        var mode = status.Mode & 0xFFFu;
+        if ((mode & StoreDirectory.Closed) == StoreDirectory.Closed)
         {
-            Syscall.ChangeMode(Syscall.PathOf(named), status.Mode & 0xFFFu | StoreDirectory.Closed);
+            return OpenChecked(path);
         }
 
-        return new(Syscall.Open(path, OpenFlags.O_RDONLY));
+        try
+        {
+            Syscall.ChangeMode(Syscall.PathOf(named), mode | StoreDirectory.Closed); // an umask closed it, or somebody
+            return OpenChecked(path);
+        }
+        catch
+        {
+            Syscall.ChangeMode(Syscall.PathOf(named), mode); // it is no store
+            throw;
+        }
+    }
+
+    private static StoreDirectory OpenChecked(string path)
+    {
+        var root = new StoreDirectory(Syscall.Open(path, OpenFlags.O_RDONLY));
+        try
+        {
+            Check(root, path);
+            return root;
+        }
+        catch
+        {
+            root.Dispose();
+            throw;
+        }
     }
 
     private static void Check(StoreDirectory root, string path)

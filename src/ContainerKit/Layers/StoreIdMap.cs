@@ -5,12 +5,14 @@ namespace ContainerKit;
 
 /// <summary>
 /// The map that a store keeps from its making on, in a file: the lines of its users, an empty one, and those of its
-/// groups, as uid_map(5) has them; nothing at all when the store has no map.
+/// groups, as uid_map(5) has them; a word when the store has no map, so that an empty file is none.
 /// </summary>
 internal static class StoreIdMap
 {
     /// <summary>The name of the file.</summary>
     public const string File = "ids";
+
+    private const string None = "none\n";
 
     /// <summary>Gives a new store its map, or checks that it has no other one; gives what it has.</summary>
     /// <exception cref="ArgumentException">It has another map.</exception>
@@ -20,7 +22,7 @@ internal static class StoreIdMap
         if (isNew)
         {
             // Another process may be making it, too: the first decides.
-            root.TryWriteNew(File, Encoding.ASCII.GetBytes(wanted is RangesIdMap map ? TextOf(map) : ""));
+            root.TryWriteNew(File, Encoding.ASCII.GetBytes(wanted is RangesIdMap map ? TextOf(map) : None));
         }
 
         var kept = Parse(path, Encoding.UTF8.GetString(root.Read(File) ?? []));
@@ -35,7 +37,7 @@ internal static class StoreIdMap
     {
         try
         {
-            return text.Length == 0 ? null
+            return text == None ? null
                 : text.TrimEnd('\n').Split("\n\n") is [var users, var groups]
                     ? IdMap.Ranges(Ranges(users), Ranges(groups))
                     : throw new FormatException();

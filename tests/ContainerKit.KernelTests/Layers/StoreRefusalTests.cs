@@ -7,16 +7,21 @@ public sealed class StoreRefusalTests : IDisposable
 
     public void Dispose() => _temp.Dispose();
 
-    [Fact]
-    public void A_directory_that_holds_something_else_is_left_alone()
+    [Theory]
+    [InlineData(0x1ED)] // 0755
+    [InlineData(0x140)] // 0500
+    [InlineData(0)]
+    public void A_directory_that_holds_something_else_is_left_alone(int permissions)
     {
         _temp.Write("home/letter", "dear");
-        var mode = File.GetUnixFileMode(_temp["home"]);
+        var mode = (UnixFileMode)permissions;
+        File.SetUnixFileMode(_temp["home"], mode);
         var refusal = Assert.Throws<LinuxException>(() => LayerStore.Open(_temp["home"]));
 
         Assert.Equal((Errno.ENOTEMPTY, _temp["home"]), (refusal.Errno, refusal.Path));
         Assert.Contains("'letter'", refusal.Message, StringComparison.Ordinal);
         Assert.Equal(mode, File.GetUnixFileMode(_temp["home"]));
+        File.SetUnixFileMode(_temp["home"], (UnixFileMode)0x1C0);
         Assert.Single(Directory.EnumerateFileSystemEntries(_temp["home"]));
     }
 
@@ -34,6 +39,21 @@ public sealed class StoreRefusalTests : IDisposable
 
         Assert.Equal(("version", "2"), (refusal.Field, refusal.Value));
         Assert.Contains("newer version", refusal.Message, StringComparison.Ordinal);
+    }
+
+    [Theory]
+    [InlineData("")]
+    [InlineData(null)]
+    public async Task A_store_that_does_not_say_whose_its_files_are_is_refused(string? said)
+    {
+        await LayerStore.Open(_temp["store"]).DisposeAsync();
+        File.Delete(_temp["store/ids"]);
+        if (said is not null)
+        {
+            await File.WriteAllTextAsync(_temp["store/ids"], said, TestContext.Current.CancellationToken);
+        }
+
+        Assert.Equal("ids", Assert.Throws<InvalidImageException>(() => LayerStore.Open(_temp["store"])).Entry);
     }
 
     [Fact]
