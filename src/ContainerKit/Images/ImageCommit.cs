@@ -33,6 +33,7 @@ internal sealed class ImageCommit(LayerStore store, BlobStore blobs, Image paren
         using var tree = new TreeReader(upper, TreeForm.Overlay, TreeLimits.OfReader, store.Readers);
         using var digesting = new DigestingStream(blob.Content);
         await TreeArchive.WriteAsync(tree, digesting, options.MaxLayerSize, cancellationToken).ConfigureAwait(false);
+        writable.CheckIsThere(upper);
         var digest = digesting.Finish();
         blobs.Keep(blob, digest);
         return new() { MediaType = MediaTypes.Layer, Digest = digest, Size = digesting.Length };

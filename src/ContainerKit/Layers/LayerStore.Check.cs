@@ -7,12 +7,13 @@ public sealed partial class LayerStore
 {
     /// <summary>
     /// Looks for what no process, even if it is killed, leaves behind: damage by others. With
-    /// <paramref name="repair"/> it removes damaged layers, which can be loaded again; writable layers it leaves alone.
+    /// <paramref name="repair"/> it removes damaged layers, which can be loaded again, unless a process or a container
+    /// uses them; writable layers it leaves alone.
     /// </summary>
     public async Task<StoreCheck> CheckAsync(bool repair = false, CancellationToken cancellationToken = default)
     {
         var faults = new List<StoreFault>();
-        using (await StoreLock.TakeAsync(_root, Lock, together: false, cancellationToken).ConfigureAwait(false))
+        using (await TakeAloneAsync(cancellationToken).ConfigureAwait(false))
         {
             foreach (var algorithm in _layers.Names())
             {
@@ -30,7 +31,7 @@ public sealed partial class LayerStore
 
         if (repair)
         {
-            await RemoveAsync(cancellationToken).ConfigureAwait(false);
+            await Task.Run(() => RemoveAll(cancellationToken), cancellationToken).ConfigureAwait(false);
         }
 
         return new(faults);
@@ -42,7 +43,7 @@ public sealed partial class LayerStore
         if (layers is null)
         {
             faults.Add(new(
-                $"{LayersRoot.Lower}/{algorithm}", "It is no directory.", repair && SetAside(_layers, algorithm)));
+                $"{LayersRoot.Lower}/{algorithm}", "It is no directory.", repair && SetAside(_layers, algorithm) is not null));
             return;
         }
 
@@ -51,13 +52,64 @@ public sealed partial class LayerStore
             var name = $"{LayersRoot.Lower}/{algorithm}/{hex}";
             if (!Digest.TryParse($"{algorithm}:{hex}", out var diffId))
             {
-                faults.Add(new(name, "Its name is no digest.", repair && SetAside(layers, hex)));
+                faults.Add(new(name, "Its name is no digest.", repair && SetAside(layers, hex) is not null));
             }
             else if (FaultOfLayer(layers, hex) is { } problem)
             {
-                faults.Add(new(name, problem, repair && TrySetAside(diffId)));
+                faults.Add(Repair(new(name, problem, IsRepaired: false), repair, diffId));
             }
         }
+    }
+
+    private StoreFault Repair(StoreFault fault, bool repair, Digest diffId)
+    {
+        if (!repair)
+        {
+            return fault;
+        }
+
+        using var held = TryHoldWritable(diffId);
+        return held is not null && TrySetAside(diffId)
+            ? fault with { IsRepaired = true }
+            : fault with { Problem = $"{fault.Problem} It is in use: stop its containers, and repair it then." };
+    }
+
+    /// <summary>
+    /// Keeps containers off all writable layers over a layer; null when one is on one, or may be for all that is known.
+    /// </summary>
+    private HeldLayers? TryHoldWritable(Digest diffId)
+    {
+        var held = new HeldLayers();
+        try
+        {
+            if (WritableIds().TrueForAll(id => TryHold(id, diffId, held)))
+            {
+                return held;
+            }
+        }
+        catch
+        {
+            held.Dispose();
+            throw;
+        }
+
+        held.Dispose();
+        return null;
+    }
+
+    private bool TryHold(string id, Digest diffId, HeldLayers held)
+    {
+        using var writable = TryOpenPlain(_writable, id);
+        return writable is null
+            || (ReadPlain(writable, WritableMeta.File) is { } json && WritableMeta.Parse(json) is { } meta
+                && !meta.Layers.Contains($"{diffId}"))
+            || held.TryAdd(writable);
+    }
+
+    private bool IsWhole(Digest diffId)
+    {
+        using var layers = TryOpenPlain(_layers, diffId.Algorithm);
+        return layers is not null && FaultOfLayer(layers, diffId.Hex) is null;
     }
 
     private static string? FaultOfLayer(StoreDirectory layers, string hex)
@@ -119,5 +171,24 @@ public sealed partial class LayerStore
         {
             return null;
         }
+    }
+
+    /// <summary>Writable layers on which no container starts while this is not disposed.</summary>
+    private sealed class HeldLayers : IDisposable
+    {
+        private readonly List<LockedFile> _locks = [];
+
+        public bool TryAdd(StoreDirectory writable)
+        {
+            if (TryLock(writable) is not { } taken)
+            {
+                return false;
+            }
+
+            _locks.Add(taken);
+            return true;
+        }
+
+        public void Dispose() => _locks.ForEach(taken => taken.Dispose());
     }
 }

@@ -16,7 +16,7 @@ public sealed partial class LayerStore
     {
         ArgumentNullException.ThrowIfNull(keep);
         List<Digest> collected;
-        using (await StoreLock.TakeAsync(_root, Lock, together: false, cancellationToken).ConfigureAwait(false))
+        using (await EnterAloneAsync(cancellationToken).ConfigureAwait(false))
         {
             SetAsideTemporaries();
             HashSet<Digest> kept = [.. ListNeeded(), .. keep, .. KeptBesides?.Invoke() ?? []];
@@ -24,8 +24,22 @@ public sealed partial class LayerStore
             Sweep();
         }
 
-        await RemoveAsync(cancellationToken).ConfigureAwait(false);
+        await Task.Run(() => RemoveAll(cancellationToken), cancellationToken).ConfigureAwait(false);
         return new(collected);
+    }
+
+    /// <summary>Keeps collectors out while something is entered that keeps layers; waits behind those that wait.</summary>
+    internal async Task<StoreLock> EnterAsync(CancellationToken cancellationToken)
+    {
+        using var gate = await StoreLock.TakeAsync(_root, Gate, together: true, cancellationToken).ConfigureAwait(false);
+        return await StoreLock.TakeAsync(_root, Lock, together: true, cancellationToken).ConfigureAwait(false);
+    }
+
+    /// <summary>Waits for all who entered, and keeps others out meanwhile: they might never all be gone.</summary>
+    internal async Task<StoreLock> EnterAloneAsync(CancellationToken cancellationToken)
+    {
+        using var gate = await StoreLock.TakeAsync(_root, Gate, together: false, cancellationToken).ConfigureAwait(false);
+        return await StoreLock.TakeAsync(_root, Lock, together: false, cancellationToken).ConfigureAwait(false);
     }
 
     private HashSet<Digest> ListNeeded()
@@ -33,13 +47,26 @@ public sealed partial class LayerStore
         var needed = new HashSet<Digest>();
         foreach (var id in WritableIds())
         {
-            needed.UnionWith(OpenWritable(id).Layers);
+            using var writable = _writable.TryOpen(id);
+            if (writable is null)
+            {
+                continue;
+            }
+
+            if (ReadMeta(writable) is { } meta)
+            {
+                needed.UnionWith(meta.Layers.Select(Digest.Parse));
+            }
+            else if (IsStillThere(writable, id)) // or it was discarded while it was read
+            {
+                throw Damaged(id);
+            }
         }
 
         return needed;
     }
 
-    /// <summary>Takes a layer away unless somebody uses it.</summary>
+    /// <summary>Takes a layer away unless a process uses it.</summary>
     private bool TrySetAside(Digest diffId)
     {
         using var taken = StoreLock.TryTake(_locks, FlatNameOf(diffId));
@@ -65,11 +92,16 @@ public sealed partial class LayerStore
                 continue;
             }
 
-            using var owner = StoreLock.TryTake(_locks, WritablePrefix + id);
-            if (owner is not null)
-            {
-                TrySetAsideWritable(id);
-            }
+            TrySetAsideTemporary(id);
+        }
+    }
+
+    private void TrySetAsideTemporary(string id)
+    {
+        using var owner = StoreLock.TryTake(_locks, WritablePrefix + id);
+        if (owner is not null && TrySetAsideWritable(id, out _))
+        {
+            StoreLock.Remove(_locks, WritablePrefix + id);
         }
     }
 
@@ -79,7 +111,7 @@ public sealed partial class LayerStore
         foreach (var name in _locks.Names())
         {
             using var taken = StoreLock.TryTake(_locks, name); // null: its owner lives
-            if (taken is not null)
+            if (taken is not null && !IsOfWritable(name))
             {
                 SetAside(_staging, name);
                 StoreLock.Remove(_locks, name); // whoever waits for it makes another
@@ -93,14 +125,9 @@ public sealed partial class LayerStore
         }
     }
 
-    private void RemoveIfPossible()
-    {
-        using var turn = StoreLock.TryTake(_removed, RemovalLock);
-        if (turn is not null)
-        {
-            RemoveAll();
-        }
-    }
+    /// <summary>Whether it is the lock of a writable layer whose process is gone, and whose container is not.</summary>
+    private bool IsOfWritable(string name) =>
+        name.StartsWith(WritablePrefix, StringComparison.Ordinal) && _writable.Has(name[WritablePrefix.Length..]);
 }
 
 /// <summary>What a store was rid of.</summary>

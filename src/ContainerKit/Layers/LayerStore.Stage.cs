@@ -5,8 +5,6 @@ namespace ContainerKit;
 /// <content>How layers come into the store, and what was begun goes.</content>
 public sealed partial class LayerStore
 {
-    private const string RemovalLock = ".lock";
-
     /// <summary>
     /// Begins a layer, or finds it in the store. While another process makes the same, it waits: one makes it, the
     /// others find it.
@@ -24,7 +22,7 @@ public sealed partial class LayerStore
 
             if (StoreLock.TryTake(_locks, name) is { } taken)
             {
-                return Begin(diffId, taken);
+                return await BeginAsync(diffId, taken, cancellationToken).ConfigureAwait(false);
             }
 
             await Task.Delay(delay, cancellationToken).ConfigureAwait(false);
@@ -48,12 +46,9 @@ public sealed partial class LayerStore
         }
 
         using var layers = _layers.Make(diffId.Algorithm, StoreDirectory.Passable);
-        SetAside(layers, diffId.Hex); // what lies there was no layer, or it would have been found
-        _staging.TryMove(FlatNameOf(diffId), layers, diffId.Hex);
-        if (_options.WritesThrough)
-        {
-            layers.Sync();
-        }
+        Syscall.Rename(
+            _staging.Handle, StoreDirectory.Bytes(FlatNameOf(diffId)), layers.Handle, StoreDirectory.Bytes(diffId.Hex));
+        layers.Sync();
     }
 
     /// <summary>Puts what was begun of a layer in the place of what was begun of another.</summary>
@@ -66,20 +61,20 @@ public sealed partial class LayerStore
     /// <summary>Takes away what was begun of a layer, whose lock the caller has alone.</summary>
     internal Task UnmakeAsync(Digest diffId)
     {
-        SetAside(_staging, FlatNameOf(diffId));
+        var removal = UnmakeAsync(_staging, FlatNameOf(diffId)); // which it is set aside for by now
         StoreLock.Remove(_locks, FlatNameOf(diffId)); // whoever waits for it makes another
-        return RemoveAsync();
+        return removal;
     }
 
     /// <summary>Holds a layer that is there, together with others; null when it is not there, or is going.</summary>
     internal StoreLock? TryUse(Digest diffId)
     {
-        if (!Contains(diffId) || StoreLock.TryTake(_locks, FlatNameOf(diffId), together: true) is not { } held)
+        if (!IsWhole(diffId) || StoreLock.TryTake(_locks, FlatNameOf(diffId), together: true) is not { } held)
         {
             return null;
         }
 
-        if (Contains(diffId))
+        if (IsWhole(diffId))
         {
             return held;
         }
@@ -88,18 +83,20 @@ public sealed partial class LayerStore
         return null;
     }
 
-    private StagedLayer Begin(Digest diffId, StoreLock taken)
+    private async Task<StagedLayer> BeginAsync(Digest diffId, StoreLock taken, CancellationToken cancellationToken)
     {
         try
         {
-            if (Contains(diffId))
+            if (IsWhole(diffId))
             {
                 taken.Share();
                 return new(this, diffId, taken);
             }
 
-            SetAside(_staging, FlatNameOf(diffId)); // what a process left that was killed
-            using var staged = _staging.Make(FlatNameOf(diffId), StoreDirectory.Passable);
+            await RemoveDamagedAsync(diffId, cancellationToken).ConfigureAwait(false);
+            var name = FlatNameOf(diffId);
+            await RemoveAsync(SetAside(_staging, name), cancellationToken).ConfigureAwait(false); // of one that was killed
+            using var staged = _staging.Make(name, StoreDirectory.Passable);
             return new(this, diffId, taken, staged.Make(LayersRoot.Files, 0x1ED)); // 0755
         }
         catch
@@ -109,24 +106,20 @@ public sealed partial class LayerStore
         }
     }
 
-    /// <summary>Takes something away at once; it is removed later.</summary>
-    private bool SetAside(StoreDirectory directory, string name) =>
-        directory.TryMove(name, _removed, $"{Guid.NewGuid():N}");
-
-    /// <summary>Removes what was taken away, by this or another process, such as one that was killed.</summary>
-    private async Task RemoveAsync(CancellationToken cancellationToken = default)
+    /// <summary>Makes room for a layer where a damaged one lies.</summary>
+    private async Task RemoveDamagedAsync(Digest diffId, CancellationToken cancellationToken)
     {
-        using var turn = await StoreLock.TakeAsync(_removed, RemovalLock, together: false, cancellationToken)
-            .ConfigureAwait(false);
-        await Task.Run(RemoveAll, cancellationToken).ConfigureAwait(false);
+        if (_layers.Has(LayersRoot.NameOf(diffId)))
+        {
+            await RemoveAsync(SetAsideDamaged(diffId), cancellationToken).ConfigureAwait(false);
+        }
     }
 
-    private void RemoveAll()
+    private string? SetAsideDamaged(Digest diffId)
     {
-        using var removal = new TreeRemoval(Ids);
-        foreach (var name in _removed.Names().Where(name => name != RemovalLock))
-        {
-            removal.Remove(_removed.Handle, StoreDirectory.Bytes(name));
-        }
+        using var held = TryHoldWritable(diffId) ?? throw new LinuxException(
+            "rename", Errno.EBUSY, $"{diffId}", "A container is on what is left of this layer: stop it first.");
+        using var layers = _layers.Open(diffId.Algorithm);
+        return SetAside(layers, diffId.Hex);
     }
 }

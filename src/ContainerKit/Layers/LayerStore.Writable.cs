@@ -31,7 +31,9 @@ public sealed partial class LayerStore
             throw new ArgumentException($"A writable layer lies over 1 to {LayersRoot.Most} layers.", nameof(layers));
         }
 
-        using var entered = await EnterAsync(cancellationToken).ConfigureAwait(false);
+        // Not as those that take long: a collector that waits for these keeps out no container.
+        using var entered = await StoreLock.TakeAsync(_root, Lock, together: true, cancellationToken)
+            .ConfigureAwait(false);
         if (layers.FirstOrDefault(layer => !Contains(layer)) is { } missing && missing != default)
         {
             throw new LinuxException(
@@ -45,7 +47,10 @@ public sealed partial class LayerStore
             IsTemporary = options?.Id is null,
             CreatedAt = DateTimeOffset.UtcNow,
         };
-        var owner = meta.IsTemporary ? StoreLock.TryTake(_locks, WritablePrefix + id) : null;
+        var owner = meta.IsTemporary
+            ? await StoreLock.TakeAsync(_locks, WritablePrefix + id, together: false, cancellationToken)
+                .ConfigureAwait(false)
+            : null;
         try
         {
             await MakeAsync(id, meta, layers[^1], fill).ConfigureAwait(false);
@@ -66,9 +71,7 @@ public sealed partial class LayerStore
         Validate(id);
         using var writable = _writable.TryOpen(id)
             ?? throw new LinuxException("open", Errno.ENOENT, id, "The store has no such writable layer.");
-        var meta = ReadMeta(writable) ?? throw new InvalidImageException(
-            $"What '{Path}' says of a writable layer is damaged: DiscardWritableAsync removes it.", entry: $"{LayersRoot.Writable}/{id}");
-        return new(this, id, meta, owner: null);
+        return new(this, id, ReadMeta(writable) ?? throw Damaged(id), owner: null);
     }
 
     /// <summary>The writable layers there are, in the order of their ids.</summary>
@@ -88,22 +91,6 @@ public sealed partial class LayerStore
         return list;
     }
 
-    /// <summary>
-    /// Removes a writable layer and what is in it, whatever is written down of it; harmless when there is none.
-    /// </summary>
-    /// <exception cref="LinuxException">A container is on it: EBUSY.</exception>
-    public async Task DiscardWritableAsync(string id, CancellationToken cancellationToken = default)
-    {
-        Validate(id);
-        if (!TrySetAsideWritable(id))
-        {
-            throw new LinuxException(
-                "rename", Errno.EBUSY, id, "A container is on this writable layer: stop it first.");
-        }
-
-        await RemoveAsync(cancellationToken).ConfigureAwait(false);
-    }
-
     /// <summary>The directory of changes of a writable layer.</summary>
     internal SafeFileHandle OpenUpper(string id)
     {
@@ -118,13 +105,21 @@ public sealed partial class LayerStore
     {
         using var access = new TreeAccess(Readers);
         var opened = new List<SafeFileHandle>();
-        foreach (var layer in Seen(layers))
+        try
         {
-            using var files = OpenFiles(layer);
-            opened.Add(access.Open(files));
-        }
+            foreach (var layer in Seen(layers))
+            {
+                using var files = OpenFiles(layer);
+                opened.Add(access.Open(files));
+            }
 
-        return opened;
+            return opened;
+        }
+        catch
+        {
+            opened.ForEach(files => files.Dispose());
+            throw;
+        }
     }
 
     /// <summary>
@@ -145,14 +140,6 @@ public sealed partial class LayerStore
     /// <summary>Whether a writable layer was made over these layers, the base first.</summary>
     internal bool IsOver(WritableLayer writable, IReadOnlyList<Digest> layers) =>
         Seen(layers).Reverse().SequenceEqual(writable.Layers);
-
-    /// <summary>Keeps collectors out while something is entered that keeps layers.</summary>
-    internal Task<StoreLock> EnterAsync(CancellationToken cancellationToken) =>
-        StoreLock.TakeAsync(_root, Lock, together: true, cancellationToken);
-
-    /// <summary>Keeps everybody out for whom collectors are kept out.</summary>
-    internal Task<StoreLock> EnterAloneAsync(CancellationToken cancellationToken) =>
-        StoreLock.TakeAsync(_root, Lock, together: false, cancellationToken);
 
     private static void Validate(string? id)
     {
@@ -176,6 +163,7 @@ public sealed partial class LayerStore
                 using var upper = made.Make(LayersRoot.Upper, StoreDirectory.Closed);
                 await (fill?.Invoke(upper.Handle) ?? GiveAsync(upper.Handle, status)).ConfigureAwait(false);
                 made.Make(LayersRoot.Work, StoreDirectory.Closed).Dispose();
+                LockedFile.TryTake(made.Handle, LayersRoot.Lock)?.Dispose(); // a full disk may have no room for it later
                 made.Write(WritableMeta.File, meta.ToJson());
                 made.Sync();
             }
@@ -186,8 +174,7 @@ public sealed partial class LayerStore
         }
         catch (Exception failure)
         {
-            SetAside(_staging, name);
-            RemoveIfPossible();
+            await UnmakeAsync(_staging, name).ConfigureAwait(false);
             if (failure is LinuxException { Call: "renameat", Errno: Errno.EEXIST or Errno.ENOTEMPTY })
             {
                 throw new LinuxException(
@@ -222,22 +209,7 @@ public sealed partial class LayerStore
     private static WritableMeta? ReadMeta(StoreDirectory writable) =>
         writable.Read(WritableMeta.File) is { } json ? WritableMeta.Parse(json) : null;
 
-    /// <summary>Takes a writable layer away unless a container is on it.</summary>
-    private bool TrySetAsideWritable(string id)
-    {
-        using var writable = _writable.TryOpen(id);
-        if (writable is null)
-        {
-            return true;
-        }
-
-        using var taken = LockedFile.TryTake(writable.Handle, LayersRoot.Lock);
-        if (taken is null)
-        {
-            return false;
-        }
-
-        SetAside(_writable, id);
-        return true;
-    }
+    private InvalidImageException Damaged(string id) => new(
+        $"What '{Path}' says of a writable layer is damaged: DiscardWritableAsync removes it.",
+        entry: $"{LayersRoot.Writable}/{id}");
 }

@@ -1,13 +1,16 @@
+using ContainerKit.Linux;
+
 namespace ContainerKit;
 
 /// <summary>
 /// A directory of layers, each extracted once, whichever images it is of, and of writable layers over them. Processes
-/// of one user share it without a daemon; what one that was killed left behind is swept by the others. Thread-safe.
-/// Disposing it removes nothing.
+/// of one user share it without a daemon; what one that was killed left behind is swept by who opens it, or collects
+/// garbage. Thread-safe. Disposing it removes nothing.
 /// </summary>
 public sealed partial class LayerStore : IAsyncDisposable
 {
-    private const string Lock = "lock";
+    /// <summary>The lock of those who keep something in the store, and one that whoever waits for it takes before.</summary>
+    private const string Lock = "lock", Gate = "gate";
 
     private readonly StoreDirectory _root, _layers, _writable, _locks, _staging, _removed;
     private readonly LayerStoreOptions _options;
@@ -15,12 +18,25 @@ public sealed partial class LayerStore : IAsyncDisposable
     private LayerStore(string path, StoreDirectory root, LayerStoreOptions options)
     {
         (Path, _root, _options) = (path, root, options);
-        _layers = root.Make(LayersRoot.Lower, StoreDirectory.Passable);
-        _writable = root.Make(LayersRoot.Writable, StoreDirectory.Passable);
-        _locks = root.Make("locks", StoreDirectory.Closed);
-        _staging = root.Make("staging", StoreDirectory.Closed);
-        _removed = root.Make("removed", StoreDirectory.Closed);
-        StoreLock.TryTake(root, Lock, together: true)?.Dispose(); // fails on a read-only file system
+        try
+        {
+            _layers = root.Make(LayersRoot.Lower, StoreDirectory.Passable);
+            _writable = root.Make(LayersRoot.Writable, StoreDirectory.Passable);
+            _locks = root.Make("locks", StoreDirectory.Closed);
+            _staging = root.Make("staging", StoreDirectory.Closed);
+            _removed = root.Make("removed", StoreDirectory.Closed);
+            StoreLock.TryTake(root, Gate, together: true)?.Dispose(); // a full disk may have no room for it later
+            StoreLock.TryTake(root, Lock, together: true)?.Dispose(); // fails on a read-only file system
+            Ids = MappedIds.Of(
+                StoreIdMap.Settle(root, path, StoreForm.IsNew(root), options.IdMap), options.Launcher);
+            Readers = Ids ?? MappedIds.OfThisUser(options.Launcher);
+            StoreForm.Mark(root);
+        }
+        catch
+        {
+            Close();
+            throw;
+        }
     }
 
     /// <summary>Where it lies: an absolute path.</summary>
@@ -39,17 +55,17 @@ public sealed partial class LayerStore : IAsyncDisposable
     internal Func<IEnumerable<Digest>>? KeptBesides { get; set; }
 
     /// <summary>The ids of that map, for what takes their capabilities.</summary>
-    internal MappedIds? Ids { get; private set; }
+    internal MappedIds? Ids { get; }
 
     /// <summary>
     /// The ids by whose root all files can be read, whatever their permissions are; without a map that is this user,
     /// and null for root.
     /// </summary>
-    internal MappedIds? Readers { get; private set; }
+    internal MappedIds? Readers { get; }
 
     /// <summary>
     /// Opens the store in a directory, and makes both where they are missing. The directory must be this user's, closed
-    /// to others, and empty unless it is a store.
+    /// to others, and empty unless it is a store. What processes left there that were killed is removed meanwhile.
     /// </summary>
     /// <exception cref="ArgumentException">It has another map of ids, or no files can have such a one.</exception>
     /// <exception cref="LinuxException">It is another user's, open to others, read-only, or something else.</exception>
@@ -60,31 +76,25 @@ public sealed partial class LayerStore : IAsyncDisposable
         options ??= new();
         MappedIds.Of(options.IdMap, options.Launcher)?.Dispose(); // what is wrong is said before anything is made
         var path = System.IO.Path.GetFullPath(directory);
-        var root = StoreForm.Open(path);
         try
         {
+            var root = StoreForm.Open(path);
+            root.WritesThrough = options.WritesThrough;
             var store = new LayerStore(path, root, options);
-            store.Ids = MappedIds.Of(
-                StoreIdMap.Settle(root, path, StoreForm.IsNew(root), options.IdMap), options.Launcher);
-            store.Readers = store.Ids ?? MappedIds.OfThisUser(options.Launcher);
-            StoreForm.Mark(root);
+            store.BeginSweep();
             return store;
         }
         catch (LinuxException refused) when (refused.Errno is Errno.EROFS)
         {
-            root.Dispose();
             throw new LinuxException(
                 refused.Call, Errno.EROFS, path, "A store must be on a file system that can be written to.");
         }
-        catch
-        {
-            root.Dispose();
-            throw;
-        }
     }
 
-    /// <summary>Whether a layer is there, whole.</summary>
-    public bool Contains(Digest diffId) => _layers.Has($"{LayersRoot.NameOf(diffId)}/{LayerMeta.File}");
+    /// <summary>Whether a layer is there.</summary>
+    public bool Contains(Digest diffId) => Syscall.TryStatus(
+        _layers.Handle, StoreDirectory.Bytes($"{LayersRoot.NameOf(diffId)}/{LayerMeta.File}"), out var status)
+        && status is { IsRegularFile: true, Size: > 0 };
 
     /// <summary>The layers there are, in the order of their digests.</summary>
     public IReadOnlyList<LayerInfo> ListLayers()
@@ -118,20 +128,25 @@ public sealed partial class LayerStore : IAsyncDisposable
     internal StoreDirectory MakeDirectory(string name) => _root.Make(name, StoreDirectory.Closed);
 
     /// <inheritdoc/>
-    public ValueTask DisposeAsync()
+    public async ValueTask DisposeAsync()
     {
-        foreach (var directory in new[] { _layers, _writable, _locks, _staging, _removed, _root })
-        {
-            directory.Dispose();
-        }
-
-        Ids?.Dispose();
-        Readers?.Dispose();
-        return ValueTask.CompletedTask;
+        await EndSweepAsync().ConfigureAwait(false);
+        Close();
     }
 
     /// <inheritdoc/>
     public override string ToString() => $"LayerStore {{ {Path} }}";
+
+    private void Close()
+    {
+        foreach (var directory in new StoreDirectory?[] { _layers, _writable, _locks, _staging, _removed, _root })
+        {
+            directory?.Dispose();
+        }
+
+        Ids?.Dispose();
+        Readers?.Dispose();
+    }
 
     /// <summary>The name of a layer in directories that hold those of all algorithms.</summary>
     private static string FlatNameOf(Digest diffId) => $"{diffId.Algorithm}-{diffId.Hex}";

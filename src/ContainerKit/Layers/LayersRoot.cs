@@ -55,13 +55,17 @@ internal sealed record LayersRoot(string Store, string Id, IReadOnlyList<Digest>
         using var writable = OpenForLookup();
         var taken = LockedFile.TryTake(writable, Lock) ?? throw new ArgumentException(
             $"The writable layer '{Id}' takes the changes of another container: wait until that is gone, or fork it.");
-        if (IsStillThere(writable))
+        try
         {
-            return (this with { Lease = taken.Handle }, taken);
+            return IsStillThere(writable)
+                ? (this with { Lease = taken.Handle }, taken)
+                : throw new LinuxException("open", Errno.ENOENT, WritablePath, Discarded);
         }
-
-        taken.Dispose();
-        throw new LinuxException("open", Errno.ENOENT, WritablePath, Discarded);
+        catch
+        {
+            taken.Dispose();
+            throw;
+        }
     }
 
     /// <summary>Opens the writable layer.</summary>

@@ -21,6 +21,9 @@ internal sealed class StoreDirectory(SafeFileHandle handle) : IDisposable
     /// <summary>The open directory.</summary>
     public SafeFileHandle Handle { get; } = handle;
 
+    /// <summary>Whether what is written is to outlive a loss of power; directories in it are as it is.</summary>
+    public bool WritesThrough { get; set; }
+
     /// <summary>Makes a directory where it is missing, with exactly this mode whatever the umask is.</summary>
     public StoreDirectory Make(string name, uint mode)
     {
@@ -43,7 +46,7 @@ internal sealed class StoreDirectory(SafeFileHandle handle) : IDisposable
         var opened = Syscall.OpenEntry(Handle, Bytes(name), OpenFlags.O_RDONLY | OpenFlags.O_NONBLOCK);
         if (Syscall.Status(opened).IsDirectory)
         {
-            return new(opened);
+            return new(opened) { WritesThrough = WritesThrough };
         }
 
         opened.Dispose();
@@ -97,7 +100,7 @@ internal sealed class StoreDirectory(SafeFileHandle handle) : IDisposable
         }
     }
 
-    /// <summary>Writes a small file that is there whole or not at all; not on the disk yet.</summary>
+    /// <summary>Writes a small file that is there whole or not at all; its name is not on the disk yet.</summary>
     public void Write(string name, ReadOnlySpan<byte> content) =>
         Write(content, $".{name}-{Guid.NewGuid():N}", temporary => TryMove(temporary, this, name));
 
@@ -132,8 +135,14 @@ internal sealed class StoreDirectory(SafeFileHandle handle) : IDisposable
         return content[..RandomAccess.Read(file, content, 0)];
     }
 
-    /// <summary>Waits until its names are on the disk.</summary>
-    public void Sync() => Syscall.Sync(Handle);
+    /// <summary>Waits until its names are on the disk, where that matters.</summary>
+    public void Sync()
+    {
+        if (WritesThrough)
+        {
+            Syscall.Sync(Handle);
+        }
+    }
 
     /// <inheritdoc/>
     public void Dispose() => Handle.Dispose();
@@ -150,6 +159,11 @@ internal sealed class StoreDirectory(SafeFileHandle handle) : IDisposable
             {
                 Syscall.WriteWhole(file, content);
                 Syscall.ChangeMode(file, 0x180);
+                if (WritesThrough)
+                {
+                    Syscall.Sync(file); // or there may be a name without what it names
+                }
+
                 keep(temporary);
             }
             catch

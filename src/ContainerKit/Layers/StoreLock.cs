@@ -65,9 +65,17 @@ internal sealed class StoreLock : IDisposable
     /// <summary>Shares what this had alone.</summary>
     public void Share() => Syscall.TryShareLock(_file);
 
-    /// <summary>Removes the file; this must have it alone.</summary>
-    public static void Remove(StoreDirectory directory, string name) =>
-        Syscall.TryUnlink(directory.Handle, StoreDirectory.Bytes(name));
+    /// <summary>Removes the file, if it is there; this must have it alone, or nobody want it any more.</summary>
+    public static void Remove(StoreDirectory directory, string name)
+    {
+        try
+        {
+            Syscall.TryUnlink(directory.Handle, StoreDirectory.Bytes(name));
+        }
+        catch (LinuxException gone) when (gone.Errno is Errno.ENOENT)
+        {
+        }
+    }
 
     /// <inheritdoc/>
     public void Dispose()

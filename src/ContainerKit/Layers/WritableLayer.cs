@@ -46,7 +46,9 @@ public sealed class WritableLayer : IAsyncDisposable
             {
                 using var upper = OpenUpper();
                 using var comparison = new LayerComparison(upper, _store.OpenLayers(Layers), _store.Readers);
-                return comparison.Run(cancellationToken);
+                var changes = comparison.Run(cancellationToken);
+                CheckIsThere(upper);
+                return changes;
             },
             cancellationToken);
 
@@ -67,16 +69,20 @@ public sealed class WritableLayer : IAsyncDisposable
         Stream destination, ExportOptions? options = null, CancellationToken cancellationToken = default)
     {
         ArgumentNullException.ThrowIfNull(destination);
-        using var tree = new TreeReader([OpenUpper(), .. _store.OpenLayers(Layers)], TreeLimits.OfReader, _store.Readers);
+        using var upper = OpenUpper();
+        using var tree = new TreeReader([upper, .. _store.OpenLayers(Layers)], TreeLimits.OfReader, _store.Readers);
         await TreeArchive.WriteAsync(tree, destination, (options ?? new()).MaxSize, cancellationToken)
             .ConfigureAwait(false);
+        CheckIsThere(upper);
     }
 
     /// <summary>How much its files take, each counted once; changes while that is read may be missed.</summary>
     public ByteSize ReadUsage()
     {
         using var upper = OpenUpper();
-        return TreeUsage.Of(upper, _store.Readers);
+        var usage = TreeUsage.Of(upper, _store.Readers);
+        CheckIsThere(upper);
+        return usage;
     }
 
     /// <summary>Removes it, and what is in it.</summary>
@@ -96,9 +102,9 @@ public sealed class WritableLayer : IAsyncDisposable
             {
                 await _store.DiscardWritableAsync(Id, CancellationToken.None).ConfigureAwait(false);
             }
-            catch (LinuxException busy) when (busy.Errno is Errno.EBUSY)
+            catch (LinuxException)
             {
-                // It is collected once the container is gone.
+                // A container is on it, or something cannot be removed: then it is the collector's.
             }
             finally
             {
@@ -115,6 +121,9 @@ public sealed class WritableLayer : IAsyncDisposable
 
     /// <summary>The directory of its changes, in the form of overlayfs.</summary>
     internal SafeFileHandle OpenUpper() => _store.OpenUpper(Id);
+
+    /// <summary>Complains when what was read there may be but a part, since it was discarded.</summary>
+    internal void CheckIsThere(SafeFileHandle upper) => _store.CheckIsThere(Id, upper);
 
     private async Task CopyToAsync(SafeFileHandle directory, CancellationToken cancellationToken)
     {
@@ -135,6 +144,7 @@ public sealed class WritableLayer : IAsyncDisposable
             copy.EndContent();
         }
 
+        CheckIsThere(upper);
         await copy.CompleteAsync(cancellationToken).ConfigureAwait(false);
         await owners.CompleteAsync(directory, cancellationToken).ConfigureAwait(false);
     }

@@ -133,8 +133,7 @@ internal sealed class ImageFixture : IAsyncDisposable
     {
         Assert.Empty((await store.Layers.CheckAsync(cancellationToken: Cancelled)).Faults);
         Assert.Empty(Directory.EnumerateFileSystemEntries(Path.Combine(path, "staging")));
-        Assert.DoesNotContain(
-            Directory.EnumerateFileSystemEntries(Path.Combine(path, "removed")), name => !name.EndsWith("/.lock", StringComparison.Ordinal));
+        Assert.Empty(Directory.EnumerateFileSystemEntries(Path.Combine(path, "removed")));
         Assert.DoesNotContain(
             Directory.EnumerateFileSystemEntries(Path.Combine(path, "images/blobs")), name => name.Contains("/.new-", StringComparison.Ordinal));
     }

@@ -40,6 +40,44 @@ public sealed class StoreCheckTests : IAsyncDisposable
         Assert.Equal(2, _fixture.Store.ListLayers().Count);
     }
 
+    [Theory]
+    [InlineData("no record")]
+    [InlineData("record of zeros")]
+    [InlineData("no files")]
+    [InlineData("layer is a file")]
+    public async Task A_damaged_layer_is_made_anew_by_who_needs_it_next(string damage)
+    {
+        var diffId = await _fixture.AddAsync(1);
+        Damage(_fixture[$"layers/sha256/{diffId.Hex}"], damage);
+        await _fixture.AddAsync(1);
+
+        Assert.Empty((await _fixture.Store.CheckAsync(repair: false, Cancelled)).Faults);
+        Assert.True(File.Exists(_fixture[$"layers/sha256/{diffId.Hex}/fs/file1"]));
+        Assert.Empty(Directory.EnumerateFileSystemEntries(_fixture["removed"]));
+    }
+
+    [Fact]
+    public async Task A_damaged_layer_is_not_taken_from_below_a_container()
+    {
+        var layers = await _fixture.AddRootAsync(1);
+        var writable = await _fixture.Store.CreateWritableAsync(layers, new() { Id = "kept" }, Cancelled);
+        await using (await Container.StartAsync(StoreFixture.Shell(writable, "exec sleep 1000"), Cancelled))
+        {
+            Damage(_fixture[$"layers/sha256/{layers[0].Hex}"], "no record");
+            var faults = (await _fixture.Store.CheckAsync(repair: true, Cancelled)).Faults;
+            var fault = faults.Single(fault => fault.Name.StartsWith("layers/", StringComparison.Ordinal));
+            Assert.False(fault.IsRepaired);
+            Assert.Contains("stop its containers", fault.Problem, StringComparison.Ordinal);
+            var busy = await Assert.ThrowsAsync<LinuxException>(() => _fixture.AddRootAsync(1));
+            Assert.Equal(Errno.EBUSY, busy.Errno);
+            Assert.True(File.Exists(_fixture[$"layers/sha256/{layers[0].Hex}/fs/top"]));
+        }
+
+        Assert.Contains((await _fixture.Store.CheckAsync(repair: true, Cancelled)).Faults, fault => fault.IsRepaired);
+        await _fixture.AddRootAsync(1);
+        Assert.Equal("0", await Script.OutputAsync(StoreFixture.Shell(writable, "cat /top")));
+    }
+
     [Fact]
     public async Task A_layer_that_a_writable_one_misses_is_named_and_that_is_left_alone()
     {

@@ -1,3 +1,5 @@
+using ContainerKit.Linux;
+
 namespace ContainerKit.KernelTests;
 
 /// <summary>What is collected, what never is, and what a killed process leaves.</summary>
@@ -72,6 +74,31 @@ public sealed class StoreGarbageTests : IAsyncDisposable
     }
 
     [Fact]
+    public async Task A_writable_layer_without_an_id_goes_with_all_it_holds_when_the_store_is_opened_after_its_process()
+    {
+        await _fixture.AddAsync(1);
+        await using var host = HostProcess.Start("store", _fixture.Path, $"{One}", "writable");
+        var id = await host.ReadLineAsync();
+        await LayerStore.Open(_fixture.Path).DisposeAsync();
+        Assert.Equal(id, Assert.Single(Store.ListWritable()).Id);
+
+        await host.KillAsync();
+        await using var other = LayerStore.Open(_fixture.Path);
+        Assert.Empty(Store.ListWritable());
+        AssertHasNoLockOfWritable();
+        await Eventually.Holds(() => !Directory.EnumerateFileSystemEntries(_fixture["removed"]).Any(), () => "It stays.");
+    }
+
+    [Fact]
+    public async Task A_writable_layer_that_is_disposed_leaves_no_lock()
+    {
+        await _fixture.AddAsync(1);
+        await (await Store.CreateWritableAsync([One], null, Cancelled)).DisposeAsync();
+
+        AssertHasNoLockOfWritable();
+    }
+
+    [Fact]
     public async Task A_writable_layer_without_an_id_stays_while_a_container_is_on_it()
     {
         var layers = await _fixture.AddRootAsync(1);
@@ -80,10 +107,90 @@ public sealed class StoreGarbageTests : IAsyncDisposable
         {
             await writable.DisposeAsync();
             Assert.Empty((await Store.CollectGarbageAsync([], Cancelled)).Layers);
+            await LayerStore.Open(_fixture.Path).DisposeAsync();
             Assert.Single(Store.ListWritable());
         }
 
         Assert.Equal(layers, (await Store.CollectGarbageAsync([], Cancelled)).Layers);
+    }
+
+    [Fact]
+    public async Task What_another_process_removes_is_left_to_it()
+    {
+        Directory.CreateDirectory(_fixture["removed/theirs/in"]);
+        Directory.CreateDirectory(_fixture["removed/nobodys/in"]);
+        using (var theirs = Syscall.Open(_fixture["removed/theirs"], OpenFlags.O_RDONLY))
+        {
+            Assert.True(Syscall.TryLockWhole(theirs));
+            await Store.CollectGarbageAsync([], Cancelled);
+            Assert.Equal([_fixture["removed/theirs"]], Directory.EnumerateFileSystemEntries(_fixture["removed"]));
+        }
+
+        await Store.CollectGarbageAsync([], Cancelled);
+        Assert.Empty(Directory.EnumerateFileSystemEntries(_fixture["removed"]));
+    }
+
+    [Fact]
+    public async Task What_cannot_be_removed_keeps_nothing_else_and_is_said()
+    {
+        const string mounted = """
+            mkdir -p "$2/removed/0/in" "$2/removed/a/in" "$2/removed/b/in"
+            mount -t tmpfs none "$2/removed/a/in" && exec "$0" "$@"
+            """;
+        await using var host = HostProcess.StartThrough(
+            ["unshare", "--user", "--map-root-user", "--mount", "sh", "-c", mounted],
+            "store", _fixture.Path, $"{One}", "collect");
+        var (_, output) = await host.EndAsync();
+
+        Assert.Equal("EBUSY a\n", output);
+    }
+
+    [Fact]
+    public async Task A_collector_waits_for_who_is_there_and_lets_nobody_in_before_it_but_containers()
+    {
+        await _fixture.AddAsync(1);
+        Task<CollectedGarbage> collecting;
+        Task<StoreLock> next;
+        using (await Store.EnterAsync(Cancelled))
+        {
+            collecting = Store.CollectGarbageAsync([], Cancelled);
+            using var root = new StoreDirectory(Syscall.Open(_fixture.Path, OpenFlags.O_RDONLY));
+            await Eventually.Holds(
+                () =>
+                {
+                    using var gate = StoreLock.TryTake(root, "gate", together: true);
+                    return gate is null;
+                },
+                () => "It does not wait.");
+            next = Store.EnterAsync(Cancelled);
+            await (await Store.CreateWritableAsync([One], null, Cancelled)).DisposeAsync();
+            Assert.False(collecting.IsCompleted || next.IsCompleted);
+        }
+
+        Assert.Equal([One], (await Eventually.Ends(collecting)).Layers);
+        (await Eventually.Ends(next)).Dispose();
+    }
+
+    [Fact]
+    public async Task Writable_layers_come_and_go_beside_a_collector()
+    {
+        await _fixture.AddAsync(1);
+        using var held = Store.TryUse(One);
+        await using var other = LayerStore.Open(_fixture.Path);
+        var coming = Task.Run(async () =>
+        {
+            for (var i = 0; i < 50; i++)
+            {
+                await Store.CreateWritableAsync([One], new() { Id = "it" }, Cancelled);
+                await Store.DiscardWritableAsync("it", Cancelled);
+            }
+        }, Cancelled);
+        while (!coming.IsCompleted)
+        {
+            Assert.Empty((await other.CollectGarbageAsync([], Cancelled)).Layers);
+        }
+
+        await coming;
     }
 
     [Fact]
@@ -113,6 +220,10 @@ public sealed class StoreGarbageTests : IAsyncDisposable
             Assert.Empty(Directory.EnumerateFileSystemEntries(_fixture[name]));
         }
 
-        Assert.Equal([".lock"], Directory.EnumerateFileSystemEntries(_fixture["removed"]).Select(Path.GetFileName));
+        Assert.Empty(Directory.EnumerateFileSystemEntries(_fixture["removed"]));
     }
+
+    private void AssertHasNoLockOfWritable() => Assert.DoesNotContain(
+        Directory.EnumerateFileSystemEntries(_fixture["locks"]),
+        path => path.Contains("writable", StringComparison.Ordinal));
 }

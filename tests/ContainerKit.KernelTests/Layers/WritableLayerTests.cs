@@ -155,6 +155,54 @@ public sealed class WritableLayerTests : IAsyncDisposable
     }
 
     [Fact]
+    public async Task What_is_discarded_while_it_is_read_is_said_to_be_even_if_another_has_its_id()
+    {
+        var layer = await _fixture.AddAsync(1);
+        var writable = await Store.CreateWritableAsync([layer], new() { Id = "it" }, Cancelled);
+        using var upper = writable.OpenUpper();
+        writable.CheckIsThere(upper);
+        await writable.DiscardAsync(Cancelled);
+        Assert.Equal(Errno.ENOENT, Assert.Throws<LinuxException>(() => writable.CheckIsThere(upper)).Errno);
+        await using var again = await Store.CreateWritableAsync([layer], new() { Id = "it" }, Cancelled);
+
+        Assert.Equal(Errno.ENOENT, Assert.Throws<LinuxException>(() => writable.CheckIsThere(upper)).Errno);
+        await Assert.ThrowsAsync<LinuxException>(() => writable.ExportAsync(
+            new OnFirstWrite(() => again.DiscardAsync(Cancelled).GetAwaiter().GetResult()), null, Cancelled));
+    }
+
+    [Fact]
+    public async Task A_writable_layer_that_was_made_anew_is_not_taken_for_the_one_before()
+    {
+        var layer = await _fixture.AddAsync(1);
+        await using var other = LayerStore.Open(_fixture.Path);
+        using var stop = new CancellationTokenSource();
+        var discarding = Task.Run(async () =>
+        {
+            while (!stop.IsCancellationRequested)
+            {
+                await DiscardAsync(other);
+            }
+        }, Cancelled);
+        for (var i = 0; i < 200; i++)
+        {
+            await DiscardAsync(Store);
+            await Store.CreateWritableAsync([layer], new() { Id = "it" }, Cancelled);
+            using var writable = TryOpen(_fixture["writable/it"]);
+            using var container = writable is null ? null : LockedFile.TryTake(writable, LayersRoot.Lock);
+            if (container is not null && Directory.Exists(_fixture["writable/it"]))
+            {
+                using var found = TryOpen(_fixture["writable/it"]);
+                var isThere = found is not null && Syscall.Status(found).Inode == Syscall.Status(writable!).Inode;
+                await DiscardAsync(other);
+                Assert.True(!isThere || Directory.Exists(_fixture["writable/it"]));
+            }
+        }
+
+        await stop.CancelAsync();
+        await discarding;
+    }
+
+    [Fact]
     public async Task Missing_layers_and_ids_that_are_taken_or_lead_elsewhere_are_refused()
     {
         var layer = await _fixture.AddAsync(1);
@@ -182,5 +230,45 @@ public sealed class WritableLayerTests : IAsyncDisposable
         using var process = Process.Start(program, arguments);
         process.WaitForExit();
         Assert.Equal(0, process.ExitCode);
+    }
+
+    private static async Task DiscardAsync(LayerStore store)
+    {
+        try
+        {
+            await store.DiscardWritableAsync("it", Cancelled);
+        }
+        catch (LinuxException busy) when (busy.Errno is Errno.EBUSY)
+        {
+        }
+    }
+
+    private static Microsoft.Win32.SafeHandles.SafeFileHandle? TryOpen(string path)
+    {
+        try
+        {
+            return Syscall.Open(path, OpenFlags.O_RDONLY);
+        }
+        catch (LinuxException gone) when (gone.Errno is Errno.ENOENT)
+        {
+            return null;
+        }
+    }
+
+    /// <summary>A stream that does something once it is written to.</summary>
+    private sealed class OnFirstWrite(Action action) : MemoryStream
+    {
+        private bool _isDone;
+
+        public override ValueTask WriteAsync(ReadOnlyMemory<byte> buffer, CancellationToken cancellationToken = default)
+        {
+            if (!_isDone)
+            {
+                _isDone = true;
+                action();
+            }
+
+            return base.WriteAsync(buffer, cancellationToken);
+        }
     }
 }

@@ -4,7 +4,8 @@ namespace ContainerKit.TestHost.Verbs;
 /// store DIRECTORY DIGEST [hold]: stages a layer with one file, prints "made" or "found", and with "hold" waits for a
 /// line before it publishes it and again before it ends; without a digest it only opens the store. With "writable"
 /// it makes a writable layer over a layer, prints its id and waits; with "fill" it fills the file system before it
-/// publishes, and prints what it is told and whether the store is whole; with "storm" it makes and removes layers
+/// publishes, and prints what it is told and whether the store is whole; with "collect" it collects garbage, and prints
+/// why not and what is left of it; with "storm" it makes and removes layers
 /// for ever, and prints a line for each thing done.
 /// </summary>
 internal static class Store
@@ -26,6 +27,12 @@ internal static class Store
         if (what == "fill")
         {
             await FillAsync(store, diffId);
+            return 0;
+        }
+
+        if (what == "collect")
+        {
+            await CollectAsync(store);
             return 0;
         }
 
@@ -65,6 +72,19 @@ internal static class Store
         catch (LinuxException full)
         {
             Console.WriteLine($"{full.Errno} {store.Contains(diffId)} {(await store.CheckAsync()).IsWhole}");
+        }
+    }
+
+    private static async Task CollectAsync(LayerStore store)
+    {
+        try
+        {
+            await store.CollectGarbageAsync([]);
+        }
+        catch (LinuxException failure)
+        {
+            var left = Directory.EnumerateFileSystemEntries($"{store.Path}/removed").Select(Path.GetFileName);
+            Console.WriteLine($"{failure.Errno} {string.Join(' ', left)}");
         }
     }
 
