@@ -9,32 +9,35 @@ namespace ContainerKit;
 /// </summary>
 internal sealed class LayerLookup : IDisposable
 {
-    private const int MostLinks = 40;
+    private const int MostLinks = 40, MostOpen = 2048;
 
-    private readonly List<Place> _roots = [];
-    private readonly List<SafeFileHandle> _opened = [];
+    /// <summary>The directories on the way to where it is, as far as they are merged; the roots are others'.</summary>
+    private readonly List<List<Place>> _levels = [[]];
+    private int _open;
 
     /// <summary>Adds a layer below those there are, whose path is this process's own.</summary>
-    public void Add(SafeFileHandle directory, string path) => _roots.Add(new(directory, $"{path}/"));
+    public void Add(SafeFileHandle directory, string path) => _levels[0].Add(new(directory, $"{path}/"));
 
     /// <summary>Opens a file by its path; O_PATH.</summary>
     public SafeFileHandle Find(string path)
     {
-        var (levels, ahead, links) = (new List<List<Place>> { _roots }, new Stack<string>(), 0);
+        var (ahead, links) = (new Stack<string>(), 0);
         Push(ahead, path);
+        LeaveTo(1);
         while (ahead.TryPop(out var name))
         {
             if (name == "..")
             {
-                levels.RemoveRange(Math.Max(1, levels.Count - 1), levels.Count > 1 ? 1 : 0);
+                LeaveTo(Math.Max(1, _levels.Count - 1));
                 continue;
             }
 
-            var (place, status, inner) = Show(levels[^1], name);
+            var (index, status) = Show(name);
+            var place = _levels[^1][index];
             if (status.IsA(FileType.S_IFLNK))
             {
                 var target = LinkAt(place, name);
-                levels = target.StartsWith('/') ? [_roots] : levels;
+                LeaveTo(target.StartsWith('/') ? 1 : _levels.Count);
                 Push(ahead, ++links <= MostLinks ? target : throw new LinuxException("openat2", Errno.ELOOP, path));
             }
             else if (ahead.Count == 0)
@@ -43,7 +46,7 @@ internal sealed class LayerLookup : IDisposable
             }
             else
             {
-                levels.Add(status.IsDirectory ? inner : throw new LinuxException("openat2", Errno.ENOTDIR, path));
+                Enter(status.IsDirectory ? name : throw new LinuxException("openat2", Errno.ENOTDIR, path), index);
             }
         }
 
@@ -51,39 +54,60 @@ internal sealed class LayerLookup : IDisposable
     }
 
     /// <inheritdoc/>
-    public void Dispose() => _opened.ForEach(file => file.Dispose());
+    public void Dispose() => LeaveTo(1);
+
+    /// <summary>What is shown under a name where it is, and the place that has it.</summary>
+    private (int Place, FileStatus Status) Show(string name)
+    {
+        var places = _levels[^1];
+        for (var i = 0; i < places.Count; i++)
+        {
+            if (Syscall.TryStatus(places[i].Directory, places[i].Bytes(name), out var status))
+            {
+                return !IsWhiteout(status) ? (i, status) : throw Missing(name);
+            }
+        }
+
+        throw Missing(name);
+    }
 
     /// <summary>
-    /// What is shown under a name, and where that is; of directories all that are merged, down to one that hides what
-    /// is below.
+    /// Goes into the directory that a place shows, with those that it is merged with: down to what is none, or hides
+    /// what is below.
     /// </summary>
-    private (Place Place, FileStatus Status, List<Place> Inner) Show(List<Place> places, string name)
+    private void Enter(string name, int first)
     {
-        (Place, FileStatus)? shown = null;
         var inner = new List<Place>();
-        foreach (var place in places)
+        _levels.Add(inner);
+        foreach (var place in _levels[^2].Skip(first))
         {
             if (!Syscall.TryStatus(place.Directory, place.Bytes(name), out var status))
             {
                 continue;
             }
 
-            shown ??= IsWhiteout(status) ? throw Missing(name) : (place, status);
             if (!status.IsDirectory)
             {
-                break;
+                return;
             }
 
-            var directory = Open(place, name);
-            _opened.Add(directory);
-            inner.Add(new(directory, ""));
-            if (Syscall.HasAttribute(Syscall.PathOf(directory), "user.overlay.opaque"))
+            inner.Add(new(
+                ++_open <= MostOpen ? Open(place, name) : throw new LinuxException("openat2", Errno.ENAMETOOLONG, name),
+                ""));
+            if (Syscall.HasAttribute(Syscall.PathOf(inner[^1].Directory), "user.overlay.opaque"))
             {
-                break;
+                return;
             }
         }
+    }
 
-        return shown is var (where, what) ? (where, what, inner) : throw Missing(name);
+    private void LeaveTo(int count)
+    {
+        for (; _levels.Count > count; _levels.RemoveAt(_levels.Count - 1))
+        {
+            _levels[^1].ForEach(place => place.Directory.Dispose());
+            _open -= _levels[^1].Count;
+        }
     }
 
     private static SafeFileHandle Open(Place place, string name) =>
