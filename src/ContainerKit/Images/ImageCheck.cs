@@ -54,7 +54,7 @@ internal sealed class ImageCheck(LayerStore layers, BlobStore blobs, ImageList l
         }
     }
 
-    private IEnumerable<Digest> ListImages()
+    private List<Digest> ListImages()
     {
         try
         {

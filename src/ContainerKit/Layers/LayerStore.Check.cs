@@ -13,7 +13,7 @@ public sealed partial class LayerStore
     public async Task<StoreCheck> CheckAsync(bool repair = false, CancellationToken cancellationToken = default)
     {
         var faults = new List<StoreFault>();
-        using (await TakeAloneAsync(cancellationToken).ConfigureAwait(false))
+        using (await EnterAloneAsync(cancellationToken).ConfigureAwait(false))
         {
             foreach (var algorithm in _layers.Names())
             {
