@@ -9,16 +9,16 @@ using ContainerKit;
         Command = ["sh", "-c", "x=x; while :; do x=$x$x; done"],
         Limits = new() { Memory = ByteSize.MiB(32) },
     }),
+    ("forks", new()
+    {
+        Command = ["sh", "-c", "while :; do sleep 1000 & done"],
+        Limits = new() { Pids = 40 },
+    }),
     ("burns CPU", new()
     {
         Command = ["sh", "-c", "while :; do :; done"],
         Limits = new() { Cpu = CpuMax.Cpus(0.2) },
         CpuTimeout = TimeSpan.FromSeconds(0.5),
-    }),
-    ("forks", new()
-    {
-        Command = ["sh", "-c", "while :; do sleep 1000 & done"],
-        Limits = new() { Pids = 40 },
     }),
 ];
 
