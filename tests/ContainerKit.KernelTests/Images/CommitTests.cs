@@ -194,6 +194,6 @@ public sealed class CommitTests : IAsyncDisposable
         Assert.Equal("data/.wh.kept", refusal.Entry);
         Assert.Equal(image.Digest, Assert.Single(Store.ListImages()).Digest);
         Assert.Single(Store.Layers.ListLayers());
-        Assert.True((await Store.Layers.CheckAsync(false, Cancelled)).IsWhole);
+        Assert.True((await Store.CheckAsync(false, Cancelled)).IsWhole);
     }
 }

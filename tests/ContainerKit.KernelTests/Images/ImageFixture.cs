@@ -131,7 +131,7 @@ internal sealed class ImageFixture : IAsyncDisposable
     /// <summary>Asserts that nothing is damaged in a store, and nothing left half done by this process.</summary>
     public static async Task AssertIsWholeAsync(ImageStore store, string path)
     {
-        Assert.Empty((await store.Layers.CheckAsync(cancellationToken: Cancelled)).Faults);
+        Assert.Empty((await store.CheckAsync(cancellationToken: Cancelled)).Faults);
         Assert.Empty(Directory.EnumerateFileSystemEntries(Path.Combine(path, "staging")));
         Assert.Empty(Directory.EnumerateFileSystemEntries(Path.Combine(path, "removed")));
         Assert.DoesNotContain(

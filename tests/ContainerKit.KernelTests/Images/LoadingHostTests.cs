@@ -53,20 +53,24 @@ public sealed class LoadingHostTests : IAsyncDisposable
     public async Task After_a_host_was_killed_at_any_point_the_next_finds_a_whole_store_and_loads_the_image()
     {
         var source = _fixture.Write(Codec.Gzip, [.. Enumerable.Range(0, 4).Select(i => LayerArchive.OfFiles(150, $"layer{i}"))]);
-        var (random, longest) = (new Random(), await MeasureAsync(source));
-        for (var i = 0; i < TimeFactor.Times(Host.IsRoot ? 20 : 5, 500); i++)
+        var (random, longest, midway) = (new Random(), await MeasureAsync(source), 0);
+        var times = TimeFactor.Times(Host.IsRoot ? 20 : 5, 500);
+        for (var i = 0; i < times || (midway == 0 && i < times + 50); i++)
         {
             var path = _fixture[$"store-{i}"];
             await using (var host = HostProcess.Start("load", path, source))
             {
                 Assert.Equal("ready", await host.ReadLineAsync());
                 await host.WriteLineAsync("go");
-                await WaitAsync(random.NextDouble() * longest);
+                await WaitAsync((i % times + random.NextDouble()) / times * longest);
                 await host.KillAsync();
             }
 
+            midway += IsBegun(path) ? 1 : 0;
             await AssertLoadsAsync(path, source);
         }
+
+        Assert.NotEqual(0, midway);
     }
 
     [Fact(Skip = "needs user namespaces", SkipUnless = nameof(Host.HasUserNamespaces), SkipType = typeof(Host))]
@@ -139,13 +143,17 @@ public sealed class LoadingHostTests : IAsyncDisposable
     [Fact]
     public async Task Unpacking_allocates_little_for_each_entry()
     {
-        var (few, many) = (Write(300), Write(2300));
-        await AllocatedAsync(few, "warm");
-        var first = await AllocatedAsync(few, "few");
-        var perEntry = (await AllocatedAsync(many, "many") - first) / 2000;
+        // Without optimization each call of an async method is an object; tests/consumer/check asks the package.
+        var (few, many, limit) = (Write(300), Write(2300), IsOptimized ? 200 : 3600);
+        var perEntry = long.MaxValue;
+        for (var i = 0; i < 3 && perEntry > limit; i++)
+        {
+            await AllocatedAsync(many, $"warm{i}"); // buffers are there by then; a collection may take them away
+            var first = await AllocatedAsync(few, $"few{i}");
+            perEntry = Math.Min(perEntry, (await AllocatedAsync(many, $"many{i}") - first) / 2000);
+        }
 
-        // Without optimization each call of an async method is an object.
-        Assert.InRange(perEntry, 0, IsOptimized ? 200 : 5000);
+        Assert.InRange(perEntry, 0, limit);
 
         string Write(int count) => _fixture.Write(Codec.None, LayerArchive.Of([.. Enumerable.Range(0, count).Select(
             i => Member.File($"files/{i / 100}/file{i}", "content").Of(Linux.Syscall.EffectiveUser, 0))]));
@@ -184,16 +192,22 @@ public sealed class LoadingHostTests : IAsyncDisposable
         }
     }
 
+    /// <summary>Whether a load was begun there, and did not come to its end.</summary>
+    private static bool IsBegun(string path) =>
+        Directory.EnumerateFileSystemEntries(Path.Combine(path, "staging")).Any()
+        || (Directory.EnumerateFileSystemEntries(Path.Combine(path, "layers")).Any()
+            && !File.Exists(Path.Combine(path, "images/index.json")));
+
     private static async Task AssertLoadsAsync(string path, string source)
     {
         await using var store = ImageStore.Open(path, ImageFixture.StoreOptions);
-        Assert.Empty((await store.Layers.CheckAsync(cancellationToken: Cancelled)).Faults);
+        Assert.Empty((await store.CheckAsync(cancellationToken: Cancelled)).Faults);
         var known = store.ListImages().Count; // each with its documents
         Assert.InRange(known, 0, 1);
         var image = Assert.Single(await store.LoadAsync(source, null, null, Cancelled));
         Assert.Single(store.ListImages());
         Assert.All(image.Layers, layer => Assert.True(store.Layers.Contains(layer)));
-        await store.Layers.CollectGarbageAsync(image.Layers, Cancelled);
+        await store.CollectGarbageAsync(Cancelled);
         Assert.Equal(image.Layers.Count, store.Layers.ListLayers().Count);
         Assert.Empty(Directory.EnumerateFileSystemEntries(Path.Combine(path, "staging")));
         foreach (var layer in image.Layers)

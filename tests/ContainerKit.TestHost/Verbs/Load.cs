@@ -19,7 +19,7 @@ internal static class Load
             await Console.In.ReadLineAsync();
             Console.WriteLine(
                 arguments.Length == 2 ? await LoadAsync(store, arguments[1]) : await UnpackAsync(arguments[1], arguments[2]));
-            Console.WriteLine((await store.Layers.CheckAsync()).IsWhole ? "whole" : "damaged");
+            Console.WriteLine((await store.CheckAsync()).IsWhole ? "whole" : "damaged");
         }
         catch (LinuxException refusal)
         {
