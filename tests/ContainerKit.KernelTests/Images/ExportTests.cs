@@ -82,6 +82,34 @@ public sealed class ExportTests : IAsyncDisposable
                 || path.StartsWith("data", StringComparison.Ordinal)).Order(StringComparer.Ordinal));
     }
 
+    [Fact]
+    public async Task CVE_2018_15664_CVE_2023_0778_What_is_read_while_files_become_links_is_never_outside()
+    {
+        const string canary = "a secret of the host";
+        File.WriteAllText(Path.Combine(Directory.CreateDirectory(_fixture["outside/inner"]).FullName, "secret"), canary);
+        var image = await _fixture.AddAsync("export.test/it", ShippedImages.Base);
+        await using var writable = await Store.CreateWritableAsync(image, null, Cancelled);
+        var upper = _fixture[$"store/writable/{writable.Id}/upper"];
+        File.WriteAllText(Path.Combine(Directory.CreateDirectory($"{upper}/data/inner").FullName, "secret"), "mine");
+        File.CreateSymbolicLink($"{upper}/data/trap", _fixture["outside/inner"]);
+        File.WriteAllText($"{upper}/data/file", "mine");
+        File.CreateSymbolicLink($"{upper}/data/file-trap", _fixture["outside/inner/secret"]);
+        var (read, exchanges) = (0, 0L);
+        using (var directories = new RenameRacer($"{upper}/data/inner", $"{upper}/data/trap"))
+        using (var files = new RenameRacer($"{upper}/data/file", $"{upper}/data/file-trap"))
+        {
+            for (var i = 0; i < 60; i++)
+            {
+                read += await TryAsync(() => AssertIsNotReadAsync(writable, canary, i)) ? 1 : 0;
+            }
+
+            exchanges = Math.Min(directories.Exchanges, files.Exchanges);
+        }
+
+        Assert.True(read > 5 && exchanges > 1000, $"{read} read, {exchanges} exchanges");
+        Assert.Equal(canary, File.ReadAllText(_fixture["outside/inner/secret"]));
+    }
+
     [Theory]
     [InlineData(ImageFormat.OciLayout)]
     [InlineData(ImageFormat.DockerArchive)]
@@ -114,5 +142,43 @@ public sealed class ExportTests : IAsyncDisposable
         {
             Mounts = [.. run.Mounts, new BindMount(_fixture["other-volume"], "/volume")],
         }));
+    }
+
+    private async Task AssertIsNotReadAsync(WritableLayer writable, string canary, int round)
+    {
+        if (round % 3 == 0)
+        {
+            var archive = new MemoryStream();
+            await writable.ExportAsync(archive, Cancelled);
+            AssertLacks(canary, archive.ToArray());
+        }
+        else if (round % 3 == 1)
+        {
+            var committed = await Store.CommitAsync(writable, null, Cancelled);
+            AssertLacks(canary, await File.ReadAllBytesAsync(
+                _fixture[$"store/images/blobs/sha256/{committed.Blobs[^1].Digest.Hex}"], Cancelled));
+        }
+        else
+        {
+            await using var fork = await writable.ForkAsync(null, Cancelled);
+            AssertLacks(canary, System.Text.Encoding.UTF8.GetBytes(Tools.Run(
+                "find", _fixture[$"store/writable/{fork.Id}/upper"], "-type", "f", "-exec", "cat", "{}", "+")));
+        }
+    }
+
+    private static void AssertLacks(string text, byte[] content) =>
+        Assert.Equal(-1, content.AsSpan().IndexOf(System.Text.Encoding.UTF8.GetBytes(text)));
+
+    private static async Task<bool> TryAsync(Func<Task> read)
+    {
+        try
+        {
+            await read();
+            return true;
+        }
+        catch (Exception failure) when (failure is LinuxException or InvalidImageException)
+        {
+            return false; // what is gone by then cannot be read
+        }
     }
 }

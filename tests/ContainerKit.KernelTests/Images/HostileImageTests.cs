@@ -108,7 +108,7 @@ public sealed class HostileImageTests : IAsyncDisposable
     }
 
     [Fact]
-    public async Task CVE_2014_9356_Links_lead_to_nothing_outside()
+    public async Task CVE_2014_6407_CVE_2014_9356_Links_lead_to_nothing_outside()
     {
         await RefusesAsync("stolen", "linkpath", LayerArchive.Of(Member.HardLink("stolen", $"{_fixture.Outside}/secret")));
         await RefusesAsync("stolen", "linkpath", LayerArchive.Of(Member.HardLink("stolen", "../outside/secret")));

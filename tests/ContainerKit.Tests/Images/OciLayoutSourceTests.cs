@@ -343,6 +343,27 @@ public sealed class OciLayoutSourceTests : IDisposable
     }
 
     [Fact]
+    public async Task CVE_2020_15157_a_layer_that_is_said_to_be_elsewhere_is_fetched_from_nowhere()
+    {
+        using var elsewhere = new System.Net.Sockets.TcpListener(System.Net.IPAddress.Loopback, 0);
+        elsewhere.Start();
+        var (image, layer) = (new TestImage(), TestImage.Layer("x"));
+        var config = image.AddBlob(MediaTypes.ImageConfig, TestImage.Config("linux/amd64", layer));
+        image.SetIndex(image.AddManifest("linux/amd64", config, new BlobDescriptor
+        {
+            MediaType = "application/vnd.docker.image.rootfs.foreign.diff.tar",
+            Digest = TestImage.DigestOf(layer),
+            Size = layer.Length,
+            Urls = [$"http://{elsewhere.LocalEndpoint}/layer"],
+        }));
+        using var source = await OpenAsync(image, archive: true);
+        var read = Assert.Single(await source.ReadAsync(Platform("linux/amd64"), Cancel));
+
+        Assert.Throws<InvalidImageException>(() => read.Layers[0].Open());
+        Assert.False(elsewhere.Pending());
+    }
+
+    [Fact]
     public async Task The_number_of_layers_is_the_same_everywhere()
     {
         var image = new TestImage();
