@@ -60,6 +60,19 @@ public class WhiteoutTests
     }
 
     [Fact]
+    public async Task For_an_overlay_a_hard_link_to_what_comes_later_is_there_whatever_is_said_to_be_gone()
+    {
+        using var tree = new UnpackedTree();
+        await tree.UnpackAsync(
+            TreeForm.Overlay,
+            [Member.HardLink("first", "second"), Member.File(".wh.first"), Member.HardLink("second", "file"),
+                Member.File(".wh.second"), Member.File("file", "content"), Member.File(".wh.file"), Member.File(".wh.gone")]);
+
+        Assert.Equal(["3 7", "3 7", "3 7"], new[] { "first", "second", "file" }.Select(path => tree.Stat("%h %s", path)));
+        Assert.Equal(["filef", "firstf", "gonec", "secondf"], tree.Paths());
+    }
+
+    [Fact]
     public async Task For_an_overlay_what_is_gone_is_a_device_or_opaque()
     {
         using var tree = new UnpackedTree();

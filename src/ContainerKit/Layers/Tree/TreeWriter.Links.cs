@@ -94,7 +94,9 @@ internal sealed partial class TreeWriter
         _path.Set(link.Path.Span, entry, "path");
         _target.Set(link.Target.Span, entry, "linkpath");
         var directory = _walk.Enter(_path.Parent)!;
-        if (!Syscall.TryStatus(directory.Handle, _path.Name, out _) && !TryLink(_path, directory, entry.Name))
+        var isThere = Syscall.TryStatus(directory.Handle, _path.Name, out var status)
+            && !Whiteout.IsOfOverlay(status); // which hides what is below, and is hidden by what the layer has
+        if (!isThere && !TryLink(_path, directory, entry.Name))
         {
             throw Invalid("A hard link leads to what is not in the layer, or through a link.", entry, "linkpath",
                 Printable(link.Target));
