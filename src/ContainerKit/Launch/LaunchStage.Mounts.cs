@@ -77,9 +77,9 @@ internal sealed partial class LaunchStage
 
     /// <summary>
     /// A new file system that is attached nowhere yet: fsopen(2), fsconfig(2), fsmount(2). Options are as mount(8)
-    /// writes them: <c>mode=0755,size=1m</c>.
+    /// writes them: <c>mode=0755,size=1m</c>. As the <paramref name="last"/> step it can be handed down.
     /// </summary>
-    public Descriptor MakeFileSystem(string type, MountAttributes attributes, string options = "")
+    public Descriptor MakeFileSystem(string type, MountAttributes attributes, string options = "", bool last = false)
     {
         var context = Keep(ref Add(Call.fsopen, Data.Add(type), (long)FsOpenFlags.FSOPEN_CLOEXEC));
         foreach (var option in options.Split(',', StringSplitOptions.RemoveEmptyEntries))
@@ -97,7 +97,11 @@ internal sealed partial class LaunchStage
 
         Add(Call.fsconfig, context, (long)FsConfigCommand.FSCONFIG_CMD_CREATE);
         var mount = Keep(ref Add(Call.fsmount, context, (long)FsMountFlags.FSMOUNT_CLOEXEC, (long)attributes));
-        Close(context);
+        if (!last)
+        {
+            Close(context);
+        }
+
         return mount;
     }
 

@@ -13,6 +13,7 @@ public sealed partial class LayerStore
     /// </summary>
     /// <exception cref="ArgumentException">There are no layers, or over 500, or the id is none.</exception>
     /// <exception cref="LinuxException">A layer is missing: ENOENT; the id is taken: EEXIST.</exception>
+    /// <exception cref="LimitNotSupportedException">It cannot be limited here.</exception>
     public Task<WritableLayer> CreateWritableAsync(
         IReadOnlyList<Digest> layers, WritableLayerOptions? options = null,
         CancellationToken cancellationToken = default) =>
@@ -24,8 +25,9 @@ public sealed partial class LayerStore
         CancellationToken cancellationToken)
     {
         ArgumentNullException.ThrowIfNull(layers);
-        var id = options?.Id ?? $"{Guid.NewGuid():N}";
-        Validate(options?.Id);
+        options ??= new();
+        options.Validate();
+        var id = options.Id ?? $"{Guid.NewGuid():N}";
         if (layers.Count is 0 or > LayersRoot.Most)
         {
             throw new ArgumentException($"A writable layer lies over 1 to {LayersRoot.Most} layers.", nameof(layers));
@@ -44,7 +46,8 @@ public sealed partial class LayerStore
         {
             Layers = [.. Seen(layers).Reverse().Select(layer => $"{layer}")],
             Origin = origin,
-            IsTemporary = options?.Id is null,
+            IsTemporary = options.Id is null,
+            SizeLimit = options.SizeLimit?.Bytes,
             CreatedAt = DateTimeOffset.UtcNow,
         };
         var owner = meta.IsTemporary
@@ -95,7 +98,9 @@ public sealed partial class LayerStore
     internal SafeFileHandle OpenUpper(string id)
     {
         using var writable = _writable.Open(id);
-        using var upper = Syscall.OpenEntry(writable.Handle, StoreDirectory.Bytes(LayersRoot.Upper), OpenFlags.O_PATH);
+        using var disk = writable.Has(LimitedDisk.File) ? LimitedDisk.Mount(writable.Handle, readOnly: true) : null;
+        using var upper = Syscall.OpenEntry(
+            disk ?? writable.Handle, StoreDirectory.Bytes(LayersRoot.Upper), OpenFlags.O_PATH);
         using var access = new TreeAccess(Readers);
         return access.Open(upper);
     }
@@ -141,14 +146,7 @@ public sealed partial class LayerStore
     internal bool IsOver(WritableLayer writable, IReadOnlyList<Digest> layers) =>
         Seen(layers).Reverse().SequenceEqual(writable.Layers);
 
-    private static void Validate(string? id)
-    {
-        if (id is not null && !WritableLayerOptions.IsId(id))
-        {
-            throw new ArgumentException(
-                $"'{id}' is no id of a writable layer: it takes up to 128 letters, digits, '_', '.', '+' and '-'.");
-        }
-    }
+    private static void Validate(string id) => new WritableLayerOptions { Id = id }.Validate();
 
     /// <summary>Makes the directory of one; a container's root directory is as that of the topmost layer.</summary>
     private async Task MakeAsync(string id, WritableMeta meta, Digest top, Func<SafeFileHandle, Task>? fill)
@@ -157,12 +155,9 @@ public sealed partial class LayerStore
         try
         {
             using (var made = _staging.Make(name, StoreDirectory.Closed))
-            using (var layer = OpenFiles(top))
             {
-                var status = Syscall.Status(layer);
-                using var upper = made.Make(LayersRoot.Upper, StoreDirectory.Closed);
-                await (fill?.Invoke(upper.Handle) ?? GiveAsync(upper.Handle, status)).ConfigureAwait(false);
-                made.Make(LayersRoot.Work, StoreDirectory.Closed).Dispose();
+                using var disk = MakeDisk(made, meta);
+                await FillAsync(disk ?? made, top, fill).ConfigureAwait(false);
                 LockedFile.TryTake(made.Handle, LayersRoot.Lock)?.Dispose(); // a full disk may have no room for it later
                 made.Write(WritableMeta.File, meta.ToJson());
                 made.Sync();
@@ -183,6 +178,26 @@ public sealed partial class LayerStore
 
             throw;
         }
+    }
+
+    private async Task FillAsync(StoreDirectory made, Digest top, Func<SafeFileHandle, Task>? fill)
+    {
+        using var layer = OpenFiles(top);
+        using var upper = made.Make(LayersRoot.Upper, StoreDirectory.Closed);
+        await (fill?.Invoke(upper.Handle) ?? GiveAsync(upper.Handle, Syscall.Status(layer))).ConfigureAwait(false);
+        made.Make(LayersRoot.Work, StoreDirectory.Closed).Dispose();
+    }
+
+    /// <summary>Makes the file system of one with a limit, and opens that; null without.</summary>
+    private static StoreDirectory? MakeDisk(StoreDirectory made, WritableMeta meta)
+    {
+        if (meta.SizeLimit is not { } limit)
+        {
+            return null;
+        }
+
+        LimitedDisk.Make(made.Handle, new(limit), isKept: !meta.IsTemporary);
+        return new(LimitedDisk.Mount(made.Handle, readOnly: false));
     }
 
     /// <summary>Gives a directory the permissions and mapped owners of another, which may close it to this user.</summary>

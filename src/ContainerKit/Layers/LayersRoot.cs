@@ -36,8 +36,11 @@ internal sealed record LayersRoot(string Store, string Id, IReadOnlyList<Digest>
     /// </summary>
     public bool AreNamedEach { get; init; } = Environment.OSVersion.Version >= new Version(6, 7);
 
-    /// <summary>A lock that the supervisor holds while it lives.</summary>
-    private SafeFileHandle? Lease { get; init; }
+    /// <summary>Whether the changes have a file system of their own.</summary>
+    public bool IsLimited { get; init; }
+
+    /// <summary>What a container on it holds.</summary>
+    private OpenChanges? Changes { get; init; }
 
     private string WritablePath => $"{Store}/{Writable}/{Id}";
 
@@ -52,14 +55,18 @@ internal sealed record LayersRoot(string Store, string Id, IReadOnlyList<Digest>
 
     internal override (RootFilesystem Root, IDisposable? Held) Open()
     {
-        using var writable = OpenForLookup();
+        using var writable = OpenWritable();
         var taken = LockedFile.TryTake(writable, Lock) ?? throw new ArgumentException(
             $"The writable layer '{Id}' takes the changes of another container: wait until that is gone, or fork it.");
         try
         {
-            return IsStillThere(writable)
-                ? (this with { Lease = taken.Handle }, taken)
-                : throw new LinuxException("open", Errno.ENOENT, WritablePath, Discarded);
+            if (!IsStillThere(writable))
+            {
+                throw new LinuxException("open", Errno.ENOENT, WritablePath, Discarded);
+            }
+
+            var changes = new OpenChanges(taken, IsLimited ? LimitedDisk.Attach(writable) : null);
+            return (this with { Changes = changes }, changes);
         }
         catch
         {
@@ -68,8 +75,22 @@ internal sealed record LayersRoot(string Store, string Id, IReadOnlyList<Digest>
         }
     }
 
-    /// <summary>Opens the writable layer.</summary>
+    /// <summary>Opens the writable layer, where the changes are.</summary>
     internal override SafeFileHandle OpenForLookup()
+    {
+        var writable = OpenWritable();
+        if (!IsLimited)
+        {
+            return writable;
+        }
+
+        using (writable)
+        {
+            return Changes?.OpenDisk() ?? LimitedDisk.Mount(writable, readOnly: true);
+        }
+    }
+
+    private SafeFileHandle OpenWritable()
     {
         using var store = Syscall.Open(Store, OpenFlags.O_PATH);
         try
@@ -97,16 +118,24 @@ internal sealed record LayersRoot(string Store, string Id, IReadOnlyList<Digest>
 
     internal override Descriptor AddTo(LaunchPlan plan, ContainerIdentity identity)
     {
-        if (Lease is not null)
+        if (Changes is not null)
         {
-            plan.Hold(Lease);
+            plan.Hold(Changes.Lease);
         }
 
         var paths = Paths.ToList();
         var links = AreNamedEach ? 0 : paths.Count;
         var layers = OverlayLayers.Begin(plan, ByteSize.KiB(4 * (64 + (2 * links)))); // a page for each link
         OverlayLayers.Add(plan, layers, Lower, $"{Store}/{Lower}");
-        OverlayLayers.Add(plan, layers, "changes", WritablePath);
+        if (IsLimited)
+        {
+            OverlayLayers.AddDisk(plan, layers, "changes", LimitedDisk.Type, Changes?.Disk ?? "/dev/loop0");
+        }
+        else
+        {
+            OverlayLayers.Add(plan, layers, "changes", WritablePath);
+        }
+
         var lower = AreNamedEach
             ? string.Join(',', paths.Select(path => $"lowerdir+={Lower}/{path}")) : AddLinks(plan, layers, paths);
         return OverlayLayers.Join(plan, layers, $"{lower},upperdir=changes/{Upper},workdir=changes/{Work}");
@@ -133,7 +162,7 @@ internal sealed record LayersRoot(string Store, string Id, IReadOnlyList<Digest>
     /// <summary>Whether it was not discarded before it was locked, and perhaps made anew.</summary>
     private bool IsStillThere(SafeFileHandle locked)
     {
-        using var found = OpenForLookup();
+        using var found = OpenWritable();
         return Syscall.Status(found).Inode == Syscall.Status(locked).Inode;
     }
 

@@ -16,7 +16,8 @@ public sealed class WritableLayer : IAsyncDisposable
     {
         var layers = meta.Layers.Select(Digest.Parse).ToArray();
         (_store, Id, Layers, Origin, _owner) = (store, id, layers, meta.Origin, owner);
-        Root = new LayersRoot(store.Path, id, layers) { Ids = store.IdMap };
+        SizeLimit = meta.SizeLimit is { } bytes ? new(bytes) : null;
+        Root = new LayersRoot(store.Path, id, layers) { Ids = store.IdMap, IsLimited = SizeLimit is not null };
     }
 
     /// <summary>Its name in the store.</summary>
@@ -26,6 +27,9 @@ public sealed class WritableLayer : IAsyncDisposable
     /// The layers below it, the base first, without those that another one hides altogether.
     /// </summary>
     public IReadOnlyList<Digest> Layers { get; }
+
+    /// <summary>How much it may hold; null when it has no limit of its own.</summary>
+    public ByteSize? SizeLimit { get; }
 
     /// <summary>
     /// A root filesystem of all of them, whose changes go to this one. As root, files belong to the container's ids of
@@ -60,7 +64,7 @@ public sealed class WritableLayer : IAsyncDisposable
     public Task<WritableLayer> ForkAsync(
         WritableLayerOptions? options = null, CancellationToken cancellationToken = default) =>
         _store.CreateWritableAsync(
-            Layers, options, Origin,
+            Layers, (options ?? new()) with { SizeLimit = options?.SizeLimit ?? SizeLimit }, Origin,
             copy => Task.Run(() => CopyToAsync(copy, cancellationToken), cancellationToken), cancellationToken);
 
     /// <summary>Writes the files that a container on it sees as a tar archive; the stream stays open.</summary>

@@ -14,6 +14,9 @@ internal sealed record WritableMeta
     /// <summary>What it was made of, in the words of who made it; null when nothing was said.</summary>
     public string? Origin { get; init; }
 
+    /// <summary>How many bytes it may hold; null when it is no file system of its own.</summary>
+    public long? SizeLimit { get; init; }
+
     /// <summary>Whether it goes with the process that made it and the container on it.</summary>
     public bool IsTemporary { get; init; }
 

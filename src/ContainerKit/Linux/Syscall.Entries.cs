@@ -143,17 +143,34 @@ internal static unsafe partial class Syscall
     }
 
     /// <summary>
-    /// Copies a piece of a file to the same place in another on the same file system, which may share it instead; less
-    /// where the file ends before. copy_file_range(2).
+    /// Copies a piece of a file to the same place in another, which may share it instead; less where the file ends
+    /// before. copy_file_range(2), and pread(2) and pwrite(2) between file systems that cannot.
     /// </summary>
     public static void CopyRange(SafeFileHandle source, SafeFileHandle target, long offset, long length)
     {
         for (var end = offset + length; offset < end;)
         {
             var (from, to) = (offset, offset);
-            var count = Check(CopyFileRange(
-                SyscallNumber.copy_file_range.Here, source, &from, target, &to, (nuint)(end - offset), 0),
-                "copy_file_range");
+            var count = CopyFileRange(
+                SyscallNumber.copy_file_range.Here, source, &from, target, &to, (nuint)(end - offset), 0);
+            if (count < 0 && LastError is Errno.EXDEV or Errno.EINVAL or Errno.ENOTSUP)
+            {
+                CopyBytes(source, target, offset, end);
+                return;
+            }
+
+            offset = Check(count, "copy_file_range") > 0 ? offset + count : end;
+        }
+    }
+
+    private static void CopyBytes(SafeFileHandle source, SafeFileHandle target, long offset, long end)
+    {
+        const int most = 256 << 10;
+        var buffer = new byte[Math.Min(most, end - offset)];
+        while (offset < end)
+        {
+            var count = ReadAt(source, buffer.AsSpan(0, (int)Math.Min(buffer.Length, end - offset)), offset);
+            WriteAll(target, buffer.AsSpan(0, count), offset);
             offset = count > 0 ? offset + count : end;
         }
     }

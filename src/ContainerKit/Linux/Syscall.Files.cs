@@ -63,6 +63,21 @@ internal static unsafe partial class Syscall
         return SetLock(file, F_RDLCK) || (LastError is Errno.EAGAIN or Errno.EACCES ? false : throw Failed("fcntl"));
     }
 
+    /// <summary>Waits until it can lock a whole file, for this open file description; fcntl(2).</summary>
+    public static void WaitForLock(SafeFileHandle file)
+    {
+        const int F_OFD_SETLKW = 38;
+        const short F_WRLCK = 1;
+        var wanted = new FileLock { Type = F_WRLCK };
+        while (Lock(file, F_OFD_SETLKW, &wanted) < 0)
+        {
+            if (LastError is not Errno.EINTR)
+            {
+                throw Failed("fcntl");
+            }
+        }
+    }
+
     /// <summary>Gives a lock back, whoever still has a copy of the descriptor; fcntl(2).</summary>
     public static void Unlock(SafeFileHandle file)
     {

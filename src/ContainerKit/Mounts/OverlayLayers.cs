@@ -27,6 +27,14 @@ internal static class OverlayLayers
         plan.Root.Attach(Clone(plan, path), layers, name);
     }
 
+    /// <summary>Adds the steps that put a disk of the host there; its owners are mapped the same.</summary>
+    public static void AddDisk(LaunchPlan plan, Descriptor layers, string name, string type, string disk)
+    {
+        plan.Root.MakeDirectory(layers, name, 0x1ED);
+        plan.WithHost.MakeFileSystem(type, MountAttributes.None, $"source={disk}", last: true);
+        plan.Root.Attach(HandDown(plan), layers, name);
+    }
+
     /// <summary>Adds the steps that lay them over each other; without <c>upperdir</c> it is read-only.</summary>
     public static Descriptor Join(LaunchPlan plan, Descriptor layers, string options, MountAttributes more = default)
     {
@@ -67,8 +75,17 @@ internal static class OverlayLayers
         }
 
         plan.WithHost.CloneTree(Descriptor.WorkingDirectory, path);
+        return HandDown(plan);
+    }
+
+    private static Descriptor HandDown(LaunchPlan plan)
+    {
         var (outside, received) = plan.HandDown();
-        plan.MapIdsIfPossible(outside);
+        if (plan.MapsIds)
+        {
+            plan.MapIdsIfPossible(outside);
+        }
+
         return received;
     }
 }

@@ -12,8 +12,8 @@ public class StructureTests
 {
     private static readonly string[] Headers =
     [
-        "<dirent.h>", "<fcntl.h>", "<linux/bpf.h>", "<linux/capability.h>", "<linux/mount.h>", "<linux/openat2.h>",
-        "<linux/sched.h>", "<net/if.h>", "<poll.h>", "<signal.h>", "<spawn.h>", "<sys/epoll.h>", "<sys/inotify.h>",
+        "<dirent.h>", "<fcntl.h>", "<linux/bpf.h>", "<linux/capability.h>", "<linux/loop.h>",
+        "<linux/mount.h>", "<linux/openat2.h>", "<linux/sched.h>", "<net/if.h>", "<poll.h>", "<signal.h>", "<spawn.h>", "<sys/epoll.h>", "<sys/inotify.h>",
         "<sys/ioctl.h>", "<sys/resource.h>", "<sys/socket.h>",
         "<sys/stat.h>", "<sys/uio.h>",
     ];
@@ -48,6 +48,10 @@ public class StructureTests
         [typeof(Credentials)] = ("struct ucred", [("ProcessId", "pid"), ("UserId", "uid"), ("GroupId", "gid")]),
         [typeof(WindowSize)] = ("struct winsize",
             [("Rows", "ws_row"), ("Columns", "ws_col"), ("Width", "ws_xpixel"), ("Height", "ws_ypixel")]),
+        [typeof(LoopStatus)] = ("struct loop_info64",
+            [("FileSystem", "lo_device"), ("Inode", "lo_inode"), ("Flags", "lo_flags")]),
+        [typeof(LoopConfiguration)] = ("struct loop_config",
+            [("File", "fd"), ("BlockSize", "block_size"), ("Status", "info")]),
         [typeof(BpfInstruction)] =
             ("struct bpf_insn", [("Operation", "code"), ("Offset", "off"), ("Value", "imm")]),
         [typeof(LaunchStage.Timeval)] = ("struct timeval", [("Seconds", "tv_sec"), ("Microseconds", "tv_usec")]),

@@ -30,6 +30,15 @@ internal static class Tools
     /// <summary>Whether musl is there, and nm(1) to read what it exports.</summary>
     public static bool HasMusl { get; } = MustRun || (File.Exists(Musl) && Find("nm") is not null);
 
+    /// <summary>What is missing without <see cref="HasExt4"/>.</summary>
+    public const string NoExt4 = "needs e2fsck and dumpe2fs (e2fsprogs)";
+
+    /// <summary>The tools for ext4, which an ordinary user's PATH does not have.</summary>
+    public const string Ext4Check = "/usr/sbin/e2fsck", Ext4Dump = "/usr/sbin/dumpe2fs";
+
+    /// <summary>Whether these are there.</summary>
+    public static bool HasExt4 { get; } = MustRun || (File.Exists(Ext4Check) && File.Exists(Ext4Dump));
+
     /// <summary>The name of the C compiler for an architecture.</summary>
     public static string Compiler(Architecture architecture) =>
         architecture is Architecture.X64 ? "x86_64-linux-gnu-gcc" : "aarch64-linux-gnu-gcc";
