@@ -87,6 +87,7 @@ public class HostReportTests
         var found = await Report.OfAsync([]);
         Assert.True(found["overlay as root"].IsAvailable, found["overlay as root"].Text);
         Assert.True(found["subordinate ids"].IsAvailable);
+        Assert.True(found["limits of layers"].IsAvailable, found["limits of layers"].Text);
         // and others, from some version on
         if (new DriveInfo("/usr").DriveFormat is "ext4" or "ext3" or "xfs" or "btrfs")
         {

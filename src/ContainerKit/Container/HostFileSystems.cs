@@ -63,6 +63,10 @@ internal static class HostFileSystems
         }
     }
 
+    /// <summary>Whether writable layers can be limited, which was tried.</summary>
+    public static HostFinding LimitedLayers() => HostFinding.Of(
+        "limits of layers", DiskRefusal.Probe() is { } refusal ? new(refusal.Reason, refusal.Remedy) : null);
+
     public static HostRefusal ExplainProc(LinuxException failure, HostSurroundings around) =>
         ExplainCovered("/proc", failure, around);
 

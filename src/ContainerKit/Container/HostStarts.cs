@@ -96,6 +96,7 @@ internal sealed class HostStarts(
             "overlay", [UserNamespace, MountNamespace], Mount, HostFileSystems.Overlay, HostFileSystems.ExplainOverlay)
                 .ConfigureAwait(false);
         _findings.Add(HostFileSystems.TmpfsAttributes());
+        _findings.Add(HostFileSystems.LimitedLayers());
         const string asRoot = "overlay as root", idMapped = "id-mapped mounts";
         if (!around.IsHostRoot)
         {
