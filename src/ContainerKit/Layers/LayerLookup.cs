@@ -15,8 +15,12 @@ internal sealed class LayerLookup : IDisposable
     private readonly List<List<Place>> _levels = [[]];
     private int _open;
 
-    /// <summary>Adds a layer below those there are, whose path is this process's own.</summary>
-    public void Add(SafeFileHandle directory, string path) => _levels[0].Add(new(directory, $"{path}/"));
+    /// <summary>
+    /// Adds a layer below those there are, whose path is this process's own, and of which it may be known what it does
+    /// not have in its root.
+    /// </summary>
+    public void Add(SafeFileHandle directory, string path, Predicate<string>? mayHave = null) =>
+        _levels[0].Add(new(directory, $"{path}/", mayHave));
 
     /// <summary>Opens a file by its path; O_PATH.</summary>
     public SafeFileHandle Find(string path)
@@ -62,7 +66,7 @@ internal sealed class LayerLookup : IDisposable
         var places = _levels[^1];
         for (var i = 0; i < places.Count; i++)
         {
-            if (Syscall.TryStatus(places[i].Directory, places[i].Bytes(name), out var status))
+            if (places[i].TryStatus(name, out var status))
             {
                 return !IsWhiteout(status) ? (i, status) : throw Missing(name);
             }
@@ -81,7 +85,7 @@ internal sealed class LayerLookup : IDisposable
         _levels.Add(inner);
         foreach (var place in _levels[^2].Skip(first))
         {
-            if (!Syscall.TryStatus(place.Directory, place.Bytes(name), out var status))
+            if (!place.TryStatus(name, out var status))
             {
                 continue;
             }
@@ -133,8 +137,14 @@ internal sealed class LayerLookup : IDisposable
     private static LinuxException Missing(string name) => new("openat2", Errno.ENOENT, name);
 
     /// <summary>A directory of a layer: an open one, and a path from there that no stranger can change.</summary>
-    private readonly record struct Place(SafeFileHandle Directory, string Prefix)
+    private readonly record struct Place(SafeFileHandle Directory, string Prefix, Predicate<string>? MayHave = null)
     {
         public byte[] Bytes(string name) => StoreDirectory.Bytes(Prefix + name);
+
+        public bool TryStatus(string name, out FileStatus status)
+        {
+            status = default;
+            return MayHave?.Invoke(name) is not false && Syscall.TryStatus(Directory, Bytes(name), out status);
+        }
     }
 }

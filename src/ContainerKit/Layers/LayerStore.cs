@@ -17,7 +17,7 @@ public sealed partial class LayerStore : IAsyncDisposable
 
     private LayerStore(string path, StoreDirectory root, LayerStoreOptions options)
     {
-        (Path, _root, _options) = (path, root, options);
+        (Path, _root, _options, Names) = (path, root, options, new(path));
         try
         {
             _layers = root.Make(LayersRoot.Lower, StoreDirectory.Passable);
@@ -53,6 +53,9 @@ public sealed partial class LayerStore : IAsyncDisposable
     /// entered that needs more.
     /// </summary>
     internal Func<IEnumerable<Digest>>? KeptBesides { get; set; }
+
+    /// <summary>What is known of the layers' names.</summary>
+    internal LayerNames Names { get; }
 
     /// <summary>The ids of that map, for what takes their capabilities.</summary>
     internal MappedIds? Ids { get; }

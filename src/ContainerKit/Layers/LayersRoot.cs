@@ -42,13 +42,17 @@ internal sealed record LayersRoot(string Store, string Id, IReadOnlyList<Digest>
     /// <summary>What a container on it holds.</summary>
     private OpenChanges? Changes { get; init; }
 
+    /// <summary>What is known of the layers' names; null when nothing is.</summary>
+    public LayerNames? Names { get; init; }
+
     private string WritablePath => $"{Store}/{Writable}/{Id}";
 
     /// <summary>
-    /// The layers from the topmost on. What a layer shows that comes twice, it shows where it is higher.
+    /// The layers from the topmost on, and their paths. What a layer shows that comes twice, it shows where it is
+    /// higher.
     /// </summary>
-    private IEnumerable<string> Paths =>
-        Layers.Reverse().Distinct().Select(diffId => $"{NameOf(diffId)}/{Files}");
+    private (Digest Layer, string Path)[] Lowers { get; } =
+        [.. Layers.Reverse().Distinct().Select(diffId => (diffId, $"{NameOf(diffId)}/{Files}"))];
 
     /// <summary>The path of a layer below those of a store.</summary>
     public static string NameOf(Digest diffId) => $"{diffId.Algorithm}/{diffId.Hex}";
@@ -108,9 +112,9 @@ internal sealed record LayersRoot(string Store, string Id, IReadOnlyList<Digest>
         using var store = Syscall.Open($"{Store}/{Lower}", OpenFlags.O_PATH);
         using var lookup = new LayerLookup();
         lookup.Add(directory, Upper);
-        foreach (var layer in Paths)
+        foreach (var (layer, files) in Lowers)
         {
-            lookup.Add(store, layer);
+            lookup.Add(store, files, name => Names?.MayHave(layer, name) is not false);
         }
 
         return lookup.Find(path);
@@ -123,8 +127,7 @@ internal sealed record LayersRoot(string Store, string Id, IReadOnlyList<Digest>
             plan.Hold(Changes.Lease);
         }
 
-        var paths = Paths.ToList();
-        var links = AreNamedEach ? 0 : paths.Count;
+        var links = AreNamedEach ? 0 : Lowers.Length;
         var layers = OverlayLayers.Begin(plan, ByteSize.KiB(4 * (64 + (2 * links)))); // a page for each link
         OverlayLayers.Add(plan, layers, Lower, $"{Store}/{Lower}");
         if (IsLimited)
@@ -137,7 +140,7 @@ internal sealed record LayersRoot(string Store, string Id, IReadOnlyList<Digest>
         }
 
         var lower = AreNamedEach
-            ? string.Join(',', paths.Select(path => $"lowerdir+={Lower}/{path}")) : AddLinks(plan, layers, paths);
+            ? string.Join(',', Lowers.Select(lower => $"lowerdir+={Lower}/{lower.Path}")) : AddLinks(plan, layers);
         return OverlayLayers.Join(plan, layers, $"{lower},upperdir=changes/{Upper},workdir=changes/{Work}");
     }
 
@@ -149,14 +152,14 @@ internal sealed record LayersRoot(string Store, string Id, IReadOnlyList<Digest>
         }
     }
 
-    private static string AddLinks(LaunchPlan plan, Descriptor layers, List<string> paths)
+    private string AddLinks(LaunchPlan plan, Descriptor layers)
     {
-        for (var i = 0; i < paths.Count; i++)
+        for (var i = 0; i < Lowers.Length; i++)
         {
-            plan.Root.MakeLink($"{Lower}/{paths[i]}", layers, NumberOf(i));
+            plan.Root.MakeLink($"{Lower}/{Lowers[i].Path}", layers, NumberOf(i));
         }
 
-        return $"lowerdir={string.Join(':', Enumerable.Range(0, paths.Count).Select(NumberOf))}";
+        return $"lowerdir={string.Join(':', Enumerable.Range(0, Lowers.Length).Select(NumberOf))}";
     }
 
     /// <summary>Whether it was not discarded before it was locked, and perhaps made anew.</summary>

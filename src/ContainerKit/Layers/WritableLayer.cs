@@ -17,7 +17,12 @@ public sealed class WritableLayer : IAsyncDisposable
         var layers = meta.Layers.Select(Digest.Parse).ToArray();
         (_store, Id, Layers, Origin, _owner) = (store, id, layers, meta.Origin, owner);
         SizeLimit = meta.SizeLimit is { } bytes ? new(bytes) : null;
-        Root = new LayersRoot(store.Path, id, layers) { Ids = store.IdMap, IsLimited = SizeLimit is not null };
+        Root = new LayersRoot(store.Path, id, layers)
+        {
+            Ids = store.IdMap,
+            IsLimited = SizeLimit is not null,
+            Names = store.Names,
+        };
     }
 
     /// <summary>Its name in the store.</summary>
