@@ -31,7 +31,6 @@ internal static class Images
             verdicts.Unmeasured("an image to files", 1.25);
         }
 
-        await LayeredStarts.RunAsync(settings, programs, verdicts);
         await Commits.RunAsync(settings, programs, verdicts);
     }
 

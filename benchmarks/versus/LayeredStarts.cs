@@ -9,6 +9,7 @@ internal static class LayeredStarts
     private const int Many = 120;
 
     private const string Plain = "a directory", One = "1 layer", All = "120 layers";
+    private const string LimitPlain = "limit, a directory", LimitAll = "limit, 120 layers";
 
     /// <summary>Measures, prints, and judges.</summary>
     public static async Task RunAsync(Settings settings, Workshop programs, Verdicts verdicts)
@@ -25,22 +26,45 @@ internal static class LayeredStarts
         await TarFile.ExtractToDirectoryAsync(Archive(programs, Path.Combine(directory, "layer.tar"), 0), root, false);
         await using var one = await store.Layers.CreateWritableAsync(layers[..1]);
         await using var all = await store.Layers.CreateWritableAsync(layers);
+        await using var limits = await store.Layers.CreateWritableAsync(layers);
+        string[] limit = [programs.Limit, .. Arguments(Path.Combine(directory, "store"), limits)];
+        Limit.Check(programs, All, limit, Container.Explain(Options(all.Root)));
         var rounds = await Rounds.RunAsync(
-            [Start(Plain, RootFilesystem.Directory(root)), Start(One, one.Root), Start(All, all.Root)], warmUp: 10,
-            settings.Rounds, settings.Each);
+            [
+                Start(Plain, RootFilesystem.Directory(root)), Start(One, one.Root), Start(All, all.Root),
+                Contender.Process(LimitPlain, [programs.Limit, root]), Contender.Process(LimitAll, limit),
+            ],
+            warmUp: 10, settings.Rounds, settings.Each);
         Print(rounds);
         verdicts.AtMost($"start from {All} : {Plain}", Statistics.Median(rounds.Ratios(All, Plain)), 1.2);
+        verdicts.AtMost($"what {All} add to a start : to the limit's", Added(rounds), 1.3);
     }
 
+    /// <summary>What the layers and their mount cost us, by what they cost the limit.</summary>
+    private static double Added(Rounds rounds) =>
+        Statistics.Median(Differences(rounds, All, Plain)
+            .Zip(Differences(rounds, LimitAll, LimitPlain), (ours, its) => ours / its));
+
+    private static IEnumerable<double> Differences(Rounds rounds, string name, string other) =>
+        rounds.Medians(name).Zip(rounds.Medians(other), (one, two) => one - two);
+
+    private static IEnumerable<string> Arguments(string store, WritableLayer changes) =>
+    [
+        $"{store}/layers", $"{store}/writable/{changes.Id}",
+        .. changes.Layers.Reverse().Select(layer => $"layers/{layer.Algorithm}/{layer.Hex}/fs"),
+    ];
+
+    private static ContainerOptions Options(RootFilesystem root) => new()
+    {
+        Command = ["/true"],
+        Root = root,
+        Init = false,
+        StandardOutput = StandardStream.Null,
+        StandardError = StandardStream.Null,
+    };
+
     private static Contender Start(string name, RootFilesystem root) => new(name, async () =>
-        (await Container.RunAsync(new()
-        {
-            Command = ["/true"],
-            Root = root,
-            Init = false,
-            StandardOutput = StandardStream.Null,
-            StandardError = StandardStream.Null,
-        })).EnsureSuccess());
+        (await Container.RunAsync(Options(root))).EnsureSuccess());
 
     private static async Task<Digest> AddAsync(ImageStore store, Workshop programs, string archive, int number)
     {

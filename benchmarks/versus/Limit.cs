@@ -25,22 +25,25 @@ internal static partial class Limit
     /// </summary>
     public static void Check(Workshop workshop)
     {
-        foreach (var init in (bool[])[false, true])
-        {
-            var trace = Path.Combine(workshop.Path, "trace");
-            string[] limit = init ? [workshop.Limit, workshop.Root, "init"] : [workshop.Limit, workshop.Root];
-            if (workshop.Complaint(["strace", "-f", "-qq", "-e", "signal=none", "-o", trace, .. limit]) is
-                { } complaint)
-            {
-                Console.Error.WriteLine($"the limit was not compared with our plan: strace: {complaint}");
-                return;
-            }
+        Check(workshop, "init off", [workshop.Limit, workshop.Root], Ours.Explain(workshop, init: false));
+        Check(workshop, "init on", [workshop.Limit, workshop.Root, "init"], Ours.Explain(workshop, init: true));
+    }
 
-            Compare(init, Traced(File.ReadLines(trace)), Planned(Ours.Explain(workshop, init)));
+    /// <summary>The same of one plan.</summary>
+    public static void Check(Workshop workshop, string what, IEnumerable<string> limit, string plan)
+    {
+        var trace = Path.Combine(workshop.Path, "trace");
+        if (workshop.Complaint(["strace", "-f", "-qq", "-e", "signal=none", "-o", trace, .. limit]) is { } complaint)
+        {
+            Console.Error.WriteLine($"the limit was not compared with our plan: strace: {complaint}");
+        }
+        else
+        {
+            Compare(what, Traced(File.ReadLines(trace)), Planned(plan));
         }
     }
 
-    private static void Compare(bool init, Dictionary<string, int> limit, Dictionary<string, int> plan)
+    private static void Compare(string what, Dictionary<string, int> limit, Dictionary<string, int> plan)
     {
         foreach (var call in limit.Keys.Union(plan.Keys).Order(StringComparer.Ordinal))
         {
@@ -49,7 +52,7 @@ internal static partial class Limit
             {
                 var text = string.Create(
                     CultureInfo.InvariantCulture,
-                    $"the limit is not ours: {call} {inLimit} times, {inPlan} in our plan (init {init})");
+                    $"the limit is not ours: {call} {inLimit} times, {inPlan} in our plan ({what})");
                 Console.Error.WriteLine(text);
             }
         }

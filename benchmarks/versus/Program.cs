@@ -16,7 +16,7 @@ try
         HybridCgroups.Leave();
     }
 
-    if (settings.Parts.Contains("images"))
+    if (settings.Parts.Contains("images") || settings.Parts.Contains("layers"))
     {
         Tmpfs.Enter();
     }
@@ -33,6 +33,7 @@ try
             "streams" => Streams.RunAsync(settings, workshop, verdicts),
             "cgroups" => Cgroups.RunAsync(settings, workshop, verdicts),
             "images" => Images.RunAsync(settings, workshop, verdicts),
+            "layers" => LayeredStarts.RunAsync(settings, workshop, verdicts),
             "live" => Live.RunAsync(settings, workshop, verdicts),
             "memory" => Memory.RunAsync(settings, workshop, verdicts),
             _ => QuickstartProcess.RunAsync(settings, verdicts),

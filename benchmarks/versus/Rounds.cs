@@ -51,6 +51,9 @@ internal sealed class Rounds
     public IEnumerable<double> Ratios(string name, string other) =>
         _milliseconds[name].Zip(_milliseconds[other], (one, two) => Statistics.Median(one) / Statistics.Median(two));
 
+    /// <summary>Each round's median of a contender.</summary>
+    public IEnumerable<double> Medians(string name) => _milliseconds[name].Select(Statistics.Median);
+
     private static async Task<double[]> TurnAsync(Contender contender, int each)
     {
         var times = new double[each];

@@ -1,4 +1,6 @@
 // The limit: the system calls and the processes of ContainerKit's start, in the same order, with nothing between them.
+// With "init" and the directories of a cgroup it enters that; with three arguments more than a root it is that from
+// layers: of a store, the changes, and the layers from the topmost on.
 // What ContainerKit learns from its options and its host stands here as constants, or is defined by who compiles it.
 #include "groups.h"
 #include <linux/capability.h>
@@ -26,13 +28,15 @@ static const char *const kinds[] = {
     "/proc/self/ns/user", "/proc/self/ns/mnt", "/proc/self/ns/pid", "/proc/self/ns/net", "/proc/self/ns/ipc",
     "/proc/self/ns/uts", "/proc/self/ns/cgroup",
 };
+static const char *const mount_points[] = {"proc", "dev", "sys", "tmp", "run"};
 static const char *const links[][2] = {
     {"/proc/self/fd", "fd"}, {"/proc/self/fd/0", "stdin"}, {"/proc/self/fd/1", "stdout"}, {"/proc/self/fd/2", "stderr"},
     {"pts/ptmx", "ptmx"},
 };
 
-static const char *root_path;
-static int use_init, pair[2], control[2], pidfd;
+static const char *root_path, *changes_path; // with layers the first is that of all layers of the store
+static char **layers;
+static int use_init, pair[2], control[2], pidfd, handed_down[2];
 static long root, proc, sys, dev, tmp, run_directory, nodes[COUNT(devices)];
 
 static long memory_tree(void)
@@ -98,12 +102,50 @@ static void early(void)
     sys = made(SYS(fsopen, "sysfs", FSOPEN_CLOEXEC), INERT | MOUNT_ATTR_RDONLY);
     for (size_t i = 0; i < COUNT(devices); i++)
         nodes[i] = copy(AT_FDCWD, devices[i]);
-    SYS(read, pair[1], &byte, 1);
+    if (layers)
+        exchange(__NR_recvmsg, pair[1], handed_down, COUNT(handed_down));
+    else
+        SYS(read, pair[1], &byte, 1);
+}
+
+// The launcher's: trees of the host whose ids are those of the child's user namespace.
+static int map_tree(long directory, const char *path)
+{
+    long tree = copy(AT_FDCWD, path);
+    struct mount_attr attr = {
+        .attr_set = MOUNT_ATTR_IDMAP, .userns_fd = SYS(openat, directory, "ns/user", O_RDONLY | O_CLOEXEC, 0),
+    };
+    SYS(mount_setattr, tree, "", AT_EMPTY_PATH, &attr, sizeof attr);
+    return (int)tree;
+}
+
+static void join_layers(void)
+{
+    long context = SYS(fsopen, "tmpfs", FSOPEN_CLOEXEC);
+    set(context, "mode", "755");
+    set(context, "size", "262144");
+    set(context, "nr_inodes", "65");
+    long place = made(context, PLAIN);
+    attach(place, AT_FDCWD, "/proc");
+    SYS(mkdirat, place, "layers", 0755);
+    attach(handed_down[0], place, "layers");
+    SYS(mkdirat, place, "changes", 0755);
+    attach(handed_down[1], place, "changes");
+    SYS(fchdir, place);
+    context = SYS(fsopen, "overlay", FSOPEN_CLOEXEC);
+    for (char **layer = layers; *layer; layer++)
+        set(context, "lowerdir+", *layer);
+    set(context, "upperdir", "changes/upper");
+    set(context, "workdir", "changes/work");
+    set(context, "userxattr", NULL);
+    root = made(context, PLAIN);
 }
 
 static void inside(void)
 {
     SYS(sethostname, "container", 9);
+    if (layers)
+        return;
     root = SYS(open_tree, AT_FDCWD, root_path, OPEN_TREE_CLONE | AT_RECURSIVE | OPEN_TREE_CLOEXEC);
     restrict_tree(root, MOUNT_ATTR_RDONLY | PLAIN, AT_RECURSIVE, PRIVATE);
 }
@@ -192,6 +234,8 @@ static void pivot(void)
     attach(root, AT_FDCWD, "/");
     SYS(fchdir, root);
     SYS(pivot_root, ".", ".");
+    for (size_t i = 0; layers && i < COUNT(mount_points); i++)
+        TRY(mkdirat, root, mount_points[i], 0755);
     attach(proc, root, "proc");
     attach(sys, root, "sys");
     attach(dev, root, "dev");
@@ -260,6 +304,8 @@ static _Noreturn void child(void)
     system_mounts();
     inside();
     become_root();
+    if (layers)
+        join_layers();
     pivot();
     confine();
     if (use_init) {
@@ -322,7 +368,11 @@ __attribute__((used)) _Noreturn void begin(char **stack)
     };
     root_path = stack[2];
     use_init = stack[3] && stack[3][0] != '/';
-    groups = stack + 3 + use_init;
+    groups = use_init ? stack + 4 : stack + 1 + (long)stack[0];
+    if (stack[3] && !use_init) {
+        changes_path = stack[3];
+        layers = stack + 4;
+    }
     SYS(setsid);
     SYS(rt_sigprocmask, SIG_SETMASK, &all, NULL, sizeof all);
     SYS(rt_sigprocmask, SIG_SETMASK, &all, NULL, sizeof all);
@@ -340,7 +390,14 @@ __attribute__((used)) _Noreturn void begin(char **stack)
     long directory = SYS(openat, AT_FDCWD, path, O_PATH | O_CLOEXEC);
     write_map(directory, "uid_map");
     write_map(directory, "gid_map");
+    if (layers) {
+        handed_down[0] = map_tree(directory, root_path);
+        handed_down[1] = map_tree(directory, changes_path);
+    }
     send_pidfd();
-    SYS(write, pair[0], "\n", 1);
+    if (layers)
+        exchange(__NR_sendmsg, pair[0], handed_down, COUNT(handed_down));
+    else
+        SYS(write, pair[0], "\n", 1);
     supervise();
 }
