@@ -149,7 +149,7 @@ public sealed class ExportTests : IAsyncDisposable
         if (round % 3 == 0)
         {
             var archive = new MemoryStream();
-            await writable.ExportAsync(archive, Cancelled);
+            await writable.ExportAsync(archive, null, Cancelled);
             AssertLacks(canary, archive.ToArray());
         }
         else if (round % 3 == 1)

@@ -75,7 +75,7 @@ public sealed class LimitedLayerTests : IAsyncDisposable
         Assert.Equal(1, await container.StandardOutput!.ReadAsync(new byte[1], Cancelled));
         await using var fork = await writable.ForkAsync(null, Cancelled);
         using var archive = new MemoryStream();
-        await writable.ExportAsync(archive, Cancelled);
+        await writable.ExportAsync(archive, null, Cancelled);
 
         Assert.Contains(await writable.ListChangesAsync(Cancelled), change => change.Path == "/one");
         Assert.True(writable.ReadUsage().Bytes > 0);
