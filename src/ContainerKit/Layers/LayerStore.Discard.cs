@@ -28,11 +28,21 @@ public sealed partial class LayerStore
     /// </summary>
     internal void CheckIsThere(string id, SafeFileHandle upper)
     {
-        if (!Syscall.TryStatus(_writable.Handle, StoreDirectory.Bytes($"{id}/{LayersRoot.Upper}"), out var status)
-            || status.Inode != Syscall.Status(upper).Inode)
+        try
         {
-            throw new LinuxException("open", Errno.ENOENT, id, "The writable layer was discarded while it was read.");
+            using var found = FindUpper(id);
+            var (now, then) = (Syscall.Status(found), Syscall.Status(upper));
+            if ((now.Inode, now.FileSystemMajor, now.FileSystemMinor)
+                == (then.Inode, then.FileSystemMajor, then.FileSystemMinor))
+            {
+                return;
+            }
         }
+        catch (LinuxException gone) when (gone.Errno is Errno.ENOENT)
+        {
+        }
+
+        throw new LinuxException("open", Errno.ENOENT, id, "The writable layer was discarded while it was read.");
     }
 
     /// <summary>

@@ -97,10 +97,7 @@ public sealed partial class LayerStore
     /// <summary>The directory of changes of a writable layer.</summary>
     internal SafeFileHandle OpenUpper(string id)
     {
-        using var writable = _writable.Open(id);
-        using var disk = writable.Has(LimitedDisk.File) ? LimitedDisk.Mount(writable.Handle, readOnly: true) : null;
-        using var upper = Syscall.OpenEntry(
-            disk ?? writable.Handle, StoreDirectory.Bytes(LayersRoot.Upper), OpenFlags.O_PATH);
+        using var upper = FindUpper(id);
         using var access = new TreeAccess(Readers);
         return access.Open(upper);
     }
@@ -145,6 +142,14 @@ public sealed partial class LayerStore
     /// <summary>Whether a writable layer was made over these layers, the base first.</summary>
     internal bool IsOver(WritableLayer writable, IReadOnlyList<Digest> layers) =>
         Seen(layers).Reverse().SequenceEqual(writable.Layers);
+
+    private SafeFileHandle FindUpper(string id)
+    {
+        using var writable = _writable.Open(id);
+        using var disk = writable.Has(LimitedDisk.File) ? LimitedDisk.Mount(writable.Handle, readOnly: true) : null;
+        return Syscall.OpenEntry(
+            disk ?? writable.Handle, StoreDirectory.Bytes(LayersRoot.Upper), OpenFlags.O_PATH);
+    }
 
     private static void Validate(string id) => new WritableLayerOptions { Id = id }.Validate();
 
