@@ -29,11 +29,11 @@ internal sealed class ImageCommit(LayerStore store, BlobStore blobs, Image paren
     private async Task<BlobDescriptor> WriteAsync(WritableLayer writable, CancellationToken cancellationToken)
     {
         using var blob = blobs.Begin();
-        using var upper = writable.OpenUpper();
-        using var tree = new TreeReader(upper, TreeForm.Overlay, TreeLimits.OfReader, store.Readers);
+        using var changes = writable.OpenChanges();
+        using var tree = new TreeReader(changes.Upper, TreeForm.Overlay, TreeLimits.OfReader, store.Readers);
         using var digesting = new DigestingStream(blob.Content);
         await TreeArchive.WriteAsync(tree, digesting, options.MaxLayerSize, cancellationToken).ConfigureAwait(false);
-        writable.CheckIsThere(upper);
+        changes.CheckAreThere();
         var digest = digesting.Finish();
         blobs.Keep(blob, digest);
         return new() { MediaType = MediaTypes.Layer, Digest = digest, Size = digesting.Length };

@@ -103,7 +103,7 @@ internal sealed class LayerUnpacker(UnpackOptions options, TreeOwners owners)
         }
 
         await writer.CompleteAsync(cancellationToken).ConfigureAwait(false);
-        return new(default, entries, size, writer.IsOpaque, writer.RootMode);
+        return new(default, entries, size, writer.IsOpaque, writer.RootMode) { Implied = writer.Implied };
     }
 
     private static async ValueTask CopyContentAsync(
@@ -136,12 +136,17 @@ internal sealed class LayerUnpacker(UnpackOptions options, TreeOwners owners)
 /// <summary>What came of a layer.</summary>
 internal readonly record struct UnpackedLayer(PumpedBlob Blob, long Entries, long Size, bool IsOpaque, uint? RootMode)
 {
+    /// <summary>The paths of the directories that it says nothing of, each with a NUL.</summary>
+    public ReadOnlyMemory<byte> Implied { get; init; }
+
     /// <summary>What a store writes down of it.</summary>
     public LayerMeta Meta => new()
     {
         Size = Size,
         Entries = Entries,
         IsOpaque = IsOpaque,
+        ImpliesRoot = RootMode is null,
+        Implied = Implied,
         Packed = new($"{Blob.Digest}", Blob.Size, $"{Blob.Codec}"),
     };
 }

@@ -132,7 +132,7 @@ internal sealed class LayerComparison : IDisposable
         using (file)
         {
             var attributes = new List<TarAttribute>();
-            _upper.ReadAttributes(file!, attributes, out _);
+            _upper.Access.ReadAttributes(file!, TreeForm.Overlay, entry.Path.Span, attributes);
             return attributes.Count == entry.Attributes.Count
                 && attributes.Zip(entry.Attributes).All(pair => IsSame(pair.First, pair.Second))
                 && (entry.Kind != TarEntryKind.SymbolicLink

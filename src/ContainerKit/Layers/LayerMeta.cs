@@ -6,8 +6,8 @@ namespace ContainerKit;
 /// <summary>What a store writes down of a layer, beside it.</summary>
 internal sealed record LayerMeta
 {
-    /// <summary>The name of the file.</summary>
-    public const string File = "layer.json";
+    /// <summary>The name of the file, and of one beside it.</summary>
+    public const string File = "layer.json", ImpliedFile = "implied";
 
     /// <summary>How much its files hold, as the archive has it.</summary>
     public required long Size { get; init; }
@@ -17,6 +17,16 @@ internal sealed record LayerMeta
 
     /// <summary>Whether it hides all layers below it.</summary>
     public bool IsOpaque { get; init; }
+
+    /// <summary>Whether it says nothing of its root.</summary>
+    public bool ImpliesRoot { get; init; }
+
+    /// <summary>Whether there are other directories of which it says nothing but that something lies in them.</summary>
+    public bool HasImplied { get; init; }
+
+    /// <summary>Their paths, each with a NUL, which are written beside this.</summary>
+    [JsonIgnore]
+    public ReadOnlyMemory<byte> Implied { get; init; }
 
     /// <summary>
     /// The packed archive that it was unpacked from, which is known to hold this layer; null when unknown.

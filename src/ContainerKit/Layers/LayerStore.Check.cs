@@ -121,8 +121,9 @@ public sealed partial class LayerStore
         }
 
         return !layer.HasDirectory(LayersRoot.Files) ? "It has no files."
-            : ReadPlain(layer, LayerMeta.File) is not { } json || LayerMeta.Parse(json) is null
+            : ReadPlain(layer, LayerMeta.File) is not { } json || LayerMeta.Parse(json) is not { } meta
                 ? $"Its {LayerMeta.File} is damaged or missing."
+            : meta.HasImplied && !layer.Has(LayerMeta.ImpliedFile) ? $"Its {LayerMeta.ImpliedFile} is missing."
             : Syscall.Status(layer.Handle).Owner != Syscall.EffectiveUser ? "It belongs to another user."
             : null;
     }

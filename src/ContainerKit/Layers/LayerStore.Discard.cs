@@ -1,5 +1,4 @@
 using ContainerKit.Linux;
-using Microsoft.Win32.SafeHandles;
 
 namespace ContainerKit;
 
@@ -21,28 +20,6 @@ public sealed partial class LayerStore
 
         StoreLock.Remove(_locks, WritablePrefix + id);
         await RemoveAsync(removed, cancellationToken).ConfigureAwait(false);
-    }
-
-    /// <summary>
-    /// Complains when what was read of the changes of a writable layer may be but a part, since it was discarded.
-    /// </summary>
-    internal void CheckIsThere(string id, SafeFileHandle upper)
-    {
-        try
-        {
-            using var found = FindUpper(id);
-            var (now, then) = (Syscall.Status(found), Syscall.Status(upper));
-            if ((now.Inode, now.FileSystemMajor, now.FileSystemMinor)
-                == (then.Inode, then.FileSystemMajor, then.FileSystemMinor))
-            {
-                return;
-            }
-        }
-        catch (LinuxException gone) when (gone.Errno is Errno.ENOENT)
-        {
-        }
-
-        throw new LinuxException("open", Errno.ENOENT, id, "The writable layer was discarded while it was read.");
     }
 
     /// <summary>

@@ -38,7 +38,13 @@ public sealed partial class LayerStore
     {
         using (var staged = _staging.Open(FlatNameOf(diffId)))
         {
-            staged.Write(LayerMeta.File, (meta with { StoredAt = DateTimeOffset.UtcNow }).ToJson());
+            if (!meta.Implied.IsEmpty)
+            {
+                staged.Write(LayerMeta.ImpliedFile, meta.Implied.Span);
+            }
+
+            meta = meta with { HasImplied = !meta.Implied.IsEmpty, StoredAt = DateTimeOffset.UtcNow };
+            staged.Write(LayerMeta.File, meta.ToJson());
             if (_options.WritesThrough)
             {
                 await Task.Run(() => Syscall.SyncFileSystem(staged.Handle), cancellationToken).ConfigureAwait(false);

@@ -11,7 +11,7 @@ public sealed partial class LayerStore
     /// <summary>
     /// Makes a writable layer over layers of the store, the base first. These stay while it is there.
     /// </summary>
-    /// <exception cref="ArgumentException">There are no layers, or over 500, or the id is none.</exception>
+    /// <exception cref="ArgumentException">There are no layers, or over 499, or the id is none.</exception>
     /// <exception cref="LinuxException">A layer is missing: ENOENT; the id is taken: EEXIST.</exception>
     /// <exception cref="LimitNotSupportedException">It cannot be limited here.</exception>
     public Task<WritableLayer> CreateWritableAsync(
@@ -42,9 +42,10 @@ public sealed partial class LayerStore
                 "open", Errno.ENOENT, $"{missing}", "The store has no such layer: load its image.");
         }
 
+        var stored = ReadMetas(layers);
         var meta = new WritableMeta
         {
-            Layers = [.. Seen(layers).Reverse().Select(layer => $"{layer}")],
+            Layers = [.. Seen(stored).Reverse().Select(layer => $"{layer.DiffId}")],
             Origin = origin,
             IsTemporary = options.Id is null,
             SizeLimit = options.SizeLimit?.Bytes,
@@ -56,7 +57,7 @@ public sealed partial class LayerStore
             : null;
         try
         {
-            await MakeAsync(id, meta, layers[^1], fill).ConfigureAwait(false);
+            meta = await MakeAsync(id, meta, stored, fill, cancellationToken).ConfigureAwait(false);
             return new(this, id, meta, owner);
         }
         catch
@@ -94,22 +95,31 @@ public sealed partial class LayerStore
         return list;
     }
 
-    /// <summary>The directory of changes of a writable layer.</summary>
-    internal SafeFileHandle OpenUpper(string id)
+    /// <summary>Opens the changes of a writable layer to read them.</summary>
+    internal ReadableChanges OpenChanges(string id)
     {
-        using var upper = FindUpper(id);
-        using var access = new TreeAccess(Readers);
-        return access.Open(upper);
+        var writable = _writable.Open(id);
+        try
+        {
+            return new(id, writable, OpenOf(writable, LayersRoot.Upper), () => IsStillThere(writable, id));
+        }
+        catch
+        {
+            writable.Dispose();
+            throw;
+        }
     }
 
-    /// <summary>Opens the directories of layers that can be seen, the topmost first.</summary>
-    internal IReadOnlyList<SafeFileHandle> OpenLayers(IReadOnlyList<Digest> layers)
+    /// <summary>Opens what lies below the changes of a writable layer, the topmost first.</summary>
+    internal IReadOnlyList<SafeFileHandle> OpenBelow(string id, bool hasLaid, IReadOnlyList<Digest> layers)
     {
         using var access = new TreeAccess(Readers);
+        using var writable = _writable.Open(id);
         var opened = new List<SafeFileHandle>();
         try
         {
-            foreach (var layer in Seen(layers))
+            opened.AddRange(hasLaid ? [OpenOf(writable, LayersRoot.Laid)] : []);
+            foreach (var layer in layers.Reverse())
             {
                 using var files = OpenFiles(layer);
                 opened.Add(access.Open(files));
@@ -124,37 +134,42 @@ public sealed partial class LayerStore
         }
     }
 
-    /// <summary>
-    /// The layers that can be seen, the topmost first: none below an opaque one, which overlayfs could not be told.
-    /// </summary>
-    private IEnumerable<Digest> Seen(IReadOnlyList<Digest> layers)
+    /// <summary>Opens a directory of a writable layer, wherever that keeps them.</summary>
+    private SafeFileHandle OpenOf(StoreDirectory writable, string name)
     {
-        foreach (var layer in layers.Reverse().Distinct())
+        using var disk = writable.Has(LimitedDisk.File) ? LimitedDisk.Mount(writable.Handle, readOnly: true) : null;
+        using var found = Syscall.OpenEntry(disk ?? writable.Handle, StoreDirectory.Bytes(name), OpenFlags.O_PATH);
+        using var access = new TreeAccess(Readers);
+        return access.Open(found);
+    }
+
+    /// <summary>Whether a writable layer was made over these layers, the base first.</summary>
+    internal bool IsOver(WritableLayer writable, IReadOnlyList<Digest> layers) =>
+        Seen(ReadMetas(layers)).Select(layer => layer.DiffId).Reverse().SequenceEqual(writable.Layers);
+
+    /// <summary>Layers, the topmost first; one that comes twice shows nothing where it is lower.</summary>
+    private List<StoredLayer> ReadMetas(IReadOnlyList<Digest> layers) =>
+        [.. layers.Reverse().Distinct().Select(layer => new StoredLayer(layer, ReadMeta(layer)))];
+
+    /// <summary>Those of them that can be seen: none below an opaque one, which overlayfs could not be told.</summary>
+    private static IEnumerable<StoredLayer> Seen(IReadOnlyList<StoredLayer> layers)
+    {
+        foreach (var layer in layers)
         {
             yield return layer;
-            if (ReadMeta(layer) is { IsOpaque: true })
+            if (layer.Meta is { IsOpaque: true })
             {
                 yield break;
             }
         }
     }
 
-    /// <summary>Whether a writable layer was made over these layers, the base first.</summary>
-    internal bool IsOver(WritableLayer writable, IReadOnlyList<Digest> layers) =>
-        Seen(layers).Reverse().SequenceEqual(writable.Layers);
-
-    private SafeFileHandle FindUpper(string id)
-    {
-        using var writable = _writable.Open(id);
-        using var disk = writable.Has(LimitedDisk.File) ? LimitedDisk.Mount(writable.Handle, readOnly: true) : null;
-        return Syscall.OpenEntry(
-            disk ?? writable.Handle, StoreDirectory.Bytes(LayersRoot.Upper), OpenFlags.O_PATH);
-    }
-
     private static void Validate(string id) => new WritableLayerOptions { Id = id }.Validate();
 
-    /// <summary>Makes the directory of one; a container's root directory is as that of the topmost layer.</summary>
-    private async Task MakeAsync(string id, WritableMeta meta, Digest top, Func<SafeFileHandle, Task>? fill)
+    /// <summary>Makes the directory of one, and gives what is written down of it.</summary>
+    private async Task<WritableMeta> MakeAsync(
+        string id, WritableMeta meta, IReadOnlyList<StoredLayer> layers, Func<SafeFileHandle, Task>? fill,
+        CancellationToken cancellationToken)
     {
         var name = $"{WritablePrefix}{Guid.NewGuid():N}";
         try
@@ -162,7 +177,7 @@ public sealed partial class LayerStore
             using (var made = _staging.Make(name, StoreDirectory.Closed))
             {
                 using var disk = MakeDisk(made, meta);
-                await FillAsync(disk ?? made, top, fill).ConfigureAwait(false);
+                meta = await LayAsync(disk ?? made, meta, layers, fill, cancellationToken).ConfigureAwait(false);
                 LockedFile.TryTake(made.Handle, LayersRoot.Lock)?.Dispose(); // a full disk may have no room for it later
                 made.Write(WritableMeta.File, meta.ToJson());
                 made.Sync();
@@ -171,6 +186,7 @@ public sealed partial class LayerStore
             Syscall.Rename(
                 _staging.Handle, StoreDirectory.Bytes(name), _writable.Handle, StoreDirectory.Bytes(id));
             _writable.Sync();
+            return meta;
         }
         catch (Exception failure)
         {
@@ -185,14 +201,6 @@ public sealed partial class LayerStore
         }
     }
 
-    private async Task FillAsync(StoreDirectory made, Digest top, Func<SafeFileHandle, Task>? fill)
-    {
-        using var layer = OpenFiles(top);
-        using var upper = made.Make(LayersRoot.Upper, StoreDirectory.Closed);
-        await (fill?.Invoke(upper.Handle) ?? GiveAsync(upper.Handle, Syscall.Status(layer))).ConfigureAwait(false);
-        made.Make(LayersRoot.Work, StoreDirectory.Closed).Dispose();
-    }
-
     /// <summary>Makes the file system of one with a limit, and opens that; null without.</summary>
     private static StoreDirectory? MakeDisk(StoreDirectory made, WritableMeta meta)
     {
@@ -203,20 +211,6 @@ public sealed partial class LayerStore
 
         LimitedDisk.Make(made.Handle, new(limit), isKept: !meta.IsTemporary);
         return new(LimitedDisk.Mount(made.Handle, readOnly: false));
-    }
-
-    /// <summary>Gives a directory the permissions and mapped owners of another, which may close it to this user.</summary>
-    private async Task GiveAsync(SafeFileHandle directory, FileStatus status)
-    {
-        var (owner, group) = (status.Owner, status.Group);
-        Syscall.ChangeMode(directory, status.Mode & 0xFFFu);
-        if (Ids is not null && (owner, group) != (Syscall.EffectiveUser, Syscall.EffectiveGroup))
-        {
-            var (user, inside) = (Ids.Map.Users.Inside(owner), Ids.Map.Groups.Inside(group));
-            var owners = await OwnersAsync(CancellationToken.None).ConfigureAwait(false);
-            owners.Keep(new(default, user ?? Ids.OwnUser, inside ?? Ids.OwnGroup));
-            await owners.CompleteAsync(directory, CancellationToken.None).ConfigureAwait(false);
-        }
     }
 
     /// <summary>The directory of a layer's files, which may be closed to this user: to be looked at.</summary>

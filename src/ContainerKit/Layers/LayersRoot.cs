@@ -14,11 +14,16 @@ internal sealed record LayersRoot(string Store, string Id, IReadOnlyList<Digest>
     /// <summary>Names in a store.</summary>
     public const string Lower = "layers", Writable = "writable", Files = "fs", Upper = "upper", Work = "work";
 
+    /// <summary>Directories of a writable layer that lie over the layers, where these show them otherwise.</summary>
+    public const string Laid = "laid";
+
     /// <summary>The lock of a writable layer, which the container's supervisor holds.</summary>
     public const string Lock = "lock";
 
-    /// <summary>The most layers that the kernel lays over each other.</summary>
-    public const int Most = 500;
+    /// <summary>The most layers that the kernel lays over each other, but for what is laid over them.</summary>
+    public const int Most = 499;
+
+    private const string Written = "changes"; // where a writable layer is mounted
 
     private const string Discarded = "The writable layer was discarded: make another.";
 
@@ -38,6 +43,9 @@ internal sealed record LayersRoot(string Store, string Id, IReadOnlyList<Digest>
 
     /// <summary>Whether the changes have a file system of their own.</summary>
     public bool IsLimited { get; init; }
+
+    /// <summary>Whether something is laid over the layers.</summary>
+    public bool HasLaid { get; init; }
 
     /// <summary>What a container on it holds.</summary>
     private OpenChanges? Changes { get; init; }
@@ -112,6 +120,7 @@ internal sealed record LayersRoot(string Store, string Id, IReadOnlyList<Digest>
         using var store = Syscall.Open($"{Store}/{Lower}", OpenFlags.O_PATH);
         using var lookup = new LayerLookup();
         lookup.Add(directory, Upper);
+        lookup.Add(directory, Laid); // where it is
         foreach (var (layer, files) in Lowers)
         {
             lookup.Add(store, files, name => Names?.MayHave(layer, name) is not false);
@@ -127,21 +136,23 @@ internal sealed record LayersRoot(string Store, string Id, IReadOnlyList<Digest>
             plan.Hold(Changes.Lease);
         }
 
-        var links = AreNamedEach ? 0 : Lowers.Length;
+        var lowers = Lowers.Select(lower => $"{Lower}/{lower.Path}").ToList();
+        lowers.InsertRange(0, HasLaid ? [$"{Written}/{Laid}"] : []);
+        var links = AreNamedEach ? 0 : lowers.Count;
         var layers = OverlayLayers.Begin(plan, ByteSize.KiB(4 * (64 + (2 * links)))); // a page for each link
         OverlayLayers.Add(plan, layers, Lower, $"{Store}/{Lower}");
         if (IsLimited)
         {
-            OverlayLayers.AddDisk(plan, layers, "changes", LimitedDisk.Type, Changes?.Disk ?? "/dev/loop0");
+            OverlayLayers.AddDisk(plan, layers, Written, LimitedDisk.Type, Changes?.Disk ?? "/dev/loop0");
         }
         else
         {
-            OverlayLayers.Add(plan, layers, "changes", WritablePath);
+            OverlayLayers.Add(plan, layers, Written, WritablePath);
         }
 
         var lower = AreNamedEach
-            ? string.Join(',', Lowers.Select(lower => $"lowerdir+={Lower}/{lower.Path}")) : AddLinks(plan, layers);
-        return OverlayLayers.Join(plan, layers, $"{lower},upperdir=changes/{Upper},workdir=changes/{Work}");
+            ? string.Join(',', lowers.Select(path => $"lowerdir+={path}")) : AddLinks(plan, layers, lowers);
+        return OverlayLayers.Join(plan, layers, $"{lower},upperdir={Written}/{Upper},workdir={Written}/{Work}");
     }
 
     internal override void Fill(LaunchPlan plan, Descriptor root, ContainerIdentity identity)
@@ -152,14 +163,14 @@ internal sealed record LayersRoot(string Store, string Id, IReadOnlyList<Digest>
         }
     }
 
-    private string AddLinks(LaunchPlan plan, Descriptor layers)
+    private static string AddLinks(LaunchPlan plan, Descriptor layers, List<string> paths)
     {
-        for (var i = 0; i < Lowers.Length; i++)
+        for (var i = 0; i < paths.Count; i++)
         {
-            plan.Root.MakeLink($"{Lower}/{Lowers[i].Path}", layers, NumberOf(i));
+            plan.Root.MakeLink(paths[i], layers, NumberOf(i));
         }
 
-        return $"lowerdir={string.Join(':', Enumerable.Range(0, Lowers.Length).Select(NumberOf))}";
+        return $"lowerdir={string.Join(':', Enumerable.Range(0, paths.Count).Select(NumberOf))}";
     }
 
     /// <summary>Whether it was not discarded before it was locked, and perhaps made anew.</summary>

@@ -117,7 +117,7 @@ internal sealed class StoreDirectory(SafeFileHandle handle) : IDisposable
         });
 
     /// <summary>Reads a small file; null when there is none.</summary>
-    public byte[]? Read(string name)
+    public byte[]? Read(string name, int most = MostBytes)
     {
         if (!Has(name))
         {
@@ -126,7 +126,7 @@ internal sealed class StoreDirectory(SafeFileHandle handle) : IDisposable
 
         using var file = Syscall.OpenEntry(Handle, Bytes(name), OpenFlags.O_RDONLY | OpenFlags.O_NONBLOCK);
         var status = Syscall.Status(file);
-        if (!status.IsRegularFile || status.Size > MostBytes)
+        if (!status.IsRegularFile || status.Size > (ulong)most)
         {
             throw new LinuxException("openat2", Errno.EINVAL, name, "It is no file that a store wrote.");
         }

@@ -11,16 +11,18 @@ public sealed class WritableLayer : IAsyncDisposable
 {
     private readonly LayerStore _store;
     private readonly StoreLock? _owner;
+    private readonly bool _hasLaid;
 
     internal WritableLayer(LayerStore store, string id, WritableMeta meta, StoreLock? owner)
     {
         var layers = meta.Layers.Select(Digest.Parse).ToArray();
-        (_store, Id, Layers, Origin, _owner) = (store, id, layers, meta.Origin, owner);
+        (_store, Id, Layers, Origin, _owner, _hasLaid) = (store, id, layers, meta.Origin, owner, meta.HasLaid);
         SizeLimit = meta.SizeLimit is { } bytes ? new(bytes) : null;
         Root = new LayersRoot(store.Path, id, layers)
         {
             Ids = store.IdMap,
             IsLimited = SizeLimit is not null,
+            HasLaid = _hasLaid,
             Names = store.Names,
         };
     }
@@ -53,11 +55,11 @@ public sealed class WritableLayer : IAsyncDisposable
         Task.Run(
             () =>
             {
-                using var upper = OpenUpper();
-                using var comparison = new LayerComparison(upper, _store.OpenLayers(Layers), _store.Readers);
-                var changes = comparison.Run(cancellationToken);
-                CheckIsThere(upper);
-                return changes;
+                using var changes = OpenChanges();
+                using var comparison = new LayerComparison(changes.Upper, OpenBelow(), _store.Readers);
+                var list = comparison.Run(cancellationToken);
+                changes.CheckAreThere();
+                return list;
             },
             cancellationToken);
 
@@ -78,19 +80,19 @@ public sealed class WritableLayer : IAsyncDisposable
         Stream destination, ExportOptions? options = null, CancellationToken cancellationToken = default)
     {
         ArgumentNullException.ThrowIfNull(destination);
-        using var upper = OpenUpper();
-        using var tree = new TreeReader([upper, .. _store.OpenLayers(Layers)], TreeLimits.OfReader, _store.Readers);
+        using var changes = OpenChanges();
+        using var tree = new TreeReader([changes.Upper, .. OpenBelow()], TreeLimits.OfReader, _store.Readers);
         await TreeArchive.WriteAsync(tree, destination, (options ?? new()).MaxSize, cancellationToken)
             .ConfigureAwait(false);
-        CheckIsThere(upper);
+        changes.CheckAreThere();
     }
 
     /// <summary>How much its files take, each counted once; changes while that is read may be missed.</summary>
     public ByteSize ReadUsage()
     {
-        using var upper = OpenUpper();
-        var usage = TreeUsage.Of(upper, _store.Readers);
-        CheckIsThere(upper);
+        using var changes = OpenChanges();
+        var usage = TreeUsage.Of(changes.Upper, _store.Readers);
+        changes.CheckAreThere();
         return usage;
     }
 
@@ -128,16 +130,15 @@ public sealed class WritableLayer : IAsyncDisposable
     /// <summary>What it was made of, in the words of who made it; null when nothing was said.</summary>
     internal string? Origin { get; }
 
-    /// <summary>The directory of its changes, in the form of overlayfs.</summary>
-    internal SafeFileHandle OpenUpper() => _store.OpenUpper(Id);
+    /// <summary>Opens its changes to read them.</summary>
+    internal ReadableChanges OpenChanges() => _store.OpenChanges(Id);
 
-    /// <summary>Complains when what was read there may be but a part, since it was discarded.</summary>
-    internal void CheckIsThere(SafeFileHandle upper) => _store.CheckIsThere(Id, upper);
+    private IReadOnlyList<SafeFileHandle> OpenBelow() => _store.OpenBelow(Id, _hasLaid, Layers);
 
     private async Task CopyToAsync(SafeFileHandle directory, CancellationToken cancellationToken)
     {
-        using var upper = OpenUpper();
-        using var tree = new TreeReader(upper, TreeForm.Overlay, TreeLimits.OfReader, _store.Readers);
+        using var changes = OpenChanges();
+        using var tree = new TreeReader(changes.Upper, TreeForm.Overlay, TreeLimits.OfReader, _store.Readers);
         var owners = await _store.OwnersAsync(cancellationToken).ConfigureAwait(false);
         using var copy = new TreeWriter(directory, TreeForm.Overlay, owners, new());
         while (tree.Next() is { } entry)
@@ -153,7 +154,7 @@ public sealed class WritableLayer : IAsyncDisposable
             copy.EndContent();
         }
 
-        CheckIsThere(upper);
+        changes.CheckAreThere();
         await copy.CompleteAsync(cancellationToken).ConfigureAwait(false);
         await owners.CompleteAsync(directory, cancellationToken).ConfigureAwait(false);
     }

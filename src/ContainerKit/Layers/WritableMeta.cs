@@ -17,6 +17,9 @@ internal sealed record WritableMeta
     /// <summary>How many bytes it may hold; null when it is no file system of its own.</summary>
     public long? SizeLimit { get; init; }
 
+    /// <summary>Whether directories are laid over the layers, which these show otherwise than they say.</summary>
+    public bool HasLaid { get; init; }
+
     /// <summary>Whether it goes with the process that made it and the container on it.</summary>
     public bool IsTemporary { get; init; }
 

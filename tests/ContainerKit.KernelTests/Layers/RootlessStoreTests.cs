@@ -97,8 +97,8 @@ public sealed class RootlessStoreTests : IAsyncDisposable
             + "os.remove('page')\nos.chmod('closed/in/file', 0)\nos.chmod('closed/in', 0)\nos.chmod('closed', 0)\n"
             + "os.chmod('/', 0o700)\n";
         await Script.OutputAsync(Python(writable, script));
-        using var upper = writable.OpenUpper();
-        using var tree = new TreeReader(upper, TreeForm.Overlay, new(), Store.Ids);
+        using var changes = writable.OpenChanges();
+        using var tree = new TreeReader(changes.Upper, TreeForm.Overlay, new(), Store.Ids);
         var read = new List<string>();
         while (tree.Next() is { } entry)
         {

@@ -121,6 +121,11 @@ internal sealed class StoreFixture : IAsyncDisposable
             await Store.OpenWritable(writable.Id).DiscardAsync();
         }
 
+        foreach (var image in Images.ListImages())
+        {
+            await Images.RemoveAsync(image);
+        }
+
         await Store.CollectGarbageAsync([]);
     }
 

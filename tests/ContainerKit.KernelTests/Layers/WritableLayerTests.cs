@@ -159,13 +159,13 @@ public sealed class WritableLayerTests : IAsyncDisposable
     {
         var layer = await _fixture.AddAsync(1);
         var writable = await Store.CreateWritableAsync([layer], new() { Id = "it" }, Cancelled);
-        using var upper = writable.OpenUpper();
-        writable.CheckIsThere(upper);
+        using var changes = writable.OpenChanges();
+        changes.CheckAreThere();
         await writable.DiscardAsync(Cancelled);
-        Assert.Equal(Errno.ENOENT, Assert.Throws<LinuxException>(() => writable.CheckIsThere(upper)).Errno);
+        Assert.Equal(Errno.ENOENT, Assert.Throws<LinuxException>(() => changes.CheckAreThere()).Errno);
         await using var again = await Store.CreateWritableAsync([layer], new() { Id = "it" }, Cancelled);
 
-        Assert.Equal(Errno.ENOENT, Assert.Throws<LinuxException>(() => writable.CheckIsThere(upper)).Errno);
+        Assert.Equal(Errno.ENOENT, Assert.Throws<LinuxException>(() => changes.CheckAreThere()).Errno);
         await Assert.ThrowsAsync<LinuxException>(() => writable.ExportAsync(
             new OnFirstWrite(() => again.DiscardAsync(Cancelled).GetAwaiter().GetResult()), null, Cancelled));
     }

@@ -57,7 +57,7 @@ internal sealed class MergedDirectory(IReadOnlyList<SafeFileHandle> places, Tree
     public MergedDirectory Enter(ReadOnlySpan<byte> name, int place)
     {
         var directory = Open(name, place);
-        return new(IsOpaque(directory) ? [directory] : [directory, .. OpenBelow(name, place)], access);
+        return new(access.IsOpaque(directory) ? [directory] : [directory, .. OpenBelow(name, place)], access);
     }
 
     /// <summary>
@@ -79,7 +79,7 @@ internal sealed class MergedDirectory(IReadOnlyList<SafeFileHandle> places, Tree
             }
 
             below.Add(Open(name, place));
-            if (IsOpaque(below[^1]))
+            if (access.IsOpaque(below[^1]))
             {
                 break;
             }
@@ -106,9 +106,6 @@ internal sealed class MergedDirectory(IReadOnlyList<SafeFileHandle> places, Tree
                 found ?? throw new LinuxException("openat2", error!.Value, TarEntry.Printable(name[..^1])));
         }
     }
-
-    private bool IsOpaque(SafeFileHandle directory) =>
-        access.ReadAttribute(directory, OverlayAttribute.UserOpaque) is [(byte)'y'];
 
     private static IEnumerable<byte[]> Read(SafeFileHandle directory)
     {

@@ -19,6 +19,9 @@ internal readonly record struct PendingDirectory(
     /// <summary>Whether it was only made something in, and gets nothing but its time back.</summary>
     public bool OnlyTime { get; init; }
 
+    /// <summary>Whether it was made since something lies in it, and may be another in the layers below.</summary>
+    public bool IsImplied { get; init; }
+
     /// <summary>Whether the layer says nothing of it.</summary>
     public bool IsRestored => OnlyMode || OnlyTime;
 

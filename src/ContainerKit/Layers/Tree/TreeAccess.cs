@@ -7,7 +7,7 @@ namespace ContainerKit;
 /// Reads trees that may be closed to this user, since they belong to mapped ids: what is refused, a launcher in their
 /// user namespace opens. Without ids it is refused. Disposing ends the launcher.
 /// </summary>
-internal sealed class TreeAccess(MappedIds? ids) : IDisposable
+internal sealed partial class TreeAccess(MappedIds? ids) : IDisposable
 {
     private readonly MappedSteps? _steps = ids is null ? null : new(ids, "what belongs to others in a layer");
 
@@ -88,16 +88,6 @@ internal sealed class TreeAccess(MappedIds? ids) : IDisposable
             ? (status.Owner == Syscall.EffectiveUser ? 0 : status.Owner,
                 status.Group == Syscall.EffectiveGroup ? 0 : status.Group)
             : (ids.Map.Users.Inside(status.Owner) ?? status.Owner, ids.Map.Groups.Inside(status.Group) ?? status.Group);
-
-    /// <summary>
-    /// What an archive has for the capabilities of a file, whose root is the container's; null when that has no number
-    /// for their root.
-    /// </summary>
-    public byte[]? CapabilitiesOf(byte[] value) =>
-        FileCapabilities.RootOf(value) is not { } root ? value
-        : (ids is null ? root == Syscall.EffectiveUser ? 0 : root : ids.Map.Users.Inside(root)) is { } inside
-            ? FileCapabilities.WithRoot(value, inside)
-        : null;
 
     /// <inheritdoc/>
     public void Dispose() => _steps?.Dispose();

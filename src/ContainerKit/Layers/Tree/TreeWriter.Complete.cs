@@ -1,3 +1,4 @@
+using System.Buffers;
 using ContainerKit.Linux;
 using Microsoft.Win32.SafeHandles;
 
@@ -38,6 +39,11 @@ internal sealed partial class TreeWriter
         if (_others.Enter(path) is { } directory)
         {
             SetAttributes(directory.Handle, pending);
+            if (pending.IsImplied)
+            {
+                _implied.Write(path);
+                _implied.Write("\0"u8);
+            }
         }
         else if (!_removedDirectory)
         {

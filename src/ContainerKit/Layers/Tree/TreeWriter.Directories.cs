@@ -164,6 +164,7 @@ internal sealed partial class TreeWriter
         _directories.Add(new(_store.Keep(path), _directories.Count, 0x1ED, 0, 0, default)
         {
             HadOthers = parent.Inherits,
+            IsImplied = !wasWhiteout,
         });
     }
 

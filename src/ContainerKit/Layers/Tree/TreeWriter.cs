@@ -1,3 +1,4 @@
+using System.Buffers;
 using ContainerKit.Linux;
 using Microsoft.Win32.SafeHandles;
 
@@ -24,6 +25,7 @@ internal sealed partial class TreeWriter : IDisposable
     private readonly DirectoryWalk _walk, _others;
     private readonly uint _umask = Umask();
     private readonly byte[] _name = new byte[258]; // of a directory: 255 bytes, and what makes it one
+    private readonly ArrayBufferWriter<byte> _implied = new();
     private byte[] _text = new byte[256];
 
     /// <summary>Begins a layer in a directory, whose descriptor stays the caller's.</summary>
@@ -50,6 +52,12 @@ internal sealed partial class TreeWriter : IDisposable
     /// caller's to set: more layers may come, and nobody is to enter before.
     /// </summary>
     public uint? RootMode { get; private set; }
+
+    /// <summary>
+    /// The paths of the directories of which the layer says nothing but that something lies in them, each with a NUL;
+    /// once it is complete.
+    /// </summary>
+    public ReadOnlyMemory<byte> Implied => _implied.WrittenMemory;
 
     /// <summary>Makes what a member describes; a file stays open for its content.</summary>
     /// <exception cref="InvalidImageException">No such thing can be in a layer.</exception>
