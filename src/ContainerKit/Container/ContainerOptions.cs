@@ -132,6 +132,12 @@ public sealed record ContainerOptions
     /// </summary>
     public bool DelegateCgroup { get; init; }
 
+    /// <summary>
+    /// What the program may do of what root may, over what is the container's own; nothing unless said otherwise. In a
+    /// user namespace that is joined it holds over all that lives there.
+    /// </summary>
+    public CapabilitySets Capabilities { get; init; } = CapabilitySets.None;
+
     /// <summary>Limits of each process; setrlimit(2).</summary>
     public IReadOnlyList<ResourceLimit> ResourceLimits { get; init; } = [];
 
@@ -200,6 +206,9 @@ public sealed record ContainerOptions
     /// The longest the program may take to end after being asked to; 10 seconds unless said otherwise.
     /// </summary>
     public TimeSpan StopTimeout { get; init; } = TimeSpan.FromSeconds(10);
+
+    /// <summary>A bit for each capability that the program, or what it executes, can have.</summary>
+    internal ulong CapabilityMask => Capabilities.Bounding.Mask;
 
     /// <summary>
     /// Whether it has an init: in somebody else's pid namespace that would not be PID 1, and its end no program's.

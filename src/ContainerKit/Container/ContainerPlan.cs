@@ -292,10 +292,15 @@ internal static class ContainerPlan
             confined, options.MaxProcesses,
             resource => options.ResourceLimits.Count > 0
                 && options.ResourceLimits.Any(limit => limit.Resource == resource));
-        SecurityFloor.DropBoundingSet(confined);
+        SecurityFloor.DropBoundingSet(confined, options.Capabilities.Bounding);
         if (options.IdMap.HasOtherIds)
         {
             plan.Because($"the user '{options.User}'");
+            if (user.User != 0 && options.Capabilities.Permitted.Count > 0)
+            {
+                confined.Prctl(PrctlOption.PR_SET_KEEPCAPS, 1); // when root becomes another, and until exec
+            }
+
             if (options.IdMap.AllowsGroups)
             {
                 confined.SetGroups(user.Groups);
@@ -305,7 +310,7 @@ internal static class ContainerPlan
         }
 
         plan.Because("the security floor");
-        SecurityFloor.DropPrivileges(confined);
+        SecurityFloor.DropPrivileges(confined, options.Capabilities);
         plan.Because($"the working directory '{options.WorkingDirectory}'");
         confined.ChangeDirectory(confined.OpenInRoot(root, options.WorkingDirectory, OpenFlags.O_PATH));
         confined.SetUmask((uint)options.Umask);

@@ -54,6 +54,9 @@ internal sealed record DetachedRecord
 
     public bool GroupsOfUser { get; init; }
 
+    /// <summary>Bits of those that are bounding, permitted, effective, inheritable and ambient; empty for none.</summary>
+    public ulong[] Capabilities { get; init; } = [];
+
     /// <summary>Each as <c>number:soft:hard</c>.</summary>
     public string[] ResourceLimits { get; init; } = [];
 
@@ -119,6 +122,7 @@ internal sealed record DetachedRecord
             User = options.User,
             Groups = [.. options.Groups],
             GroupsOfUser = options.GroupsOfUser,
+            Capabilities = MasksOf(options.Capabilities),
             ResourceLimits =
             [
                 .. options.ResourceLimits.Select(
@@ -185,6 +189,7 @@ internal sealed record DetachedRecord
         User = User,
         Groups = Groups,
         GroupsOfUser = GroupsOfUser,
+        Capabilities = SetsOf(Capabilities),
         ResourceLimits = [.. ResourceLimits.Select(Limit)],
         Umask = Umask,
         MaxProcesses = MaxProcesses,
@@ -194,6 +199,31 @@ internal sealed record DetachedRecord
         Init = HasInit,
         DelegateCgroup = DelegatesCgroup,
     };
+
+    private static ulong[] MasksOf(CapabilitySets sets) => sets == CapabilitySets.None ? [] :
+    [
+        .. new[] { sets.Bounding, sets.Permitted, sets.Effective, sets.Inheritable, sets.Ambient }
+            .Select(set => set.Mask),
+    ];
+
+    private static CapabilitySets SetsOf(ulong[] masks)
+    {
+        if (masks.Length == 0)
+        {
+            return CapabilitySets.None;
+        }
+
+        var sets = Array.ConvertAll(masks, CapabilitySet.OfMask);
+        return sets is [var bounding, var permitted, var effective, var inheritable, var ambient]
+            ? new(bounding)
+            {
+                Permitted = permitted,
+                Effective = effective,
+                Inheritable = inheritable,
+                Ambient = ambient,
+            }
+            : throw new FormatException();
+    }
 
     private static ResourceLimit Limit(string? text)
     {

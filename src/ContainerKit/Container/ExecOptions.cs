@@ -26,6 +26,9 @@ public sealed record ExecOptions
     /// <inheritdoc cref="ContainerOptions.Groups"/>
     public IReadOnlyList<string>? Groups { get; init; }
 
+    /// <summary>What the program may do of what root may; nothing that the container's own may not.</summary>
+    public CapabilitySets? Capabilities { get; init; }
+
     /// <inheritdoc cref="ContainerOptions.ResourceLimits"/>
     public IReadOnlyList<ResourceLimit>? ResourceLimits { get; init; }
 
@@ -65,6 +68,12 @@ public sealed record ExecOptions
                 $"With {container.IdMap} the container has no user '{User}', only '{container.User}'; leave User out.");
         }
 
+        if (Capabilities?.Bounding.Without(container.Capabilities.Bounding) is { Count: > 0 } foreign)
+        {
+            throw new ArgumentException(
+                $"Capabilities has {foreign}, which the container cannot have: start the container with it.");
+        }
+
         return container with
         {
             Mounts = [],
@@ -73,6 +82,7 @@ public sealed record ExecOptions
             WorkingDirectory = WorkingDirectory ?? container.WorkingDirectory,
             User = User ?? container.User,
             Groups = Groups ?? container.Groups,
+            Capabilities = Capabilities ?? container.Capabilities,
             ResourceLimits = ResourceLimits ?? container.ResourceLimits,
             Umask = Umask ?? container.Umask,
             Timeout = Timeout,

@@ -28,6 +28,7 @@ internal static class OptionsCheck
         }
 
         CheckPaths(options);
+        CapabilityCheck.Validate(options);
         options.Limits?.Validate();
     }
 
@@ -76,6 +77,7 @@ internal static class OptionsCheck
     private static void CheckMount(ContainerOptions options, Mount mount)
     {
         mount.Validate();
+        CapabilityCheck.Validate(options, mount);
         Check(((CloneFlags)options.AllNamespaces).HasFlag(mount.Needs),
             $"{mount.GetType().Name} needs a namespace of the container's own: {(NamespaceKinds)mount.Needs}.");
     }
@@ -106,6 +108,7 @@ internal static class OptionsCheck
         Check(options.CpuTimeout == Timeout.InfiniteTimeSpan
             || (options.CpuTimeout > TimeSpan.Zero && options.CpuTimeout.TotalDays <= 40),
             "CpuTimeout must be positive and at most 40 days, or Timeout.InfiniteTimeSpan.");
+        options.Capabilities.Validate();
         CheckLimits(options);
         CheckStreams(options);
         if (options.Descriptors.Count > 0 || options.SocketActivation || options.DescriptorNames.Count > 0)

@@ -14,6 +14,7 @@ internal static class OptionsSnapshot
         NotNull(options.User);
         NotNull(options.IdMap);
         NotNull(options.HostName);
+        NotNull(options.Capabilities);
         return options with
         {
             Command = Copy(options.Command),

@@ -11,6 +11,8 @@ internal delegate string? ArgumentPrinter(PlanData data, Argument argument);
 /// <summary>How the arguments of calls print.</summary>
 internal static class ArgumentPrinters
 {
+    private static readonly string[] CapabilitySetNames = ["effective", "permitted", "inheritable"];
+
     public static readonly ArgumentPrinter
         Hidden = (_, _) => null,
         Number = (data, argument) => argument.IsResult ? Result(argument) : Decimal(argument.Value),
@@ -32,7 +34,7 @@ internal static class ArgumentPrinters
             $"[{Result(argument)}, {Result(argument with { Value = argument.Value + sizeof(int) })}]",
         Limit = (data, argument) =>
             $"{LimitValue(data.Word(argument.Value, 0))}:{LimitValue(data.Word(argument.Value, 1))}",
-        CapabilitySets = (data, argument) => data.Word(argument.Value, 0) == 0 ? "{}" : "{…}",
+        CapabilitySets = (data, argument) => PrintCapabilities(data, argument.Value),
         OpenHow = (data, argument) =>
             $"{HowOpened(data.Word(argument.Value, 0))}, {Names((ResolveFlags)data.Word(argument.Value, 2))}",
         MountAttributes = (data, argument) => Attributes(data, argument.Value),
@@ -74,6 +76,31 @@ internal static class ArgumentPrinters
         var propagation = (PropagationType)data.Word(address, 2);
         return propagation is PropagationType.None ? set : $"{set}, {propagation}";
     }
+
+    /// <summary>Prints effective, permitted and inheritable capabilities, once where they are the same.</summary>
+    private static string PrintCapabilities(PlanData data, long address)
+    {
+        var words = Enumerable.Range(0, 3).Select(index => data.Word(address, index)).ToArray();
+        ulong[] sets =
+        [
+            Low(words[0]) | (High(words[1]) << 32), High(words[0]) | (Low(words[2]) << 32),
+            Low(words[1]) | (High(words[2]) << 32),
+        ];
+        var names = CapabilitySetNames.Zip(sets).Where(named => named.Second != 0)
+            .GroupBy(named => named.Second, named => named.First)
+            .Select(same => $"{string.Join(" = ", same)} = {Bits<Capability>(same.Key)}");
+        return $"{{{string.Join(", ", names)}}}";
+
+        static ulong Low(ulong word) => (uint)word;
+
+        static ulong High(ulong word) => word >> 32;
+    }
+
+    /// <summary>Prints a set of bits by the kernel's names for their numbers.</summary>
+    private static string Bits<T>(ulong set)
+        where T : struct, Enum =>
+            string.Join(" | ", Enumerable.Range(0, 64).Where(bit => (set & (1UL << bit)) != 0)
+                .Select(bit => Enum.ToObject(typeof(T), bit)));
 
     private static string LimitValue(ulong value) =>
         value == ulong.MaxValue ? "unlimited" : value.ToString(CultureInfo.InvariantCulture);

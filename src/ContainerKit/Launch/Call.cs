@@ -53,6 +53,8 @@ internal sealed record Call(string Name, SyscallNumber Number, params ArgumentPr
             ArgumentPrinters.Value<SignalMaskHow>(), ArgumentPrinters.Set, Hidden, Hidden),
         pivot_root = new("pivot_root", SyscallNumber.pivot_root, Text, Text),
         prctl = new("prctl", SyscallNumber.prctl, ArgumentPrinters.Value<PrctlOption>(), Number1),
+        ambient = new("prctl", SyscallNumber.prctl, ArgumentPrinters.Value<PrctlOption>(),
+            ArgumentPrinters.Value<AmbientCommand>(), ArgumentPrinters.Value<Capability>()),
         sethostname = new("sethostname", SyscallNumber.sethostname, Text, Number1),
         mount = new("mount", SyscallNumber.mount, Text, Text, Text, ArgumentPrinters.Flags<MountFlags>(), Text),
         umount2 = new("umount2", SyscallNumber.umount2, Text, ArgumentPrinters.Flags<UnmountFlags>()),

@@ -73,16 +73,6 @@ internal sealed partial class LaunchStage
     /// <summary>prctl(2).</summary>
     public void Prctl(PrctlOption option, long value) => Add(Call.prctl, (long)option, value);
 
-    /// <summary>prctl(2) that drops a capability from the bounding set.</summary>
-    public void DropFromBoundingSet(int capability) => Prctl(PrctlOption.PR_CAPBSET_DROP, capability);
-
-    /// <summary>capset(2): no capability is effective, permitted or inheritable.</summary>
-    public void ClearCapabilities()
-    {
-        const ulong _LINUX_CAPABILITY_VERSION_3 = 0x20080522; // and the process 0, which is this one
-        Add(Call.capset, Data.Add(_LINUX_CAPABILITY_VERSION_3), Data.Reserve(24));
-    }
-
     /// <summary>setgroups(2).</summary>
     public void SetGroups(ReadOnlySpan<uint> groups) =>
         Add(Call.setgroups, groups.Length, groups.IsEmpty ? 0 : Data.Add(MemoryMarshal.AsBytes(groups)));

@@ -11,6 +11,9 @@ internal sealed record MountInfo(string Root, string Target, string Options, str
     /// <summary>Whether mounts that are made elsewhere appear below it: it is shared, or a slave.</summary>
     public bool Propagates { get; init; }
 
+    /// <summary>Whether the mount, whatever its file system, is read-only.</summary>
+    public bool IsReadOnly => Options.Split(',').Contains("ro");
+
     /// <summary>The file that lists them.</summary>
     public const string OfThisProcess = "/proc/self/mountinfo";
 

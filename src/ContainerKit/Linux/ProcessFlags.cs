@@ -15,22 +15,12 @@ internal enum CloneFlags : uint
     CLONE_NEWNET = 0x40000000,
 }
 
-/// <summary>What root may do, in parts; capabilities(7).</summary>
-internal enum Capability
-{
-    CAP_CHOWN = 0,
-    CAP_SETGID = 6,
-    CAP_SETUID = 7,
-    CAP_SYS_PTRACE = 19,
-    CAP_SYS_ADMIN = 21,
-    CAP_SETFCAP = 31,
-}
-
 /// <summary>Options of prctl(2).</summary>
 internal enum PrctlOption
 {
     PR_SET_PDEATHSIG = 1,
     PR_SET_DUMPABLE = 4,
+    PR_SET_KEEPCAPS = 8,
     PR_CAPBSET_DROP = 24,
     PR_SET_NO_NEW_PRIVS = 38,
     PR_CAP_AMBIENT = 47,
@@ -39,6 +29,7 @@ internal enum PrctlOption
 /// <summary>Commands of PR_CAP_AMBIENT; prctl(2).</summary>
 internal enum AmbientCommand
 {
+    PR_CAP_AMBIENT_RAISE = 2,
     PR_CAP_AMBIENT_CLEAR_ALL = 4,
 }
 

@@ -13,6 +13,8 @@ internal sealed record DirectoryRoot(string Path, CopyOnWrite? Changes) : RootFi
 
     internal override bool IsWritable => Changes is not null;
 
+    internal override bool IsReadOnlyOfHost => Changes is null;
+
     internal override void Validate()
     {
         if (!System.IO.Path.IsPathRooted(Path) || Path.Contains('\0', StringComparison.Ordinal))

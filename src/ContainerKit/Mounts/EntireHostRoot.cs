@@ -10,6 +10,8 @@ internal sealed record EntireHostRoot : RootFilesystem
     /// <inheritdoc/>
     public override string ToString() => "RootFilesystem.EntireHost";
 
+    internal override bool IsReadOnlyOfHost => true;
+
     internal override SafeFileHandle? OpenForLookup() => Syscall.Open("/", OpenFlags.O_PATH);
 
     internal override Descriptor AddTo(LaunchPlan plan, ContainerIdentity identity) =>

@@ -41,6 +41,15 @@ public abstract record HostMount : Mount
     /// </summary>
     public bool MapIds { get; init; }
 
+    internal override bool IsReadOnlyOfHost => ReadOnly;
+
+    /// <summary>
+    /// Whether the container can make writable what the host has mounted read-only: the kernel locks only what the
+    /// child copies of its own mounts.
+    /// </summary>
+    internal bool UnlocksReadOnly =>
+        (MapIds || IsCopiedOutside) && (Recursive || MountInfo.Of(Status()) is { IsReadOnly: true });
+
     internal override void Validate()
     {
         base.Validate();
@@ -74,11 +83,13 @@ public abstract record HostMount : Mount
     /// </summary>
     private protected virtual bool IsBestOutside => !Recursive;
 
+    private bool IsCopiedOutside => IsBestOutside && Syscall.Has(Capability.CAP_SYS_ADMIN);
+
     private Descriptor Take(LaunchPlan plan)
     {
         var flags = Recursive ? OpenTreeFlags.AT_RECURSIVE : default;
         var maps = MapIds && !plan.KeepsOwner;
-        if (!maps && !(IsBestOutside && Syscall.Has(Capability.CAP_SYS_ADMIN)))
+        if (!maps && !IsCopiedOutside)
         {
             var tree = CloneInside(plan, flags);
             Change(plan.Inside, tree);

@@ -25,6 +25,8 @@ internal sealed record HostSystemRoot : RootFilesystem
     /// <inheritdoc/>
     public override string ToString() => "RootFilesystem.HostSystem";
 
+    internal override bool IsReadOnlyOfHost => true;
+
     internal override string DefaultHome => "/tmp";
 
     internal override Descriptor AddTo(LaunchPlan plan, ContainerIdentity identity) => EmptyRoot.Make(plan);

@@ -20,6 +20,9 @@ public abstract record Mount
     /// <summary>The namespace that a container must have of its own for it.</summary>
     internal virtual CloneFlags Needs => default;
 
+    /// <summary>Whether nothing but the mount keeps the container from writing to the host's files.</summary>
+    internal virtual bool IsReadOnlyOfHost => false;
+
     /// <summary>Adds the steps: what is of the host inside, the rest in the container's root.</summary>
     internal abstract Descriptor AddTo(LaunchPlan plan, Descriptor root);
 

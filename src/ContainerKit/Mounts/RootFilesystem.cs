@@ -36,6 +36,9 @@ public abstract record RootFilesystem
     /// <summary>Whether the container may write to it once it runs.</summary>
     internal virtual bool IsWritable => false;
 
+    /// <summary>Whether nothing but its mounts keeps the container from writing to the host's files.</summary>
+    internal virtual bool IsReadOnlyOfHost => false;
+
     /// <summary>The home directory of root, where no passwd says it.</summary>
     internal virtual string DefaultHome => "/";
 

@@ -18,6 +18,8 @@ internal sealed record AutomaticIdMap(uint Count) : IdMap
 
     internal override uint? Outside(uint user) => null;
 
+    internal override bool Maps(uint hostUser) => false;
+
     internal override bool LimitsProcesses(uint user) => true;
 
     internal override void Validate(uint user, uint group, uint[] groups, bool limitsProcesses) =>

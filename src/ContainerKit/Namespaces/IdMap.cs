@@ -93,6 +93,9 @@ public abstract record IdMap
     /// <summary>Which id of the host a user of the container is; null when that is known only later.</summary>
     internal abstract uint? Outside(uint user);
 
+    /// <summary>Whether one of the container's users is this one of the host.</summary>
+    internal abstract bool Maps(uint hostUser);
+
     /// <summary>Whether RLIMIT_NPROC binds that user: the kernel exempts the host's root.</summary>
     internal abstract bool LimitsProcesses(uint user);
 

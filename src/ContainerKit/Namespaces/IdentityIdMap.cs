@@ -13,6 +13,8 @@ internal sealed record IdentityIdMap : IdMap
 
     internal override uint? Outside(uint user) => user;
 
+    internal override bool Maps(uint hostUser) => IsPrivileged || hostUser == Syscall.EffectiveUser;
+
     internal override bool LimitsProcesses(uint user) => user != 0;
 
     internal override void Validate(uint user, uint group, uint[] groups, bool limitsProcesses)

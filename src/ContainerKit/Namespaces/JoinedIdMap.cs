@@ -17,6 +17,8 @@ internal sealed record JoinedIdMap(RangesIdMap Ids, SafeFileHandle UserNamespace
 
     internal override uint? Outside(uint user) => Ids.Outside(user);
 
+    internal override bool Maps(uint hostUser) => Ids.Maps(hostUser);
+
     internal override bool LimitsProcesses(uint user) => Ids.LimitsProcesses(user);
 
     internal override void Validate(uint user, uint group, uint[] groups, bool limitsProcesses) =>

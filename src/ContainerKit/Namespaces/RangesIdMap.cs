@@ -32,6 +32,8 @@ internal sealed record RangesIdMap(IdRanges Users, IdRanges Groups) : IdMap
 
     internal override uint? Outside(uint user) => Users.Outside(user);
 
+    internal override bool Maps(uint hostUser) => Users.Inside(hostUser) is not null;
+
     internal override bool LimitsProcesses(uint user) => Users.Outside(user) != 0;
 
     internal override void Validate(uint user, uint group, uint[] groups, bool limitsProcesses)

@@ -17,6 +17,9 @@ internal sealed record SingleIdMap(uint? HostUser, uint? HostGroup) : IdMap
 
     internal override uint? Outside(uint user) => HostUser ?? (IsPrivileged ? null : Syscall.EffectiveUser);
 
+    internal override bool Maps(uint hostUser) =>
+        HostUser is { } chosen ? chosen == hostUser : !IsPrivileged && hostUser == Syscall.EffectiveUser;
+
     internal override bool LimitsProcesses(uint user) => HostUser != 0;
 
     internal override void Validate(uint user, uint group, uint[] groups, bool limitsProcesses)

@@ -5,7 +5,8 @@ using ContainerKit.Linux;
 namespace ContainerKit;
 
 /// <summary>
-/// What no container's program has: capabilities, a way to new ones, the host's keys, room for endless processes.
+/// What no container's program has: capabilities it was not given, a way to new ones, the host's keys, room for endless
+/// processes.
 /// </summary>
 internal static class SecurityFloor
 {
@@ -67,24 +68,33 @@ internal static class SecurityFloor
     }
 
     /// <summary>
-    /// Adds the steps that close the way to capabilities through exec; they need the privilege of the container's root.
+    /// Adds the steps that close the way to all other capabilities; they need the privilege of the container's root.
     /// </summary>
-    public static void DropBoundingSet(LaunchStage confined)
+    public static void DropBoundingSet(LaunchStage confined, CapabilitySet kept)
     {
         for (var capability = 0; capability <= LastCapability; capability++)
         {
-            confined.DropFromBoundingSet(capability);
+            if (!kept.Contains((Capability)capability))
+            {
+                confined.DropFromBoundingSet(capability);
+            }
         }
     }
 
-    /// <summary>Adds the steps that leave no privilege and no key of the host.</summary>
-    public static void DropPrivileges(LaunchStage confined)
+    /// <summary>Adds the steps that leave no other privilege, and no key of the host.</summary>
+    public static void DropPrivileges(LaunchStage confined, CapabilitySets kept)
     {
         // after the last change of ids; with fewer privileges it stays so
         confined.Prctl(PrctlOption.PR_SET_DUMPABLE, 0);
         confined.NewSessionKeyring();
         confined.Prctl(PrctlOption.PR_CAP_AMBIENT, (long)AmbientCommand.PR_CAP_AMBIENT_CLEAR_ALL);
-        confined.ClearCapabilities();
+        confined.SetCapabilities(kept.Effective.Mask, kept.Permitted.Mask, kept.Inheritable.Mask);
+        foreach (var capability in kept.Ambient)
+        {
+            confined.RaiseAmbient(capability);
+        }
+
+        // Securebits would add nothing to this: with it, not even root regains a capability by exec.
         confined.Prctl(PrctlOption.PR_SET_NO_NEW_PRIVS, 1);
     }
 }

@@ -152,7 +152,7 @@ public partial class ConstantTests
         from type in typeof(Errno).Assembly.GetTypes()
         where type.IsEnum && type.DeclaringType is null
         where type.Namespace is "ContainerKit.Linux" || type == typeof(Errno) || type == typeof(Signal)
-            || type == typeof(Resource)
+            || type == typeof(Resource) || type == typeof(Capability)
         from field in type.GetFields(BindingFlags.Static | BindingFlags.Public)
         where field.Name != "None"
         select (field.Name,

@@ -201,7 +201,7 @@ public class StructureTests
         stage.UnblockSignals();
         check.Equal("_NSIG / 8", stage.Last.Arguments[3].Value);
 
-        stage.ClearCapabilities();
+        stage.SetCapabilities(0, 0, 0);
         var header = stage.Data.Word(stage.Last.Arguments[0].Value, 0);
         check.Equal("sizeof(struct __user_cap_header_struct)", sizeof(ulong));
         check.Equal("_LINUX_CAPABILITY_VERSION_3", (uint)header);

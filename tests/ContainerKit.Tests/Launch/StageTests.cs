@@ -95,7 +95,7 @@ public class StageTests
         stage.SetIds(5, 6);
         stage.SetLimit(Resource.RLIMIT_NOFILE, 10, ulong.MaxValue);
         stage.DropFromBoundingSet(40);
-        stage.ClearCapabilities();
+        stage.SetCapabilities(0, 0, 0);
         stage.SetUmask(0x12);
         stage.UnblockSignals();
         stage.Unshare(CloneFlags.CLONE_NEWTIME | CloneFlags.CLONE_NEWUTS);
