@@ -138,6 +138,12 @@ public sealed record ContainerOptions
     /// </summary>
     public CapabilitySets Capabilities { get; init; } = CapabilitySets.None;
 
+    /// <summary>
+    /// What Landlock restricts besides, of files, ports and other processes; nothing unless said otherwise. The init
+    /// is not restricted, and each program of <see cref="Container.ExecAsync"/> by itself, in the same way.
+    /// </summary>
+    public LandlockRules? Landlock { get; init; }
+
     /// <summary>Limits of each process; setrlimit(2).</summary>
     public IReadOnlyList<ResourceLimit> ResourceLimits { get; init; } = [];
 

@@ -135,12 +135,20 @@ internal static class ContainerPlan
     private static void End(
         LaunchPlan plan, ContainerOptions options, ContainerUser user, Descriptor root, Descriptor pseudoterminals)
     {
+        var ruleset = AddLandlock(plan, options, root);
         Confine(plan, options, user, root);
         plan.End();
 
         if (options.StandardInput is StandardStream.TerminalStream)
         {
             ProgramTerminal.Of(options).AddTo(plan, pseudoterminals);
+        }
+
+        if (ruleset is { } made)
+        {
+            // After the terminal, which is opened by its path, and before what is passed, which may take its number.
+            plan.Because(LaunchFailure.Landlock);
+            options.Landlock!.Enforce(plan.Program, made, LandlockFeature.VersionOfKernel);
         }
 
         if (options.Descriptors.Count > 0)
@@ -314,6 +322,18 @@ internal static class ContainerPlan
         plan.Because($"the working directory '{options.WorkingDirectory}'");
         confined.ChangeDirectory(confined.OpenInRoot(root, options.WorkingDirectory, OpenFlags.O_PATH));
         confined.SetUmask((uint)options.Umask);
+    }
+
+    /// <summary>Makes the ruleset while everything can be opened; it restricts nothing yet.</summary>
+    private static Descriptor? AddLandlock(LaunchPlan plan, ContainerOptions options, Descriptor root)
+    {
+        if (options.Landlock is null)
+        {
+            return null;
+        }
+
+        plan.Because(LaunchFailure.Landlock);
+        return options.Landlock.AddTo(plan.Confined, root, LandlockFeature.VersionOfKernel);
     }
 
     private static IReadOnlyList<string> Candidates(ContainerOptions options)

@@ -54,8 +54,11 @@ internal sealed record DetachedRecord
 
     public bool GroupsOfUser { get; init; }
 
-    /// <summary>Bits of those that are bounding, permitted, effective, inheritable and ambient; empty for none.</summary>
+    /// <summary>Bits of what is bounding, permitted, effective, inheritable and ambient; empty for none.</summary>
     public ulong[] Capabilities { get; init; } = [];
+
+    /// <summary>What Landlock restricts of its programs.</summary>
+    public LandlockRules? Landlock { get; init; }
 
     /// <summary>Each as <c>number:soft:hard</c>.</summary>
     public string[] ResourceLimits { get; init; } = [];
@@ -122,6 +125,7 @@ internal sealed record DetachedRecord
             User = options.User,
             Groups = [.. options.Groups],
             GroupsOfUser = options.GroupsOfUser,
+            Landlock = options.Landlock,
             Capabilities = MasksOf(options.Capabilities),
             ResourceLimits =
             [
@@ -151,6 +155,7 @@ internal sealed record DetachedRecord
             }
 
             record.ToOptions(); // whose texts may be none of this version's
+            record.Landlock?.Validate();
             return record;
         }
         catch (Exception damaged) when (damaged is JsonException or NotSupportedException or FormatException
@@ -189,6 +194,7 @@ internal sealed record DetachedRecord
         User = User,
         Groups = Groups,
         GroupsOfUser = GroupsOfUser,
+        Landlock = Landlock,
         Capabilities = SetsOf(Capabilities),
         ResourceLimits = [.. ResourceLimits.Select(Limit)],
         Umask = Umask,

@@ -69,12 +69,16 @@ internal static class HostKernel
         new($"The kernel says {failure.Errno} to it.",
             "Run a kernel with CONFIG_SECCOMP_FILTER, outside of a filter that hides seccomp(2).");
 
-    private static HostFinding Landlock()
+    /// <summary>Whether it has Landlock, and what that can restrict.</summary>
+    public static HostFinding Landlock()
     {
         try
         {
             var version = Syscall.LandlockVersion();
-            return HostFinding.Yes("Landlock", string.Create(CultureInfo.InvariantCulture, $"ABI {version}"));
+            var features = LandlockFeature.All.Where(feature => feature.Version <= version)
+                .Select(feature => feature.Name);
+            return HostFinding.Yes("Landlock", string.Create(
+                CultureInfo.InvariantCulture, $"ABI {version}: {string.Join(", ", features)}"));
         }
         catch (LinuxException failure)
         {

@@ -109,6 +109,11 @@ internal static class OptionsCheck
             || (options.CpuTimeout > TimeSpan.Zero && options.CpuTimeout.TotalDays <= 40),
             "CpuTimeout must be positive and at most 40 days, or Timeout.InfiniteTimeSpan.");
         options.Capabilities.Validate();
+        if (options.Landlock is { } rules)
+        {
+            LandlockCheck.Validate(rules, LandlockFeature.VersionOfKernel);
+        }
+
         CheckLimits(options);
         CheckStreams(options);
         if (options.Descriptors.Count > 0 || options.SocketActivation || options.DescriptorNames.Count > 0)

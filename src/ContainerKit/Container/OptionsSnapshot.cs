@@ -30,6 +30,7 @@ internal static class OptionsSnapshot
             Environment = Copy(options.Environment),
             Sysctls = Copy(options.Sysctls),
             Limits = options.Limits is { } limits ? Of(limits) : null,
+            Landlock = options.Landlock is { } rules ? Of(rules) : null,
         };
     }
 
@@ -40,6 +41,13 @@ internal static class OptionsSnapshot
         Devices = limits.Devices is null ? null : Copy(limits.Devices),
         Io = Copy(limits.Io),
         Unified = [.. limits.Unified],
+    };
+
+    private static LandlockRules Of(LandlockRules rules) => rules with
+    {
+        Paths = rules.Paths is { } paths ? Copy(paths) : null,
+        TcpBindPorts = rules.TcpBindPorts is { } bound ? Copy(bound) : null,
+        TcpConnectPorts = rules.TcpConnectPorts is { } connected ? Copy(connected) : null,
     };
 
     private static void NotNull(object? option, [CallerArgumentExpression(nameof(option))] string? name = null)

@@ -37,6 +37,15 @@ internal static class ArgumentPrinters
         CapabilitySets = (data, argument) => PrintCapabilities(data, argument.Value),
         OpenHow = (data, argument) =>
             $"{HowOpened(data.Word(argument.Value, 0))}, {Names((ResolveFlags)data.Word(argument.Value, 2))}",
+        LandlockRuleset = (data, argument) =>
+            $"{{{Some((LandlockFileRights)data.Word(argument.Value, 0))}, "
+                + $"{Some((LandlockPortRights)data.Word(argument.Value, 1))}, "
+                + $"{Some((LandlockScopeFlags)data.Word(argument.Value, 2))}}}",
+        LandlockPathRule = (data, argument) =>
+            $"{{{Some((LandlockFileRights)data.Word(argument.Value, 0))}, "
+                + $"{Result(new(argument.Value + LaunchStage.LandlockPathRule.OffsetOfPlace, true))}}}",
+        LandlockPortRule = (data, argument) =>
+            $"{{{Some((LandlockPortRights)data.Word(argument.Value, 0))}, {data.Word(argument.Value, 1)}}}",
         MountAttributes = (data, argument) => Attributes(data, argument.Value),
         CloneArguments = (data, argument) =>
             $"{Names((CloneFlags)data.Word(argument.Value, 0))}, "
@@ -47,7 +56,7 @@ internal static class ArgumentPrinters
     /// <summary>Prints a set of flags by the kernel's names.</summary>
     public static ArgumentPrinter Flags<T>()
         where T : struct, Enum =>
-            (_, argument) => argument.Value == 0 ? "0" : Names((T)Enum.ToObject(typeof(T), argument.Value));
+            (_, argument) => Some((T)Enum.ToObject(typeof(T), argument.Value));
 
     /// <summary>Prints a value by the kernel's name.</summary>
     public static ArgumentPrinter Value<T>()
@@ -60,6 +69,9 @@ internal static class ArgumentPrinters
         PlanData.ResultNumber(argument.Value) is { } number
             ? "$" + Decimal(number)
             : string.Create(CultureInfo.InvariantCulture, $"[+{argument.Value - PlanData.PlanAddress}]");
+
+    private static string Some<T>(T flags)
+        where T : struct, Enum => EqualityComparer<T>.Default.Equals(flags, default) ? "0" : Names(flags);
 
     private static string Names<T>(T flags)
         where T : struct, Enum => flags.ToString().Replace(", ", " | ", StringComparison.Ordinal);

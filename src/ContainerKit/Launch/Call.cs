@@ -86,7 +86,16 @@ internal sealed record Call(string Name, SyscallNumber Number, params ArgumentPr
         openat2 = new("openat2", SyscallNumber.openat2, Descriptor, Text, ArgumentPrinters.OpenHow, Hidden),
         mount_setattr = new("mount_setattr", SyscallNumber.mount_setattr,
             Descriptor, Text, ArgumentPrinters.Flags<SetAttributesFlags>(), ArgumentPrinters.MountAttributes, Hidden),
-        openInside = openat2 with { }, // fails for reasons of its own, as the next
+        landlock_create_ruleset = new("landlock_create_ruleset", SyscallNumber.landlock_create_ruleset,
+            ArgumentPrinters.LandlockRuleset, Number1, Number1),
+        landlock_path = new("landlock_add_rule", SyscallNumber.landlock_add_rule,
+            Descriptor, ArgumentPrinters.Value<LandlockRuleType>(), ArgumentPrinters.LandlockPathRule, Number1),
+        landlock_port = new("landlock_add_rule", SyscallNumber.landlock_add_rule,
+            Descriptor, ArgumentPrinters.Value<LandlockRuleType>(), ArgumentPrinters.LandlockPortRule, Number1),
+        landlock_restrict_self = new("landlock_restrict_self", SyscallNumber.landlock_restrict_self,
+            Descriptor, ArgumentPrinters.Flags<LandlockRestrictFlags>()),
+        openInside = openat2 with { }, // fails for reasons of its own, as the next two
+        openForRule = openat2 with { },
         mapIds = mount_setattr with { }; // an object of its own: it fails for reasons of its own
 
     /// <summary>The launcher's roles, which stand where a system call would.</summary>

@@ -45,6 +45,9 @@ internal static class LaunchFailure
     /// <summary>What asks for the steps that make a terminal.</summary>
     public const string Terminal = "the terminal";
 
+    /// <summary>What asks for the steps that make and enforce rules of files, ports and scopes.</summary>
+    public const string Landlock = "the Landlock rules";
+
     private const string MoreDescriptors =
         "The start needs more descriptors than this process may have: raise RLIMIT_NOFILE.";
 
@@ -58,7 +61,16 @@ internal static class LaunchFailure
             "The container has no such program, or the program's interpreter (its #! line, or its ELF loader) is "
                 + "missing there. Each directory of PATH was tried; what may not be executed there was passed over.",
         ("execve", Errno.EACCES) =>
-            "The file is not executable, or lies in a directory that the container's user cannot enter.",
+            "The file is not executable, lies in a directory that the container's user cannot enter, or Landlock does "
+                + "not let it, or its loader, be executed.",
+        (_, Errno.ELOOP) when ReferenceEquals(step.Call, Call.openForRule) =>
+            "The path leads through a symbolic link, which Landlock takes none of: name what it leads to.",
+        (_, Errno.ENOENT) when ReferenceEquals(step.Call, Call.openForRule) =>
+            "The container has no such file or directory: make it, or leave it out of the rules.",
+        (_, Errno.ENOTDIR) when ReferenceEquals(step.Call, Call.openForRule) =>
+            "It, or what it lies in, is a file, with which nothing can be done that needs a directory.",
+        ("landlock_restrict_self", Errno.E2BIG) =>
+            "Too many rulesets restrict this process already: start containers from fewer sandboxes within another.",
         ("execve", Errno.ENOEXEC) =>
             "The file has no format the kernel can run: a script needs a #! line, a binary this architecture.",
         ("execve", Errno.E2BIG) =>

@@ -24,6 +24,7 @@ internal readonly record struct SyscallNumber(ushort X64, ushort Arm64)
         pidfd_send_signal = new(424), open_tree = new(428), move_mount = new(429), fsopen = new(430),
         fsconfig = new(431), fsmount = new(432), pidfd_open = new(434), clone3 = new(435), close_range = new(436),
         openat2 = new(437), mount_setattr = new(442), seccomp = new(317, 277), landlock_create_ruleset = new(444),
+        landlock_add_rule = new(445), landlock_restrict_self = new(446),
         bpf = new(321, 280);
 
     private SyscallNumber(ushort number)

@@ -28,6 +28,17 @@ public partial class ConstantTests
     private static readonly Dictionary<string, long> Newer = new()
     {
         [nameof(MemfdFlags.MFD_EXEC)] = 0x10, // include/uapi/linux/memfd.h of Linux 6.3
+
+        // include/uapi/linux/landlock.h of Linux 6.2, 6.7, 6.10, 6.12 and 6.15
+        [nameof(LandlockFileRights.LANDLOCK_ACCESS_FS_TRUNCATE)] = 1 << 14,
+        [nameof(LandlockRuleType.LANDLOCK_RULE_NET_PORT)] = 2,
+        [nameof(LandlockPortRights.LANDLOCK_ACCESS_NET_BIND_TCP)] = 1 << 0,
+        [nameof(LandlockPortRights.LANDLOCK_ACCESS_NET_CONNECT_TCP)] = 1 << 1,
+        [nameof(LandlockFileRights.LANDLOCK_ACCESS_FS_IOCTL_DEV)] = 1 << 15,
+        [nameof(LandlockScopeFlags.LANDLOCK_SCOPE_ABSTRACT_UNIX_SOCKET)] = 1 << 0,
+        [nameof(LandlockScopeFlags.LANDLOCK_SCOPE_SIGNAL)] = 1 << 1,
+        [nameof(LandlockRestrictFlags.LANDLOCK_RESTRICT_SELF_LOG_NEW_EXEC_ON)] = 1 << 1,
+        [nameof(LandlockRestrictFlags.LANDLOCK_RESTRICT_SELF_LOG_SUBDOMAINS_OFF)] = 1 << 2,
     };
 
     /// <summary>The names that launcher.c gives to what it passes to mmap(2).</summary>

@@ -12,8 +12,9 @@ public class StructureTests
 {
     private static readonly string[] Headers =
     [
-        "<dirent.h>", "<fcntl.h>", "<linux/bpf.h>", "<linux/capability.h>", "<linux/loop.h>",
-        "<linux/mount.h>", "<linux/openat2.h>", "<linux/sched.h>", "<net/if.h>", "<poll.h>", "<signal.h>", "<spawn.h>", "<sys/epoll.h>", "<sys/inotify.h>",
+        "<dirent.h>", "<fcntl.h>", "<linux/bpf.h>", "<linux/capability.h>", "<linux/landlock.h>", "<linux/loop.h>",
+        "<linux/mount.h>", "<linux/openat2.h>", "<linux/sched.h>", "<net/if.h>", "<poll.h>", "<signal.h>", "<spawn.h>",
+        "<sys/epoll.h>", "<sys/inotify.h>",
         "<sys/ioctl.h>", "<sys/resource.h>", "<sys/socket.h>",
         "<sys/stat.h>", "<sys/uio.h>",
     ];
@@ -59,6 +60,8 @@ public class StructureTests
         [typeof(LaunchStage.MountAttributesChange)] = ("struct mount_attr",
             [("Set", "attr_set"), ("Clear", "attr_clr"), ("Propagation", "propagation"),
                 ("UserNamespace", "userns_fd")]),
+        [typeof(LaunchStage.LandlockPathRule)] =
+            ("struct landlock_path_beneath_attr", [("Allowed", "allowed_access"), ("Place", "parent_fd")]),
         [typeof(LaunchStage.CloneArguments)] = ("struct clone_args",
         [
             ("Flags", "flags"), ("Pidfd", "pidfd"), ("ChildTid", "child_tid"), ("ParentTid", "parent_tid"),
@@ -103,6 +106,16 @@ public class StructureTests
         [typeof(Message)] = ("struct message", [("Kind", "kind"), ("Status", "status")]),
     };
 
+    /// <summary>
+    /// What the headers of Debian 12, of Linux 6.1, lack, or lack the end of; from include/uapi/linux/landlock.h of
+    /// Linux 6.12.
+    /// </summary>
+    private static readonly Dictionary<Type, (int Size, (string Field, long Offset)[] Fields)> Newer = new()
+    {
+        [typeof(LaunchStage.LandlockRuleset)] = (24, [("Files", 0), ("Ports", 8), ("Scopes", 16)]),
+        [typeof(LaunchStage.LandlockPortRule)] = (16, [("Allowed", 0), ("Port", 8)]),
+    };
+
     /// <summary>Structures that never leave C#.</summary>
     private static readonly Type[] OwnOnly =
     [
@@ -118,7 +131,7 @@ public class StructureTests
             where type.Namespace is "ContainerKit.Linux" or "ContainerKit.Launch"
             where type is { IsValueType: true, IsEnum: false } && !IsGenerated(type)
             where !OfKernel.ContainsKey(type) && !Beginnings.ContainsKey(type) && !OfLauncher.ContainsKey(type)
-            where !OwnOnly.Contains(type)
+            where !Newer.ContainsKey(type) && !OwnOnly.Contains(type)
             select type.FullName);
 
     [Theory(Skip = Tools.NoCompilers, SkipUnless = nameof(Tools.HasCompilers), SkipType = typeof(Tools))]
@@ -136,6 +149,17 @@ public class StructureTests
         AddEpollEvent(check, architecture);
         check.Verify(architecture);
     }
+
+    [Fact]
+    public void Structures_that_the_headers_lack_lie_as_later_ones_say() =>
+        Assert.All(Newer, structure =>
+        {
+            var layout = Layout.Of(structure.Key);
+            Assert.Equal(structure.Value.Size, layout.Size);
+            Assert.Equal(
+                structure.Value.Fields.OrderBy(field => field.Offset),
+                layout.Offsets.Select(field => (field.Key, (long)field.Value)).OrderBy(field => field.Item2));
+        });
 
     [Theory(Skip = Tools.NoCompilers, SkipUnless = nameof(Tools.HasCompilers), SkipType = typeof(Tools))]
     [InlineData(Architecture.X64)]
@@ -198,6 +222,11 @@ public class StructureTests
         check.Equal("sizeof(struct open_how)", stage.Last.Arguments[3].Value);
         stage.SetMountAttributes(Descriptor.WorkingDirectory, default);
         check.Equal("MOUNT_ATTR_SIZE_VER0", stage.Last.Arguments[4].Value);
+        stage.CreateRuleset(default, default, default);
+        Assert.Equal(Layout.Of(typeof(LaunchStage.LandlockRuleset)).Size, stage.Last.Arguments[1].Value);
+        check.Equal("offsetof(struct landlock_ruleset_attr, handled_access_fs)", 0);
+        const int place = LaunchStage.LandlockPathRule.OffsetOfPlace;
+        check.Equal("offsetof(struct landlock_path_beneath_attr, parent_fd)", place);
         stage.UnblockSignals();
         check.Equal("_NSIG / 8", stage.Last.Arguments[3].Value);
 
