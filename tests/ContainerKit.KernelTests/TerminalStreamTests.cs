@@ -121,8 +121,11 @@ public class TerminalStreamTests
         Assert.Equal(sequences + "none", await typist.EndAsync());
     }
 
-    [PythonFact]
-    public async Task CVE_2017_5226_CVE_2016_10124_A_program_reaches_no_terminal_but_its_own()
+    [PythonTheory]
+    [InlineData("start")]
+    [InlineData("exec")]
+    [InlineData("privileged")]
+    public async Task CVE_2017_5226_CVE_2016_10124_A_program_reaches_no_terminal_but_its_own(string how)
     {
         const string attack = """
             import fcntl, os, stat, termios
@@ -149,7 +152,16 @@ public class TerminalStreamTests
                     pass
             print('tried', os.tcgetpgrp(0) == os.getpid(), os.getsid(0) == os.getpid())
             """;
-        await using var typist = await Typist.StartAsync(Typist.At(Script.Python(attack)));
+        var options = Script.Python(attack);
+        if (how == "privileged")
+        {
+            options = options with { Capabilities = new(CapabilitySet.All.Without([Capability.CAP_SYS_ADMIN])) };
+        }
+
+        await using var other = how == "exec" ? await Container.StartAsync(Script.Shell("sleep 1000"), Token) : null;
+        await using var typist = other is null
+            ? await Typist.StartAsync(Typist.At(options))
+            : await Typist.ExecAsync(other, new() { Command = options.Command });
         var shown = await typist.EndAsync();
 
         // Where the kernel lets it (dev.tty.legacy_tiocsti), it types into its own terminal, and reads and is shown

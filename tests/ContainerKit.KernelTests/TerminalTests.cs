@@ -7,12 +7,17 @@ public class TerminalTests
 {
     private const string Attack = """
         import fcntl, os, termios
-        for name, request, argument in (('pushed', termios.TIOCSTI, b'x'), ('stolen', termios.TIOCSCTTY, 0), ('stolen by force', termios.TIOCSCTTY, 1)):
-            try:
-                fcntl.ioctl(1, request, argument)
-                print(name)
-            except OSError:
-                pass
+        attempts = (
+            ('stolen', termios.TIOCSCTTY, 0), ('stolen by force', termios.TIOCSCTTY, 1),
+            ('pushed', termios.TIOCSTI, b'x'), ('pasted', termios.TIOCLINUX, b'\x03'),
+            ('taken for the console', termios.TIOCCONS, 0))
+        for name, request, argument in attempts:
+            for number in range(3):
+                try:
+                    fcntl.ioctl(number, request, argument)
+                    print(name)
+                except OSError:
+                    pass
         try:
             os.open('/dev/tty', os.O_RDWR)
             print('opened')
@@ -21,13 +26,19 @@ public class TerminalTests
         print('tried', os.isatty(1), os.getsid(0) == os.getpid())
         """;
 
-    [PythonFact]
-    public async Task CVE_2017_5226_CVE_2016_10124_A_program_can_neither_type_into_an_inherited_terminal_nor_take_it()
+    [PythonTheory]
+    [InlineData("run")]
+    [InlineData("bare")]
+    [InlineData("exec")]
+    [InlineData("privileged")]
+    [InlineData("landlocked")]
+    public async Task CVE_2017_5226_CVE_2016_10124_A_program_can_neither_type_into_an_inherited_terminal_nor_take_it(
+        string how)
     {
         // script(1) gives the host a terminal that is its own, as a shell's is.
         using var temp = new TempDirectory();
         var attack = temp.Write("attack.py", Attack);
-        var command = $"'{HostProcess.Executable}' terminal \"$(cat {attack})\"";
+        var command = $"'{HostProcess.Executable}' terminal \"$(cat {attack})\" {how}";
         var start = new ProcessStartInfo("script", ["--quiet", "--return", "--command", command, "/dev/null"])
         {
             RedirectStandardInput = true,
