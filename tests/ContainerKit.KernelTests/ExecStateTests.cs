@@ -1,3 +1,5 @@
+using ContainerKit.KernelTests.Cgroups;
+
 namespace ContainerKit.KernelTests;
 
 /// <summary>Further programs in a container that is stopped, paused or ending.</summary>
@@ -78,6 +80,25 @@ public sealed class ExecStateTests
         }
 
         await before.AssertNone();
+    }
+
+    [CgroupFact(WithStuckProcess = true)]
+    public async Task They_are_refused_while_one_that_was_killed_in_a_pause_is_not_gone()
+    {
+        await using var parent = TestCgroups.Create();
+        await using var host = new ContainerHost(new() { CgroupParent = parent.Path });
+        await using var stuck = new StuckProcess();
+        var container = await host.StartAsync(new() { Command = ["sleep", "1000"] }, Cancelled);
+        await using var group = parent.OpenChild(Assert.Single(parent.ReadChildren()));
+        await container.PauseAsync(Cancelled);
+        stuck.Enter(group);
+        await Eventually.Holds(() => !group.IsFrozen, "It should not be stopped by its own group.");
+        var refusal = await Assert.ThrowsAsync<LaunchException>(
+            () => Eventually.Ends(container.ExecAsync(True, Cancelled)));
+        Assert.Equal(Errno.EBUSY, refusal.Errno);
+        var disposing = container.DisposeAsync().AsTask();
+        await stuck.DisposeAsync();
+        await Eventually.Ends(disposing);
     }
 
     [CgroupFact]

@@ -111,7 +111,7 @@ public sealed partial class PauseTests
         await parent.OpenChild(Path.GetFileName(group.Directories[0]), isOwner: true).DisposeAsync();
         group.Thaw();
         await group.ThawAsync(Cancelled);
-        Assert.False(group.IsFrozen);
+        Assert.False(group.IsPaused);
         Assert.Equal(Errno.ESRCH, Assert.Throws<LaunchException>(group.OpenEntrances).Errno);
         var refusal = await Assert.ThrowsAsync<LaunchException>(() => group.FreezeAsync(Cancelled));
         Assert.Equal(Errno.ESRCH, refusal.Errno);

@@ -30,6 +30,30 @@ public sealed partial class Cgroup
     }
 
     /// <summary>
+    /// Whether they are stopped or are to be, which they are not while one that was killed since goes on to its end;
+    /// false when it is gone, or nothing stops them.
+    /// </summary>
+    internal bool IsToBeFrozen
+    {
+        get
+        {
+            try
+            {
+                return TryFindFreezer() switch
+                {
+                    { IsUnified: true } unified => unified.Read(Frozen) is "1" || IsFrozen,
+                    { } old => old.Read(OldFrozen) is not "THAWED",
+                    null => false,
+                };
+            }
+            catch (LinuxException gone) when (IsGone(gone))
+            {
+                return false;
+            }
+        }
+    }
+
+    /// <summary>
     /// Stops all processes in it and in the groups below, and completes when they are stopped; again is harmless.
     /// Those that enter later stop, too.
     /// </summary>

@@ -132,7 +132,7 @@ internal sealed class ContainerEntrance(
         foreach (var process in executed)
         {
             process.Kill();
-            if (Group is not { HoldsBackKills: true, IsFrozen: true })
+            if (Group is not { HoldsBackKills: true, IsPaused: true })
             {
                 await process.Ended.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
             }
@@ -152,7 +152,7 @@ internal sealed class ContainerEntrance(
     {
         program = OptionsSnapshot.Of(program);
         OptionsCheck.ValidateExec(program);
-        if (Group is { IsFrozen: true })
+        if (Group is { IsPaused: true })
         {
             throw LaunchFailure.Paused();
         }

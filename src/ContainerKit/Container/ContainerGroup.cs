@@ -43,14 +43,14 @@ internal sealed class ContainerGroup
     /// <summary>Whether what is frozen in it cannot be killed.</summary>
     public bool HoldsBackKills => _group.HoldsBackKills;
 
-    /// <summary>Whether all of it is stopped; false when it is gone.</summary>
-    public bool IsFrozen
+    /// <summary>Whether all of it is stopped, or is to be; false when it is gone.</summary>
+    public bool IsPaused
     {
         get
         {
             try
             {
-                return _group.IsFrozen;
+                return _group.IsToBeFrozen;
             }
             catch (ObjectDisposedException)
             {

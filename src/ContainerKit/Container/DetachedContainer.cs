@@ -112,7 +112,7 @@ public sealed class DetachedContainer : IAsyncDisposable
     public async Task PauseAsync(CancellationToken cancellationToken = default)
     {
         var group = Group;
-        var isNews = !group.IsFrozen;
+        var isNews = !group.IsPaused;
         await group.FreezeAsync(cancellationToken).ConfigureAwait(false);
         if (isNews)
         {
@@ -129,7 +129,7 @@ public sealed class DetachedContainer : IAsyncDisposable
         }
 
         var group = Group;
-        var isNews = group.IsFrozen;
+        var isNews = group.IsPaused;
         await group.ThawAsync(cancellationToken).ConfigureAwait(false);
         if (isNews)
         {

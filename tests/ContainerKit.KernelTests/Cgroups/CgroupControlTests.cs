@@ -192,6 +192,20 @@ public class CgroupControlTests
     }
 
     [CgroupFact(OfVersion1 = true)]
+    public async Task What_nothing_stops_is_not_stopped_and_can_be_killed()
+    {
+        await using var made = TestCgroups.Create();
+        using var process = TestCgroups.Rest(made);
+        var group = Cgroup.OpenDirectories([.. made.Directories.Where(
+            path => !File.Exists($"{path}/cgroup.type") && !File.Exists($"{path}/freezer.state"))])!;
+        Assert.Throws<LimitNotSupportedException>(() => group.IsFrozen);
+        Assert.False(group.IsToBeFrozen);
+        await group.KillAsync(Cancelled);
+        Assert.Equal(137, await process.EndAsync());
+        group.Close();
+    }
+
+    [CgroupFact(OfVersion1 = true)]
     public async Task This_process_is_not_killed_for_its_threads_in_a_group_of_version_1()
     {
         await using var made = TestCgroups.Create();
