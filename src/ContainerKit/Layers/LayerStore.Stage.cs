@@ -58,10 +58,11 @@ public sealed partial class LayerStore
     }
 
     /// <summary>Puts what was begun of a layer in the place of what was begun of another.</summary>
-    internal void Restage(Digest diffId, Digest other)
+    internal async Task RestageAsync(Digest diffId, Digest other, CancellationToken cancellationToken)
     {
-        SetAside(_staging, FlatNameOf(other));
-        _staging.TryMove(FlatNameOf(diffId), _staging, FlatNameOf(other));
+        var (name, otherName) = (StoreDirectory.Bytes(FlatNameOf(diffId)), StoreDirectory.Bytes(FlatNameOf(other)));
+        await RemoveAsync(SetAside(_staging, FlatNameOf(other)), cancellationToken).ConfigureAwait(false);
+        Syscall.Rename(_staging.Handle, name, _staging.Handle, otherName);
     }
 
     /// <summary>Takes away what was begun of a layer, whose lock the caller has alone.</summary>

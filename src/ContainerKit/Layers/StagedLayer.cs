@@ -39,10 +39,10 @@ internal sealed class StagedLayer : IAsyncDisposable
     }
 
     /// <summary>The same with what was made before its name was known, under one that is no layer's.</summary>
-    public Task PublishAsync(StagedLayer made, LayerMeta meta, CancellationToken cancellationToken = default)
+    public async Task PublishAsync(StagedLayer made, LayerMeta meta, CancellationToken cancellationToken = default)
     {
-        _store.Restage(made.DiffId, DiffId);
-        return PublishAsync(meta, cancellationToken);
+        await _store.RestageAsync(made.DiffId, DiffId, cancellationToken).ConfigureAwait(false);
+        await PublishAsync(meta, cancellationToken).ConfigureAwait(false);
     }
 
     /// <inheritdoc/>
