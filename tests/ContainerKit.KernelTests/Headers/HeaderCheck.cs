@@ -35,6 +35,14 @@ internal sealed class HeaderCheck
         _text.Append("#endif\n");
     }
 
+    /// <summary>Claims that there is no macro of a name.</summary>
+    public void Undefined(string macro)
+    {
+        _text.Append(CultureInfo.InvariantCulture, $"#ifdef {macro}\n");
+        Claim("0", $"{macro} is there");
+        _text.Append("#endif\n");
+    }
+
     /// <summary>Claims that a C expression is true.</summary>
     public void Claim(string expression, string complaint)
     {
