@@ -54,9 +54,9 @@ internal static class HostKernel
         }
 
         yield return Landlock();
-        yield return Try("seccomp filter", () => Syscall.CheckSeccompAction(SeccompAction.SECCOMP_RET_ERRNO),
+        yield return Try("seccomp filter", () => Syscall.CheckSeccompReturn(SeccompReturn.SECCOMP_RET_ERRNO),
             NoSeccomp);
-        yield return Try("seccomp notification", () => Syscall.CheckSeccompAction(SeccompAction.SECCOMP_RET_USER_NOTIF),
+        yield return Try("seccomp notification", () => Syscall.CheckSeccompReturn(SeccompReturn.SECCOMP_RET_USER_NOTIF),
             NoSeccomp);
     }
 

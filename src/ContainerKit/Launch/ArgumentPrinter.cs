@@ -46,6 +46,7 @@ internal static class ArgumentPrinters
                 + $"{Result(new(argument.Value + LaunchStage.LandlockPathRule.OffsetOfPlace, true))}}}",
         LandlockPortRule = (data, argument) =>
             $"{{{Some((LandlockPortRights)data.Word(argument.Value, 0))}, {data.Word(argument.Value, 1)}}}",
+        Filter = (data, argument) => $"{{len={Decimal((ushort)data.Word(argument.Value, 0))}}}",
         MountAttributes = (data, argument) => Attributes(data, argument.Value),
         CloneArguments = (data, argument) =>
             $"{Names((CloneFlags)data.Word(argument.Value, 0))}, "

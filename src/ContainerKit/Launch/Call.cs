@@ -80,6 +80,8 @@ internal sealed record Call(string Name, SyscallNumber Number, params ArgumentPr
             Descriptor, ArgumentPrinters.Value<FsConfigCommand>(), Text, Text, Number1),
         fsmount = new("fsmount", SyscallNumber.fsmount,
             Descriptor, ArgumentPrinters.Flags<FsMountFlags>(), ArgumentPrinters.Flags<MountAttributes>()),
+        seccomp = new("seccomp", SyscallNumber.seccomp, ArgumentPrinters.Value<SeccompOperation>(),
+            ArgumentPrinters.Flags<SeccompFlags>(), ArgumentPrinters.Filter),
         clone3 = new("clone3", SyscallNumber.clone3, ArgumentPrinters.CloneArguments, Hidden),
         close_range = new("close_range", SyscallNumber.close_range,
             Number1, ArgumentPrinters.Hexadecimal, ArgumentPrinters.Flags<CloseRangeFlags>()),

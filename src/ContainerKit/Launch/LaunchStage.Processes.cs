@@ -117,6 +117,13 @@ internal sealed partial class LaunchStage
         Add(Call.setreuid, -1, -1);
     }
 
+    /// <summary>seccomp(2): the kernel asks a filter of each call from the next on.</summary>
+    public void SetFilter(ReadOnlySpan<byte> filter, SeccompFlags flags)
+    {
+        var program = new FilterProgram((ushort)(filter.Length / FilterInstruction.Size), Data.Add(filter));
+        Add(Call.seccomp, (long)SeccompOperation.SECCOMP_SET_MODE_FILTER, (long)flags, Data.Add(program));
+    }
+
     /// <summary>setsid(2).</summary>
     public void NewSession() => Add(Call.setsid);
 
@@ -206,6 +213,9 @@ internal sealed partial class LaunchStage
 
     /// <summary>A soft and a hard limit; struct rlimit64.</summary>
     internal readonly record struct Limit(ulong Soft, ulong Hard);
+
+    /// <summary>A filter by its length and address; struct sock_fprog.</summary>
+    internal readonly record struct FilterProgram(ushort Length, long Instructions);
 
     /// <summary>What clone3(2) makes; struct clone_args.</summary>
     internal struct CloneArguments

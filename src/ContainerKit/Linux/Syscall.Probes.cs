@@ -15,11 +15,12 @@ internal static unsafe partial class Syscall
     }
 
     /// <summary>Fails when a seccomp filter cannot return an action; seccomp(2).</summary>
-    public static void CheckSeccompAction(SeccompAction action)
+    public static void CheckSeccompReturn(SeccompReturn action)
     {
-        const nint SECCOMP_GET_ACTION_AVAIL = 2;
         var value = (uint)action;
-        Check(Call(SyscallNumber.seccomp.Here, SECCOMP_GET_ACTION_AVAIL, 0, (nint)(&value), 0), "seccomp");
+        Check(
+            Call(SyscallNumber.seccomp.Here, (nint)SeccompOperation.SECCOMP_GET_ACTION_AVAIL, 0, (nint)(&value), 0),
+            "seccomp");
     }
 
     /// <summary>
@@ -129,11 +130,4 @@ internal static unsafe partial class Syscall
 
     [LibraryImport("libc", EntryPoint = "getrlimit", SetLastError = true)]
     private static partial int GetLimit(int resource, ulong* limits);
-}
-
-/// <summary>What a seccomp filter can answer to a call; seccomp(2).</summary>
-internal enum SeccompAction : uint
-{
-    SECCOMP_RET_ERRNO = 0x00050000,
-    SECCOMP_RET_USER_NOTIF = 0x7fc00000,
 }

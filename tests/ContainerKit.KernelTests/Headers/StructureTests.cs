@@ -12,9 +12,9 @@ public class StructureTests
 {
     private static readonly string[] Headers =
     [
-        "<dirent.h>", "<fcntl.h>", "<linux/bpf.h>", "<linux/capability.h>", "<linux/landlock.h>", "<linux/loop.h>",
-        "<linux/mount.h>", "<linux/openat2.h>", "<linux/sched.h>", "<net/if.h>", "<poll.h>", "<signal.h>", "<spawn.h>",
-        "<sys/epoll.h>", "<sys/inotify.h>",
+        "<dirent.h>", "<fcntl.h>", "<linux/bpf.h>", "<linux/capability.h>", "<linux/filter.h>", "<linux/landlock.h>",
+        "<linux/loop.h>", "<linux/mount.h>", "<linux/openat2.h>", "<linux/sched.h>", "<linux/seccomp.h>", "<net/if.h>",
+        "<poll.h>", "<signal.h>", "<spawn.h>", "<sys/epoll.h>", "<sys/inotify.h>",
         "<sys/ioctl.h>", "<sys/resource.h>", "<sys/socket.h>",
         "<sys/stat.h>", "<sys/uio.h>",
     ];
@@ -55,6 +55,9 @@ public class StructureTests
             [("File", "fd"), ("BlockSize", "block_size"), ("Status", "info")]),
         [typeof(BpfInstruction)] =
             ("struct bpf_insn", [("Operation", "code"), ("Offset", "off"), ("Value", "imm")]),
+        [typeof(FilterInstruction)] =
+            ("struct sock_filter", [("Operation", "code"), ("IfTrue", "jt"), ("IfFalse", "jf"), ("Value", "k")]),
+        [typeof(LaunchStage.FilterProgram)] = ("struct sock_fprog", [("Length", "len"), ("Instructions", "filter")]),
         [typeof(LaunchStage.Timeval)] = ("struct timeval", [("Seconds", "tv_sec"), ("Microseconds", "tv_usec")]),
         [typeof(LaunchStage.Limit)] = ("struct rlimit64", [("Soft", "rlim_cur"), ("Hard", "rlim_max")]),
         [typeof(LaunchStage.MountAttributesChange)] = ("struct mount_attr",
@@ -145,6 +148,9 @@ public class StructureTests
         check.Equal("offsetof(struct bpf_cgroup_dev_ctx, access_type)", DeviceProgram.AccessAndKind);
         check.Equal("offsetof(struct bpf_cgroup_dev_ctx, major)", DeviceProgram.Major);
         check.Equal("offsetof(struct bpf_cgroup_dev_ctx, minor)", DeviceProgram.Minor);
+        check.Equal("offsetof(struct seccomp_data, nr)", SeccompData.Number);
+        check.Equal("offsetof(struct seccomp_data, arch)", SeccompData.Table);
+        check.Equal("offsetof(struct seccomp_data, args)", SeccompData.Arguments);
         AddSizes(check);
         AddEpollEvent(check, architecture);
         check.Verify(architecture);
