@@ -63,6 +63,15 @@ internal enum AddressFamily
     AF_UNIX = 1,
     AF_INET = 2,
     AF_INET6 = 10,
+    AF_NETLINK = 16,
+    AF_ALG = 38,
+    AF_VSOCK = 40,
+}
+
+/// <summary>Protocols of AF_NETLINK; netlink(7).</summary>
+internal enum NetlinkProtocol
+{
+    NETLINK_AUDIT = 9,
 }
 
 /// <summary>Flags of send(2) and recv(2).</summary>

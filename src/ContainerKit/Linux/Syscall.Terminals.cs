@@ -47,7 +47,9 @@ internal readonly struct WindowSize(ushort rows, ushort columns)
 internal enum TerminalRequest : uint
 {
     TIOCSCTTY = 0x540E,
+    TIOCSTI = 0x5412,
     TIOCSWINSZ = 0x5414,
+    TIOCLINUX = 0x541C,
     TIOCGPTPEER = 0x5441,
     TIOCSPTLCK = 0x40045431,
 }
