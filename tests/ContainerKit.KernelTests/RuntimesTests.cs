@@ -2,11 +2,14 @@ using System.Text.Json.Nodes;
 
 namespace ContainerKit.KernelTests;
 
-/// <summary>Large runtimes run in the strict default, with nothing opened for them.</summary>
+/// <summary>Large runtimes run in the strict default, and as plugins, with nothing opened for them.</summary>
 public class RuntimesTests
 {
-    [PythonFact]
-    public async Task Python_runs_with_threads_processes_and_files()
+    public static TheoryData<bool> AsPluginOrNot { get; } = [false, true];
+
+    [PythonTheory]
+    [MemberData(nameof(AsPluginOrNot))]
+    public async Task Python_runs_with_threads_processes_and_files(bool asPlugin)
     {
         const string script = """
             import concurrent.futures, json, multiprocessing, ssl, sqlite3, subprocess, tempfile
@@ -18,11 +21,13 @@ public class RuntimesTests
             print(json.dumps([total, subprocess.check_output(['echo', 'child']).decode().strip()]))
             """;
 
-        Assert.Equal("[328350, \"child\"]", await Script.OutputAsync(Script.Python(script)));
+        Assert.Equal(
+            "[328350, \"child\"]", await Script.OutputAsync(Script.Python(script) with { Seccomp = Profile(asPlugin) }));
     }
 
-    [Fact(Skip = "needs /usr/bin/node", SkipUnless = nameof(Host.HasNode), SkipType = typeof(Host))]
-    public async Task Node_runs_with_workers_and_a_server_on_the_loopback()
+    [Theory(Skip = "needs /usr/bin/node", SkipUnless = nameof(Host.HasNode), SkipType = typeof(Host))]
+    [MemberData(nameof(AsPluginOrNot))]
+    public async Task Node_runs_with_workers_and_a_server_on_the_loopback(bool asPlugin)
     {
         const string script = """
             const { Worker } = require('worker_threads'), http = require('http');
@@ -35,23 +40,28 @@ public class RuntimesTests
             """;
 
         Assert.Equal(
-            "42", await Script.OutputAsync(new ContainerOptions { Command = ["/usr/bin/node", "-e", script] }));
+            "42",
+            await Script.OutputAsync(
+                new ContainerOptions { Command = ["/usr/bin/node", "-e", script], Seccomp = Profile(asPlugin) }));
     }
 
-    [Fact]
-    public async Task A_NET_program_runs_on_a_shared_runtime()
+    [Theory]
+    [MemberData(nameof(AsPluginOrNot))]
+    public async Task A_NET_program_runs_on_a_shared_runtime(bool asPlugin)
     {
         var options = new ContainerOptions
         {
             Command = ["/opt/dotnet/dotnet", "/opt/app/ContainerKit.TestHost.dll", "hello"],
             Mounts = [new BindMount(AppContext.BaseDirectory, "/opt/app"), new BindMount(DotnetRoot, "/opt/dotnet")],
+            Seccomp = Profile(asPlugin),
         };
 
         Assert.Equal("31996000", await Script.OutputAsync(options));
     }
 
-    [Fact]
-    public async Task A_self_contained_NET_program_runs()
+    [Theory]
+    [MemberData(nameof(AsPluginOrNot))]
+    public async Task A_self_contained_NET_program_runs(bool asPlugin)
     {
         using var app = new TempDirectory();
         File.SetUnixFileMode(app.Path, (UnixFileMode)0x1ED); // 0755
@@ -61,9 +71,12 @@ public class RuntimesTests
             new ContainerOptions
             {
                 Command = ["/opt/app/ContainerKit.TestHost", "hello"],
-                Mounts = [new BindMount(app.Path, "/opt/app")]
+                Mounts = [new BindMount(app.Path, "/opt/app")],
+                Seccomp = Profile(asPlugin),
             }));
     }
+
+    private static SeccompProfile? Profile(bool asPlugin) => asPlugin ? SeccompProfile.Plugin : null;
 
     private static string DotnetRoot { get; } =
         Path.GetFullPath(

@@ -108,9 +108,17 @@ public sealed record ContainerOptions
     public int? MaxProcesses { get; init; } = 1024;
 
     /// <summary>
+    /// Which system calls its programs may make, those of <see cref="Container.ExecAsync"/> too; null, unless said
+    /// otherwise, for <see cref="SeccompProfile.Default"/>. The init may make those that it needs, and no others, unless
+    /// this is <see cref="SeccompProfile.Unconfined"/>.
+    /// </summary>
+    public SeccompProfile? Seccomp { get; init; }
+
+    /// <summary>
     /// How many user namespaces the program may make at a time, in which it has privileges over what it makes there; 0
-    /// unless said otherwise. Sandboxes of browsers and containers within the container need some. In a user namespace
-    /// that is joined it is 0, for all that live there.
+    /// unless said otherwise. Sandboxes of browsers and containers within the container need some, and a
+    /// <see cref="Seccomp"/> that lets them have chroot(2) and the like. In a user namespace that is joined it is 0, for
+    /// all that live there.
     /// </summary>
     public int MaxUserNamespaces { get; init; }
 

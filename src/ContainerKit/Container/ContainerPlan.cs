@@ -115,6 +115,7 @@ internal static class ContainerPlan
         var later = NamespaceKinds.Time | (entrances is null ? NamespaceKinds.None : NamespaceKinds.Cgroup);
         plan.Namespaces = (CloneFlags)(options.NewNamespaces & ~later);
         plan.Init = options.HasInit;
+        plan.FiltersInit = Filter(options) is not null;
         plan.Begin();
         begun?.Invoke();
         entrances?.AddBirthGroup(plan);
@@ -167,12 +168,21 @@ internal static class ContainerPlan
             {
                 plan.Program.SetLimit(limit.Resource, limit.Soft, limit.Hard);
             }
-
-            plan.Because(command);
         }
 
+        if (Filter(options) is { } filter)
+        {
+            // Nothing comes after it but the program, or word of why it did not.
+            plan.Because(LaunchFailure.Seccomp);
+            plan.Program.SetFilter(filter.Bytes, filter.Flags);
+        }
+
+        plan.Because(command);
         plan.Program.Execute(Candidates(options), options.Command, Environment(options, user));
     }
+
+    private static SeccompFilter? Filter(ContainerOptions options) =>
+        SeccompFilter.Of(options.Seccomp, options.Capabilities.Bounding);
 
     private static void AddNamespaces(
         LaunchPlan plan, ContainerOptions options, ContainerUser user, JoinedNamespaces? joined)

@@ -67,6 +67,12 @@ internal sealed record DetachedRecord
 
     public int? MaxProcesses { get; init; }
 
+    /// <summary>The filter of its programs, in base 64; empty when it has none.</summary>
+    public string Seccomp { get; init; } = "";
+
+    /// <summary>How that is installed.</summary>
+    public int SeccompFilterFlags { get; init; }
+
     public int StopSignal { get; init; }
 
     public TimeSpan StopTimeout { get; init; }
@@ -99,6 +105,7 @@ internal sealed record DetachedRecord
         };
         var ranges = map as RangesIdMap;
         var layers = options.Root as LayersRoot;
+        var filter = SeccompFilter.Of(options.Seccomp, options.Capabilities.Bounding);
         return new()
         {
             CreatedAt = DateTimeOffset.UtcNow,
@@ -134,6 +141,8 @@ internal sealed record DetachedRecord
             ],
             Umask = options.Umask,
             MaxProcesses = options.MaxProcesses,
+            Seccomp = filter is null ? "" : Convert.ToBase64String(filter.Bytes),
+            SeccompFilterFlags = (int)(filter?.Flags ?? default),
             StopSignal = (int)options.StopSignal,
             StopTimeout = options.StopTimeout,
             OomGroup = options.Limits?.OomGroup is true,
@@ -199,6 +208,8 @@ internal sealed record DetachedRecord
         ResourceLimits = [.. ResourceLimits.Select(Limit)],
         Umask = Umask,
         MaxProcesses = MaxProcesses,
+        Seccomp = Seccomp.Length == 0 ? SeccompProfile.Unconfined
+            : SeccompProfile.Of(new(Convert.FromBase64String(Seccomp), (SeccompFlags)SeccompFilterFlags)),
         Limits = OomGroup ? new() { OomGroup = true } : null,
         StopSignal = (Signal)StopSignal,
         StopTimeout = StopTimeout,

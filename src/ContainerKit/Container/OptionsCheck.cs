@@ -114,6 +114,7 @@ internal static class OptionsCheck
             LandlockCheck.Validate(rules, LandlockFeature.VersionOfKernel);
         }
 
+        SeccompFilter.Of(options.Seccomp, options.Capabilities.Bounding); // which complains
         CheckLimits(options);
         CheckStreams(options);
         if (options.Descriptors.Count > 0 || options.SocketActivation || options.DescriptorNames.Count > 0)

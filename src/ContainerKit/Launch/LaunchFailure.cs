@@ -48,6 +48,9 @@ internal static class LaunchFailure
     /// <summary>What asks for the steps that make and enforce rules of files, ports and scopes.</summary>
     public const string Landlock = "the Landlock rules";
 
+    /// <summary>What asks for the steps that have the kernel ask a filter of calls.</summary>
+    public const string Seccomp = "the seccomp profile";
+
     private const string MoreDescriptors =
         "The start needs more descriptors than this process may have: raise RLIMIT_NOFILE.";
 
@@ -89,6 +92,14 @@ internal static class LaunchFailure
         ("clone3" or "unshare", Errno.ENOSPC) =>
             "The limit of namespaces is reached: see user.max_*_namespaces in sysctl, here and in every parent. In a "
                 + "user namespace that is joined there may be no new cgroup namespace: join the one that goes with it.",
+        ("seccomp", Errno.EINVAL or Errno.ENOSYS) =>
+            "This kernel has no seccomp filters (CONFIG_SECCOMP_FILTER), or hides them: run another, or go without by "
+                + "SeccompProfile.Unconfined.",
+        ("seccomp", Errno.EPERM or Errno.EACCES) =>
+            "A seccomp filter around this process refuses further ones: loosen it, or go without by "
+                + "SeccompProfile.Unconfined.",
+        ("seccomp", Errno.ENOMEM) =>
+            "The profile is too long for the kernel together with the filters around this process: use fewer rules.",
         ("clone3", Errno.EAGAIN) =>
             "A limit of processes is reached: RLIMIT_NPROC, the pids controller, or kernel.pid_max.",
         ("clone3", Errno.ENOMEM) =>

@@ -121,6 +121,11 @@ internal sealed partial class LaunchPlan
             Confined.Fork(default);
             var program = Confined.KeepResult();
             _init.Duplicate(_detached?.Told ?? Control, 0);
+            if (FiltersInit)
+            {
+                _init.SetFilter(InitFilter.Bytes, SeccompFlags.None);
+            }
+
             _init.CloseFrom(1);
             _init.Init(Descriptor.Number(0), program);
         }

@@ -78,6 +78,9 @@ internal sealed partial class LaunchPlan : IDisposable
     /// <summary>Whether a reaping init is PID 1, and the program its child.</summary>
     public bool Init { get; set; } = true;
 
+    /// <summary>Whether the init may make no other calls than those of its role.</summary>
+    public bool FiltersInit { get; set; }
+
     /// <summary>The child's directory of /proc, for steps of <see cref="Sync"/>.</summary>
     public Descriptor ChildDirectory { get; private set; }
 
@@ -159,7 +162,7 @@ internal sealed partial class LaunchPlan : IDisposable
         _second.Clear();
         (_handOver, _leases, MapsIds, _isEncoded) = (null, null, false, false);
         (_held, _namespaces, Held, _detached, BirthGroup) = (null, null, default, null, null);
-        (_inherited, _passed, _startsElsewhere, KeepsOwner) = (null, null, false, false);
+        (_inherited, _passed, _startsElsewhere, KeepsOwner, FiltersInit) = (null, null, false, false, false);
         (_entersContainer, _joins, _isHidden, _joinCause, _joinedLater) = (false, false, false, null, null);
         lock (Unused)
         {

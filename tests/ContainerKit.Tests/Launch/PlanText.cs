@@ -4,7 +4,7 @@ namespace ContainerKit.Tests;
 
 /// <summary>
 /// What a plan is on every machine and for every user: without the steps for what this host has of files and
-/// capabilities, and for whom its ids are mapped to; its results are numbered anew.
+/// capabilities, for whom its ids are mapped to, and the lengths of filters; its results are numbered anew.
 /// </summary>
 internal static partial class PlanText
 {
@@ -12,7 +12,7 @@ internal static partial class PlanText
     {
         var dropped = new HashSet<string>();
         var lines = plan.Split('\n').Where(line => !IsOfHost(line, dropped)).ToList();
-        return Renumber(string.Join('\n', lines));
+        return Renumber(FilterLength().Replace(string.Join('\n', lines), "len=…"));
     }
 
     /// <summary>Whether a step makes something of the host's, or uses what such a step gave.</summary>
@@ -64,6 +64,9 @@ internal static partial class PlanText
 
     [GeneratedRegex(@"^  (mount_setattr|move_mount|write|close)\((?<result>\$\d+)")]
     private static partial Regex Used();
+
+    [GeneratedRegex(@"len=\d+")]
+    private static partial Regex FilterLength();
 
     /// <summary>A result by its number, or by its place in a structure, which the length of a user's id moves.</summary>
     [GeneratedRegex(@"\$\d+|\[\+\d+\]")]
