@@ -39,6 +39,13 @@ internal static class Tools
     /// <summary>Whether these are there.</summary>
     public static bool HasExt4 { get; } = MustRun || (File.Exists(Ext4Check) && File.Exists(Ext4Dump));
 
+    /// <summary>Whether the library is there that container engines compile their profiles with.</summary>
+    public static bool HasLibseccomp { get; } = MustRun || NativeLibrary.TryLoad("libseccomp.so.2", out _);
+
+    /// <summary>Whether their profile is there, too.</summary>
+    public static bool HasSeccompProfile { get; } =
+        MustRun || (HasLibseccomp && File.Exists("/usr/share/containers/seccomp.json"));
+
     /// <summary>The name of the C compiler for an architecture.</summary>
     public static string Compiler(Architecture architecture) =>
         architecture is Architecture.X64 ? "x86_64-linux-gnu-gcc" : "aarch64-linux-gnu-gcc";
