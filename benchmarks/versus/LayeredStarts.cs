@@ -1,5 +1,6 @@
 using System.Formats.Tar;
 using ContainerKit;
+using TarWriter = System.Formats.Tar.TarWriter; // not the library's own
 
 namespace Versus;
 
@@ -61,6 +62,7 @@ internal static class LayeredStarts
         Init = false,
         StandardOutput = StandardStream.Null,
         StandardError = StandardStream.Null,
+        Seccomp = SeccompProfile.Unconfined, // as the limit
     };
 
     private static Contender Start(string name, RootFilesystem root) => new(name, async () =>

@@ -34,12 +34,17 @@ internal static class Ours
         yield return new("ContainerKit, init off, ids automatic", () => RunAsync(workshop, IdMap.Automatic()));
         yield return new(Exec, () => ExecAsync(workshop));
         yield return new($"{InitOn}, output captured",
-            async () => (await Container.RunAsync(Captured(workshop, ["/true"]))).EnsureSuccess());
+            async () => (await Container.RunAsync(
+                Captured(workshop, ["/true"]) with { Seccomp = SeccompProfile.Unconfined })).EnsureSuccess());
     }
 
     /// <summary>Runs the program that does nothing.</summary>
     public static async ValueTask RunAsync(Workshop workshop, bool init) =>
         (await Container.RunAsync(Silent(workshop, ["/true"]) with { Init = init })).EnsureSuccess();
+
+    /// <summary>The same with a profile of system calls.</summary>
+    public static async ValueTask RunAsync(Workshop workshop, bool init, SeccompProfile seccomp) =>
+        (await Container.RunAsync(Silent(workshop, ["/true"]) with { Init = init, Seccomp = seccomp })).EnsureSuccess();
 
     /// <summary>The same with an init, in a group that is limited.</summary>
     public static async ValueTask RunAsync(Workshop workshop, CgroupLimits? limits) =>
@@ -112,8 +117,14 @@ internal static class Ours
     private static ContainerOptions Captured(Workshop workshop, IReadOnlyList<string> command) =>
         new() { Command = command, Root = RootFilesystem.Directory(workshop.Root) };
 
+    /// <summary>Without output, and, as the peers and the limit, without a filter of system calls.</summary>
     private static ContainerOptions Silent(Workshop workshop, IReadOnlyList<string> command) =>
-        Captured(workshop, command) with { StandardOutput = StandardStream.Null, StandardError = StandardStream.Null };
+        Captured(workshop, command) with
+        {
+            StandardOutput = StandardStream.Null,
+            StandardError = StandardStream.Null,
+            Seccomp = SeccompProfile.Unconfined,
+        };
 
     private sealed class Paused(Task running, CancellationTokenSource cancellation) : IAsyncDisposable
     {

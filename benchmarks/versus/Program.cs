@@ -34,6 +34,7 @@ try
             "cgroups" => Cgroups.RunAsync(settings, workshop, verdicts),
             "images" => Images.RunAsync(settings, workshop, verdicts),
             "layers" => LayeredStarts.RunAsync(settings, workshop, verdicts),
+            "seccomp" => Seccomp.RunAsync(settings, workshop, verdicts),
             "live" => Live.RunAsync(settings, workshop, verdicts),
             "memory" => Memory.RunAsync(settings, workshop, verdicts),
             _ => QuickstartProcess.RunAsync(settings, verdicts),

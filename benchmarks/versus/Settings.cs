@@ -4,8 +4,8 @@ namespace Versus;
 internal sealed record Settings
 {
     /// <summary>The parts of the benchmark, in the order in which they run.</summary>
-    private static readonly string[] Known = ["start", "live", "steady", "streams", "cgroups", "images", "layers", "memory",
-        "quickstart"];
+    private static readonly string[] Known =
+        ["start", "live", "steady", "streams", "cgroups", "images", "layers", "seccomp", "memory", "quickstart"];
 
     /// <summary>The parts to run; all of them unless said otherwise.</summary>
     public IReadOnlyList<string> Parts { get; private init; } = Known;

@@ -98,10 +98,18 @@ internal sealed class Workshop : IDisposable
         return File.ReadLines(path).FirstOrDefault();
     }
 
+    /// <summary>Compiles the program that compiles profiles with libseccomp, which only one part needs.</summary>
+    public string MakeSeccomp()
+    {
+        var program = System.IO.Path.Combine(Path, "seccomp");
+        Compile("seccomp.c", program, "-lseccomp");
+        return program;
+    }
+
     private void Compile(string source, string program, params string[] options)
     {
         source = System.IO.Path.Combine(AppContext.BaseDirectory, source);
-        Must(["gcc", "-O2", "-Wall", "-Wextra", "-Werror", .. options, "-o", program, source]);
+        Must(["gcc", "-O2", "-Wall", "-Wextra", "-Werror", "-o", program, source, .. options]);
     }
 
     private void Must(params string[] command)
