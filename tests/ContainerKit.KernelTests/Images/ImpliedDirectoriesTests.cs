@@ -106,6 +106,20 @@ public sealed class ImpliedDirectoriesTests : IAsyncDisposable
         Assert.True(Directory.Exists(_fixture[$"store/writable/{writable.Id}/laid/etc"]));
     }
 
+    [RootFact]
+    public async Task A_layer_with_a_limit_has_them_in_its_own_file_system()
+    {
+        var image = await _fixture.AddAsync(
+            "it", [.. ShippedImages.Base, Member.Directory("etc/", 0x1C9)], [Member.File("etc/file", "")]);
+        await using var writable = await Store.CreateWritableAsync(
+            image, new() { SizeLimit = ByteSize.MiB(64) }, Cancelled);
+
+        Assert.Equal("711", await ShippedImages.RunAsync(writable, "stat -c %a /etc"));
+        Assert.DoesNotContain("/etc", (await writable.ListChangesAsync(Cancelled)).Select(change => change.Path));
+        await using var fork = await writable.ForkAsync(null, Cancelled);
+        Assert.Equal("711", await ShippedImages.RunAsync(fork, "stat -c %a /etc"));
+    }
+
     [Fact]
     public async Task Nothing_is_laid_over_layers_that_show_what_they_say()
     {
