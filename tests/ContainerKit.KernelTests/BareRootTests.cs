@@ -46,6 +46,27 @@ public class BareRootTests
     }
 
     [RootFact]
+    public async Task Root_that_may_make_no_devices_unpacks_all_else()
+    {
+        using var temp = new TempDirectory();
+        await StoreFixture.WriteArchiveAsync(
+            temp["image.tar"], Member.Device("null", 1, 3), Member.File("file", "x"), Member.Fifo("fifo"));
+        foreach (var (through, target) in new[]
+        {
+            (Setpriv("-mknod"), "bare"), (["unshare", "--user", "--map-root-user"], "inside"),
+        })
+        {
+            await using var host = HostProcess.StartThrough(
+                through, "load", temp[$"{target}-store"], temp["image.tar"], temp[target]);
+            await host.WriteLineAsync("go");
+            var (_, output) = await host.EndAsync();
+
+            Assert.True(output.EndsWith("whole\n", StringComparison.Ordinal), host.Errors);
+            Assert.Equal("fifo fifo 0\nfile regular file 0\n", Tools.Run("sh", "-c", $"cd {temp[target]}; stat -c '%n %F %u' *"));
+        }
+    }
+
+    [RootFact]
     public async Task The_report_of_such_a_host_names_it()
     {
         (await Report.OfAsync(Setpriv("-setuid,-setgid"))).AssertNo("default container", "prlimit64", "MaxProcesses");

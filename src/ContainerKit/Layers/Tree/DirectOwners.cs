@@ -8,7 +8,9 @@ internal sealed class DirectOwners : TreeOwners
 {
     private readonly (uint User, uint Group) _maker = (Syscall.EffectiveUser, Syscall.EffectiveGroup);
 
-    public override bool MakesDevices => true;
+    // A user namespace gives the capability, and the kernel no device to whoever lives in one.
+    public override bool MakesDevices { get; } = Syscall.Has(Capability.CAP_MKNOD)
+        && File.ResolveLinkTarget("/proc/self/ns/user", returnFinalTarget: false)?.Name == "user:[4026531837]";
 
     public override bool LeavesOutAttributes => false;
 
