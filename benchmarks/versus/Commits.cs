@@ -69,7 +69,7 @@ internal static class Commits
     private static async Task<Image> LoadAsync(ImageStore store, string directory, int files)
     {
         var path = Path.Combine(directory, $"{files}.tar");
-        using (var archive = new TarWriter(File.Create(path)))
+        using (var archive = new System.Formats.Tar.TarWriter(File.Create(path)))
         {
             for (var file = 0; file < files; file++)
             {

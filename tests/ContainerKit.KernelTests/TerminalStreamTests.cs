@@ -155,7 +155,7 @@ public class TerminalStreamTests
         var options = Script.Python(attack);
         if (how == "privileged")
         {
-            options = options with { Capabilities = new(CapabilitySet.All.Without([Capability.CAP_SYS_ADMIN])) };
+            options = options with { Capabilities = new(Privileged.WithoutMounts) };
         }
 
         await using var other = how == "exec" ? await Container.StartAsync(Script.Shell("sleep 1000"), Token) : null;

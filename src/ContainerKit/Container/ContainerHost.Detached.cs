@@ -13,6 +13,7 @@ public sealed partial class ContainerHost
     /// waits until it is gone, and throws.
     /// </summary>
     /// <exception cref="ArgumentException">The id or the options cannot be what is meant; nothing was made.</exception>
+    /// <exception cref="IsolationUnavailableException">This host cannot isolate it so; nothing was made.</exception>
     /// <exception cref="LaunchException">The id is taken, the state directory cannot be used, or a step of the start
     /// failed; all was unmade.</exception>
     public async Task<DetachedContainer> StartDetachedAsync(

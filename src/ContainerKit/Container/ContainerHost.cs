@@ -36,6 +36,7 @@ public sealed partial class ContainerHost : IAsyncDisposable
     /// does not throw. Cancelling kills it, waits until it is gone, and throws.
     /// </summary>
     /// <exception cref="ArgumentException">The options cannot be what is meant; nothing was made.</exception>
+    /// <exception cref="IsolationUnavailableException">This host cannot isolate it so; nothing was made.</exception>
     /// <exception cref="LaunchException">A step of the start failed; everything was unmade.</exception>
     /// <exception cref="LinuxException">A system call of this process failed; everything was unmade, unless it says of
     /// a cgroup ETIMEDOUT or EBUSY, as <see cref="Container.DisposeAsync"/>.</exception>
@@ -62,6 +63,7 @@ public sealed partial class ContainerHost : IAsyncDisposable
     /// is disposed, or this process ends. Cancelling kills what was started, waits until it is gone, and throws.
     /// </summary>
     /// <exception cref="ArgumentException">The options cannot be what is meant; nothing was made.</exception>
+    /// <exception cref="IsolationUnavailableException">This host cannot isolate it so; nothing was made.</exception>
     /// <exception cref="LaunchException">A step of the start failed; everything was unmade.</exception>
     /// <exception cref="LinuxException">A system call of this process failed; everything was unmade.</exception>
     public async Task<Container> StartAsync(ContainerOptions options, CancellationToken cancellationToken = default)

@@ -15,13 +15,13 @@ public readonly record struct CapabilitySet : IReadOnlyCollection<Capability>
     private CapabilitySet(ulong mask) => Mask = mask;
 
     /// <summary>No capability.</summary>
-    public static CapabilitySet None { get; }
+    public static CapabilitySet None => default;
 
     /// <summary>Every capability of <see cref="Capability"/>.</summary>
-    public static CapabilitySet All { get; } = new((2UL << (int)Last) - 1);
+    public static CapabilitySet All => new((2UL << (int)Last) - 1);
 
     /// <summary>Those that Docker gives a container unless told otherwise.</summary>
-    public static CapabilitySet Docker { get; } =
+    public static CapabilitySet Docker =>
     [
         Capability.CAP_CHOWN, Capability.CAP_DAC_OVERRIDE, Capability.CAP_FSETID, Capability.CAP_FOWNER,
         Capability.CAP_MKNOD, Capability.CAP_NET_RAW, Capability.CAP_SETGID, Capability.CAP_SETUID,

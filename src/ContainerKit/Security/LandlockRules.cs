@@ -49,7 +49,7 @@ public sealed record LandlockRules
 
     /// <summary>
     /// Whether a kernel may leave out what it cannot restrict, or all if it has no Landlock. False unless said
-    /// otherwise: then a start there is an <see cref="PlatformNotSupportedException"/> that says what is missing.
+    /// otherwise: then a start there is a <see cref="PlatformNotSupportedException"/> that says what is missing.
     /// </summary>
     public bool BestEffort { get; init; }
 

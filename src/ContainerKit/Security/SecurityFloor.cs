@@ -89,9 +89,12 @@ internal static class SecurityFloor
         confined.NewSessionKeyring();
         confined.Prctl(PrctlOption.PR_CAP_AMBIENT, (long)AmbientCommand.PR_CAP_AMBIENT_CLEAR_ALL);
         confined.SetCapabilities(kept.Effective.Mask, kept.Permitted.Mask, kept.Inheritable.Mask);
-        foreach (var capability in kept.Ambient)
+        if (kept.Ambient.Count > 0)
         {
-            confined.RaiseAmbient(capability);
+            foreach (var capability in kept.Ambient)
+            {
+                confined.RaiseAmbient(capability);
+            }
         }
 
         // Securebits would add nothing to this: with it, not even root regains a capability by exec.

@@ -3,8 +3,6 @@ namespace ContainerKit.KernelTests;
 /// <summary>Capabilities that a container keeps: what they do in it, and what they do not do outside.</summary>
 public class CapabilityTests
 {
-    private static readonly CapabilitySet WithoutMounts = CapabilitySet.All.Without([Capability.CAP_SYS_ADMIN]);
-
     [PythonTheory]
     [InlineData(true)]
     [InlineData(false)]
@@ -51,6 +49,7 @@ public class CapabilityTests
     public async Task What_a_program_gave_up_no_exec_gives_back(string user)
     {
         // Not even root's: the reason why securebits are left as they are.
+        var all = Privileged.WithoutMounts;
         var output = await Script.OutputAsync(Script.Python("""
             import ctypes, os
             libc = ctypes.CDLL(None)
@@ -60,7 +59,7 @@ public class CapabilityTests
             """) with
         {
             User = user,
-            Capabilities = new(WithoutMounts) { Inheritable = WithoutMounts, Ambient = WithoutMounts },
+            Capabilities = new(all) { Inheritable = all, Ambient = all },
         });
 
         Assert.Equal(
@@ -120,7 +119,7 @@ public class CapabilityTests
     public async Task CVE_2016_9962_With_every_capability_PID_1_can_neither_be_read_nor_traced(bool mounts)
     {
         using var root = new RootDirectory();
-        Assert.Equal("", await Script.OutputAsync(Privileged(root, mounts, """
+        Assert.Equal("", await Script.OutputAsync(Privileged.Python(root, mounts, """
             import ctypes, os
             libc = ctypes.CDLL(None, use_errno=True)
             libc.ptrace.restype = ctypes.c_long
@@ -145,7 +144,7 @@ public class CapabilityTests
         bool mounts)
     {
         using var root = new RootDirectory();
-        Assert.Equal("", await Script.OutputAsync(Privileged(root, mounts, """
+        Assert.Equal("", await Script.OutputAsync(Privileged.Python(root, mounts, """
             import ctypes, os, stat
             libc = ctypes.CDLL(None, use_errno=True)
             MS_REMOUNT, MS_BIND = 32, 4096
@@ -179,7 +178,7 @@ public class CapabilityTests
             for path in ('/proc/sysrq-trigger', '/proc/kcore', '/proc/mtrr', '/dev/mem'):
                 try:
                     os.close(os.open(path, os.O_WRONLY))
-                    print(path)
+                    if os.stat(path).st_rdev != os.makedev(1, 3): print(path) # or it is masked
                 except OSError:
                     pass
             for top in ('/proc/sys', '/proc/bus', '/proc/fs', '/proc/irq', '/sys'):
@@ -204,7 +203,7 @@ public class CapabilityTests
     public async Task Found_while_designing_With_every_capability_the_layer_below_stays_whole()
     {
         using var root = new RootDirectory();
-        Assert.Equal("", await Script.OutputAsync(Privileged(root, mounts: true, """
+        Assert.Equal("", await Script.OutputAsync(Privileged.Python(root, mounts: true, """
             import ctypes, os
             libc = ctypes.CDLL(None, use_errno=True)
             libc.mount(b'none', b'/', None, 32, b'lowerdir=/etc') # MS_REMOUNT
@@ -224,18 +223,4 @@ public class CapabilityTests
         Assert.Empty(Directory.EnumerateFileSystemEntries(root["etc"]));
         root.AssertCanaryUntouched();
     }
-
-    /// <summary>
-    /// Python with all capabilities, or all that do not mount: those need a root of its own, and ids of its own.
-    /// </summary>
-    private static ContainerOptions Privileged(RootDirectory root, bool mounts, string script) =>
-        Script.Python(script) with
-        {
-            Root = mounts
-                ? RootFilesystem.Directory(root.Path, CopyOnWrite.Temporary)
-                : RootFilesystem.Directory(root.Path),
-            Mounts = [new BindMount("/usr", "/usr") { ReadOnly = !mounts }],
-            IdMap = mounts && !Host.IsRoot ? IdMap.Automatic() : IdMap.SingleId,
-            Capabilities = new(mounts ? CapabilitySet.All : WithoutMounts),
-        };
 }

@@ -142,7 +142,7 @@ public sealed class LandlockTests : IDisposable
     public async Task A_program_that_may_mount_mounts_nothing_more(bool isRestricted)
     {
         using var root = new RootDirectory();
-        var output = await Script.OutputAsync(Script.Python("""
+        var output = await Script.OutputAsync(Privileged.Python(root, mounts: true, """
             import ctypes
             libc = ctypes.CDLL(None, use_errno=True)
             for call in (lambda: libc.mount(b'none', b'/tmp', b'tmpfs', 0, None), lambda: libc.umount2(b'/tmp', 2),
@@ -150,10 +150,6 @@ public sealed class LandlockTests : IDisposable
                 print(call() and ctypes.get_errno())
             """) with
         {
-            Root = RootFilesystem.Directory(root.Path, CopyOnWrite.Temporary),
-            Mounts = [new BindMount("/usr", "/usr") { ReadOnly = false }],
-            IdMap = Host.IsRoot ? IdMap.SingleId : IdMap.Automatic(),
-            Capabilities = new(CapabilitySet.All),
             Landlock = isRestricted
                 ? new() { Paths = [new("/", LandlockAccess.All)], BestEffort = true }
                 : null,

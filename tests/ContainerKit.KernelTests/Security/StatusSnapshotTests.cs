@@ -70,6 +70,20 @@ public class StatusSnapshotTests
             """, Lines(status, "Cap"));
     }
 
+    [Theory]
+    [InlineData("run")]
+    [InlineData("detached")]
+    public async Task The_init_has_no_more_than_the_program(string kind)
+    {
+        const string look = "grep -E '^(Cap|NoNewPrivs)' /proc/", own = $"{look}self/status", init = $"{look}1/status";
+        foreach (var sets in new[] { CapabilitySets.None, new(CapabilitySet.Docker) })
+        {
+            var options = Script.Shell("") with { Capabilities = sets };
+            Assert.Equal(
+                await Starts.OutputAsync(kind, options, own), await Starts.OutputAsync(kind, options, init));
+        }
+    }
+
     /// <summary>The lines, with one space between words; groups that an ordinary user cannot drop are none.</summary>
     private static async Task<string> StatusAsync(string kind, ContainerOptions options)
     {

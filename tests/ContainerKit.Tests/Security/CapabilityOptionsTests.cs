@@ -94,6 +94,8 @@ public class CapabilityOptionsTests
         Refuses(
             Writable with { Mounts = [new BindMount("/", "/mnt") { ReadOnly = false, MapIds = true }] },
             "what the host has mounted read-only in BindMount");
+        OptionsCheck.ValidateMount(Writable, new TmpfsMount("/mnt"));
+        Assert.Throws<ArgumentException>(() => OptionsCheck.ValidateMount(Writable, new BindMount("/", "/mnt")));
         Refuses(Writable with { ReadOnlyPaths = ["/etc"] }, "ReadOnlyPaths");
         Refuses(Writable with { MaskedPaths = ["/etc"] }, "MaskedPaths");
     }
