@@ -57,10 +57,13 @@ internal sealed class BlobStore(StoreDirectory images) : IDisposable
 
             return null;
         }
-        catch (IOException damaged) when (damaged is InvalidImageException or LinuxException { Errno: not
-            (Errno.EMFILE or Errno.ENFILE or Errno.ENOMEM) }) // which say nothing of the blob
+        catch (InvalidImageException damaged)
         {
             return damaged.Message;
+        }
+        catch (LinuxException refused) when (refused.Errno is not (Errno.EMFILE or Errno.ENFILE or Errno.ENOMEM))
+        {
+            return refused.Message; // those say nothing of the blob
         }
     }
 
