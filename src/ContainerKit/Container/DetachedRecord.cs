@@ -54,8 +54,8 @@ internal sealed record DetachedRecord
 
     public bool GroupsOfUser { get; init; }
 
-    /// <summary>Bits of what is bounding, permitted, effective, inheritable and ambient; empty for none.</summary>
-    public ulong[] Capabilities { get; init; } = [];
+    /// <summary>Bits of what is bounding, permitted, effective, inheritable and ambient; null for none.</summary>
+    public ulong[]? Capabilities { get; init; }
 
     /// <summary>What Landlock restricts of its programs.</summary>
     public LandlockRules? Landlock { get; init; }
@@ -217,15 +217,15 @@ internal sealed record DetachedRecord
         DelegateCgroup = DelegatesCgroup,
     };
 
-    private static ulong[] MasksOf(CapabilitySets sets) => sets == CapabilitySets.None ? [] :
+    private static ulong[]? MasksOf(CapabilitySets sets) => sets == CapabilitySets.None ? null :
     [
         .. new[] { sets.Bounding, sets.Permitted, sets.Effective, sets.Inheritable, sets.Ambient }
             .Select(set => set.Mask),
     ];
 
-    private static CapabilitySets SetsOf(ulong[] masks)
+    private static CapabilitySets SetsOf(ulong[]? masks)
     {
-        if (masks.Length == 0)
+        if (masks is null)
         {
             return CapabilitySets.None;
         }
