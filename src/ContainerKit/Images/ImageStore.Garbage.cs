@@ -14,14 +14,6 @@ public sealed partial class ImageStore
     public Task<CollectedGarbage> CollectGarbageAsync(CancellationToken cancellationToken = default) =>
         Layers.CollectGarbageAsync([], cancellationToken);
 
-    /// <summary>How much each layer holds, and which images share it.</summary>
-    public IReadOnlyList<LayerUsage> ListUsage()
-    {
-        var images = ListImages();
-        return [.. Layers.ListLayers().Select(layer => new LayerUsage(
-            layer.DiffId, layer.Size, [.. images.Where(image => image.Layers.Contains(layer.DiffId))]))];
-    }
-
     /// <summary>
     /// Looks for what no process, even if it is killed, leaves behind: damage by others. It reads all that images came
     /// in, to compare it with its digests. With <paramref name="repair"/>, which waits for loads, commits and saves,
@@ -74,9 +66,3 @@ public sealed partial class ImageStore
     private static IEnumerable<Digest> BlobsOf(Image image) =>
         [image.Digest, image.Id, .. image.Blobs.Select(blob => blob.Digest)];
 }
-
-/// <summary>What a layer of a store is used for.</summary>
-/// <param name="DiffId">The layer.</param>
-/// <param name="Size">How much its files hold.</param>
-/// <param name="Images">The images that have it: it goes with the last of them.</param>
-public sealed record LayerUsage(Digest DiffId, ByteSize Size, IReadOnlyList<Image> Images);

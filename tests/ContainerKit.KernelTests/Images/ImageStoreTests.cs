@@ -56,6 +56,25 @@ public sealed class ImageStoreTests : IAsyncDisposable
     }
 
     [Fact]
+    public async Task What_images_share_is_told_from_what_goes_with_one()
+    {
+        var first = await _images.AddAsync("example.org/a:1", [.. ShippedImages.Base, Member.File("10", new('x', 10))]);
+        var second = await _images.AddAsync(
+            "example.org/b:1", [.. ShippedImages.Base, Member.File("10", new('x', 10))], [Member.File("7", "seven77")]);
+        await using var writable = await _images.Store.CreateWritableAsync(second, new() { Id = "over" }, Cancelled);
+        const int @base = 10 + 7; // what Base holds besides
+        var usage = _images.Store.ListImageUsage();
+
+        Assert.Equal(
+            [(first.Digest, 0, @base), (second.Digest, 7, @base)],
+            usage.Select(image => (image.Image.Digest, (int)image.Unique.Bytes, (int)image.Shared.Bytes)));
+        Assert.Equal(7 + @base, usage[1].Total.Bytes);
+        Assert.All(_images.Store.ListUsage(), layer => Assert.Equal(["over"], layer.WritableLayers));
+        await _images.Store.RemoveAsync(first, Cancelled);
+        Assert.Equal(7 + @base, Assert.Single(_images.Store.ListImageUsage()).Unique.Bytes);
+    }
+
+    [Fact]
     public async Task What_no_image_needs_any_more_is_collected_and_the_rest_is_not()
     {
         var first = await _images.AddAsync("example.org/a:1", ShippedImages.Base);
