@@ -1,6 +1,5 @@
 using System.Formats.Tar;
 using ContainerKit;
-using TarWriter = System.Formats.Tar.TarWriter; // not the library's own
 
 namespace Versus;
 

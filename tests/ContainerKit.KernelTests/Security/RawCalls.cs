@@ -10,7 +10,9 @@ internal static class RawCalls
     /// <summary>A program that prints an errno for each call, 0 for one that succeeds.</summary>
     public static string[] Command(params (string Call, ulong[] Arguments)[] calls)
     {
-        var list = calls.Select(call => $"({Number(call.Call)}, {string.Join(", ", call.Arguments.Append(0UL))})");
+        // All six: what is left out is what a register happens to hold.
+        var list = calls.Select(call =>
+            $"({Number(call.Call)}, {string.Join(", ", call.Arguments.Concat(new ulong[6]).Take(6))})");
         return
         [
             "/usr/bin/python3", "-I", "-c",

@@ -222,7 +222,35 @@ public class SeccompTests
     }
 
     [PythonFact]
-    public async Task So_have_those_that_another_process_executes_in_a_detached_one()
+    public async Task What_depends_on_a_capability_is_open_to_a_program_that_may_have_it()
+    {
+        var kcmp = RawCalls.Command(("kcmp", [])); // of no process
+        var options = new ContainerOptions { Command = kcmp };
+        var sleeper = options with
+        { Command = ["sleep", "1000"], Capabilities = new([Capability.CAP_SYS_PTRACE, Capability.CAP_KILL]) };
+        await using var container = await Container.StartAsync(sleeper, Token);
+
+        Assert.Equal([Errno.EPERM], RawCalls.Errnos(await Script.OutputAsync(options)));
+        Assert.Equal(
+            [Errno.ESRCH], RawCalls.Errnos(await Script.OutputAsync(sleeper with { Command = kcmp })));
+        Assert.Equal(Errno.ESRCH, await ExecutedAsync(null));
+        Assert.Equal(Errno.EPERM, await ExecutedAsync(new([Capability.CAP_KILL])));
+
+        async Task<Errno> ExecutedAsync(CapabilitySets? capabilities)
+        {
+            await using var executed = await container.ExecAsync(
+                new()
+                {
+                    Command = kcmp,
+                    Capabilities = capabilities,
+                    StandardOutput = StandardStream.Capture(ByteSize.KiB(1)),
+                }, Token);
+            return RawCalls.Errnos((await Eventually.Ends(executed.WaitForResultAsync(Token))).StandardOutput)[0];
+        }
+    }
+
+    [PythonFact]
+    public async Task Those_that_another_process_executes_in_a_detached_one_have_it_too()
     {
         using var temp = new TempDirectory();
         var own = SeccompProfile.Plugin with

@@ -26,8 +26,8 @@ public class StatusSnapshotTests
             CapBnd: 0000000000000000
             CapAmb: 0000000000000000
             NoNewPrivs: 1
-            Seccomp: 0
-            Seccomp_filters: 0
+            Seccomp: 2
+            Seccomp_filters: 1
             """, status);
     }
 
