@@ -24,13 +24,16 @@ public sealed class FileCapabilitiesTests
     public async Task What_the_root_of_a_container_gives_to_a_file_is_of_any_root_in_an_image(bool hasMap)
     {
         await using var fixture = new StoreFixture(hasMap && !Host.IsRoot ? IdMap.Subordinate() : null);
-        var image = await fixture.LoadAsync(Member.Directory("./"), Member.File("other"));
+        var image = await fixture.LoadAsync(ShippedImages.Base);
         await using var writable = await fixture.Images.CreateWritableAsync(image, null, Cancelled);
-        var file = fixture[$"writable/{writable.Id}/upper/ping"];
-        await File.WriteAllTextAsync(file, "", Cancelled);
-        const string give = "import os, sys; os.setxattr(sys.argv[1], 'security.capability', bytes.fromhex(sys.argv[2]))";
-        Tools.Run(
-            "unshare", "--user", "--map-root-user", "python3", "-I", "-c", give, file, Convert.ToHexString(Capability));
+        const string give = "import os, sys; open('/ping', 'w').close(); "
+            + "os.setxattr('/ping', 'security.capability', bytes.fromhex(sys.argv[1]))";
+        var options = StoreFixture.Shell(writable, "") with
+        {
+            Command = ["/usr/bin/python3", "-I", "-c", give, Convert.ToHexString(Capability)],
+            Capabilities = new(CapabilitySet.Of(ContainerKit.Capability.CAP_SETFCAP)),
+        };
+        await Script.OutputAsync(fixture.Store.IdMap is { } map ? options with { IdMap = map } : options);
 
         Assert.Equal(Capability, await ExportedAsync(stream => writable.ExportAsync(stream, null, Cancelled)));
         var committed = await fixture.Images.CommitAsync(writable, null, Cancelled);
@@ -40,7 +43,7 @@ public sealed class FileCapabilitiesTests
                 Capability, await ExportedAsync(stream => fixture.Images.ExportAsync(committed, stream, null, Cancelled)));
             await using var fork = await writable.ForkAsync(null, Cancelled);
             Assert.Equal(Capability, await ExportedAsync(stream => fork.ExportAsync(stream, null, Cancelled)));
-            Assert.Equal("/ping", Assert.Single(await fork.ListChangesAsync(Cancelled)).Path);
+            Assert.Contains("/ping", (await fork.ListChangesAsync(Cancelled)).Select(change => change.Path));
         }
     }
 
