@@ -137,7 +137,8 @@ public sealed partial class LayerStore
         }
 
         var hasPlaces = writable.HasDirectory(LayersRoot.Upper) && writable.HasDirectory(LayersRoot.Work);
-        return !writable.Has(LimitedDisk.File) && !hasPlaces ? "Its directories are missing."
+        var isElsewhere = writable.Has(LimitedDisk.File) || writable.HasDirectory(LayersRoot.Tree);
+        return !isElsewhere && !hasPlaces ? "Its directories are missing."
             : !Syscall.Status(writable.Handle).IsClosedToOthers ? "Others may enter it: chmod 0700 it."
             : ReadPlain(writable, WritableMeta.File) is not { } json || WritableMeta.Parse(json) is not { } meta
                 ? $"Its {WritableMeta.File} is damaged or missing."

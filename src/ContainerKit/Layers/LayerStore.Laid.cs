@@ -13,20 +13,35 @@ public sealed partial class LayerStore
     /// unless it is filled otherwise; and directories are laid over them that they show otherwise, if there are any.
     /// </summary>
     private async Task<WritableMeta> LayAsync(
-        StoreDirectory made, WritableMeta meta, IReadOnlyList<StoredLayer> layers, Func<SafeFileHandle, Task>? fill,
+        StoreDirectory made, WritableMeta meta, IReadOnlyList<StoredLayer> layers, FillWritable? fill,
         CancellationToken cancellationToken)
     {
         using var access = new TreeAccess(Readers);
         var said = layers.FirstOrDefault(layer => layer.Meta is not { ImpliesRoot: true }, layers[0]);
         using var files = OpenFiles(said.DiffId);
         var root = ImpliedDirectories.Describe(files, [], access);
+        if (meta.IsCopy)
+        {
+            meta = await LayImpliedAsync(made, meta, layers, root, access, cancellationToken).ConfigureAwait(false);
+            await CopyAsync(made, meta, root, fill, cancellationToken).ConfigureAwait(false);
+            return meta;
+        }
+
         using (var upper = made.Make(LayersRoot.Upper, StoreDirectory.Closed))
         {
-            await (fill?.Invoke(upper.Handle) ?? WriteAsync(upper.Handle, [root], cancellationToken))
-                .ConfigureAwait(false);
+            await (fill is null
+                ? WriteAsync(upper.Handle, [root], cancellationToken)
+                : FillAsync(upper.Handle, fill, cancellationToken)).ConfigureAwait(false);
         }
 
         made.Make(LayersRoot.Work, StoreDirectory.Closed).Dispose();
+        return await LayImpliedAsync(made, meta, layers, root, access, cancellationToken).ConfigureAwait(false);
+    }
+
+    private async Task<WritableMeta> LayImpliedAsync(
+        StoreDirectory made, WritableMeta meta, IReadOnlyList<StoredLayer> layers, TarEntry root, TreeAccess access,
+        CancellationToken cancellationToken)
+    {
         if (ReadImplied(Seen(layers), access, cancellationToken) is not { Count: > 0 } implied)
         {
             return meta;
@@ -40,6 +55,13 @@ public sealed partial class LayerStore
         }
 
         return meta with { HasLaid = true };
+    }
+
+    private async Task FillAsync(SafeFileHandle upper, FillWritable fill, CancellationToken cancellationToken)
+    {
+        var owners = await OwnersAsync(cancellationToken).ConfigureAwait(false);
+        await fill(upper, TreeForm.Overlay, owners).ConfigureAwait(false);
+        await owners.CompleteAsync(upper, cancellationToken).ConfigureAwait(false);
     }
 
     private List<TarEntry> ReadImplied(

@@ -21,7 +21,7 @@ public sealed partial class LayerStore
 
     /// <summary>The same with changes that are there from the start, such as a copy of another's.</summary>
     internal async Task<WritableLayer> CreateWritableAsync(
-        IReadOnlyList<Digest> layers, WritableLayerOptions? options, string? origin, Func<SafeFileHandle, Task>? fill,
+        IReadOnlyList<Digest> layers, WritableLayerOptions? options, string? origin, FillWritable? fill,
         CancellationToken cancellationToken)
     {
         ArgumentNullException.ThrowIfNull(layers);
@@ -43,8 +43,11 @@ public sealed partial class LayerStore
         }
 
         var stored = ReadMetas(layers);
+        var (form, firstId) = await FormAsync(options).ConfigureAwait(false);
         var meta = new WritableMeta
         {
+            IsCopy = form == WritableForm.Copy,
+            FirstId = firstId,
             Layers = [.. Seen(stored).Reverse().Select(layer => $"{layer.DiffId}")],
             Origin = origin,
             IsTemporary = options.Id is null,
@@ -101,7 +104,8 @@ public sealed partial class LayerStore
         var writable = _writable.Open(id);
         try
         {
-            return new(id, writable, OpenOf(writable, LayersRoot.Upper), () => IsStillThere(writable, id));
+            var name = writable.Has(LayersRoot.Tree) ? LayersRoot.Tree : LayersRoot.Upper;
+            return new(id, writable, OpenOf(writable, name), () => IsStillThere(writable, id));
         }
         catch
         {
@@ -111,17 +115,22 @@ public sealed partial class LayerStore
     }
 
     /// <summary>Opens what lies below the changes of a writable layer, the topmost first.</summary>
-    internal IReadOnlyList<SafeFileHandle> OpenBelow(string id, bool hasLaid, IReadOnlyList<Digest> layers)
+    internal IReadOnlyList<SafeFileHandle> OpenBelow(string id, WritableMeta meta)
+    {
+        using var writable = _writable.Open(id);
+        return OpenBelow(writable, meta);
+    }
+
+    private List<SafeFileHandle> OpenBelow(StoreDirectory writable, WritableMeta meta)
     {
         using var access = new TreeAccess(Readers);
-        using var writable = _writable.Open(id);
         var opened = new List<SafeFileHandle>();
         try
         {
-            opened.AddRange(hasLaid ? [OpenOf(writable, LayersRoot.Laid)] : []);
-            foreach (var layer in layers.Reverse())
+            opened.AddRange(meta.HasLaid ? [OpenOf(writable, LayersRoot.Laid)] : []);
+            foreach (var layer in meta.Layers.Reverse())
             {
-                using var files = OpenFiles(layer);
+                using var files = OpenFiles(Digest.Parse(layer));
                 opened.Add(access.Open(files));
             }
 
@@ -168,7 +177,7 @@ public sealed partial class LayerStore
 
     /// <summary>Makes the directory of one, and gives what is written down of it.</summary>
     private async Task<WritableMeta> MakeAsync(
-        string id, WritableMeta meta, IReadOnlyList<StoredLayer> layers, Func<SafeFileHandle, Task>? fill,
+        string id, WritableMeta meta, IReadOnlyList<StoredLayer> layers, FillWritable? fill,
         CancellationToken cancellationToken)
     {
         var name = $"{WritablePrefix}{Guid.NewGuid():N}";

@@ -19,6 +19,12 @@ public sealed record LayerStoreOptions
     public IdMap? IdMap { get; init; }
 
     /// <summary>
+    /// How new writable layers lie over their layers; null, the default, lets the kernel decide: as an overlay where it
+    /// can mount one on the file system of the store, which is tried once, and as copies elsewhere.
+    /// </summary>
+    public WritableForm? Form { get; init; }
+
+    /// <summary>
     /// Where the program is run from that gives files to ids of the map; from memory unless said otherwise.
     /// </summary>
     public Launcher Launcher { get; init; } = Launcher.Memory;

@@ -14,6 +14,9 @@ internal sealed record LayersRoot(string Store, string Id, IReadOnlyList<Digest>
     /// <summary>Names in a store.</summary>
     public const string Lower = "layers", Writable = "writable", Files = "fs", Upper = "upper", Work = "work";
 
+    /// <summary>The directory of a writable layer that is a copy of its layers.</summary>
+    public const string Tree = "tree";
+
     /// <summary>Directories of a writable layer that lie over the layers, where these show them otherwise.</summary>
     public const string Laid = "laid";
 
@@ -40,6 +43,9 @@ internal sealed record LayersRoot(string Store, string Id, IReadOnlyList<Digest>
     /// text.
     /// </summary>
     public bool AreNamedEach { get; init; } = Environment.OSVersion.Version >= new Version(6, 7);
+
+    /// <summary>Whether the writable one is a copy of the others.</summary>
+    public bool IsCopy { get; init; }
 
     /// <summary>Whether the changes have a file system of their own.</summary>
     public bool IsLimited { get; init; }
@@ -87,18 +93,19 @@ internal sealed record LayersRoot(string Store, string Id, IReadOnlyList<Digest>
         }
     }
 
-    /// <summary>Opens the writable layer, where the changes are.</summary>
+    /// <summary>Opens the writable layer, where the changes are, or the copy.</summary>
     internal override SafeFileHandle OpenForLookup()
     {
         var writable = OpenWritable();
-        if (!IsLimited)
+        if (!IsLimited && !IsCopy)
         {
             return writable;
         }
 
         using (writable)
         {
-            return Changes?.OpenDisk() ?? LimitedDisk.Mount(writable, readOnly: true);
+            return IsCopy ? Syscall.OpenEntry(writable, StoreDirectory.Bytes(Tree), OpenFlags.O_PATH)
+                : Changes?.OpenDisk() ?? LimitedDisk.Mount(writable, readOnly: true);
         }
     }
 
@@ -117,6 +124,11 @@ internal sealed record LayersRoot(string Store, string Id, IReadOnlyList<Digest>
 
     internal override SafeFileHandle FindForLookup(SafeFileHandle directory, string path)
     {
+        if (IsCopy)
+        {
+            return base.FindForLookup(directory, path);
+        }
+
         using var store = Syscall.Open($"{Store}/{Lower}", OpenFlags.O_PATH);
         using var lookup = new LayerLookup();
         lookup.Add(directory, Upper);
@@ -134,6 +146,12 @@ internal sealed record LayersRoot(string Store, string Id, IReadOnlyList<Digest>
         if (Changes is not null)
         {
             plan.Hold(Changes.Lease);
+        }
+
+        if (IsCopy)
+        {
+            return OverlayLayers.Clone(
+                plan, $"{WritablePath}/{Tree}", OverlayLayers.Attributes, mapsIds: plan.MapsIds && Ids is null);
         }
 
         var lowers = Lowers.Select(lower => $"{Lower}/{lower.Path}").ToList();

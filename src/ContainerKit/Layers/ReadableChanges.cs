@@ -6,7 +6,7 @@ namespace ContainerKit;
 internal sealed class ReadableChanges(string id, StoreDirectory writable, SafeFileHandle upper, Func<bool> isThere)
     : IDisposable
 {
-    /// <summary>Their directory, in the form of overlayfs.</summary>
+    /// <summary>Their directory, in the form of overlayfs, or the copy that the layer is.</summary>
     public SafeFileHandle Upper => upper;
 
     /// <summary>Complains when what was read may be but a part, since it was discarded.</summary>

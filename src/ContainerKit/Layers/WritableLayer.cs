@@ -11,18 +11,22 @@ public sealed class WritableLayer : IAsyncDisposable
 {
     private readonly LayerStore _store;
     private readonly StoreLock? _owner;
-    private readonly bool _hasLaid;
+    private readonly WritableMeta _meta;
+    private readonly MappedIds? _copyIds;
 
     internal WritableLayer(LayerStore store, string id, WritableMeta meta, StoreLock? owner)
     {
         var layers = meta.Layers.Select(Digest.Parse).ToArray();
-        (_store, Id, Layers, Origin, _owner, _hasLaid) = (store, id, layers, meta.Origin, owner, meta.HasLaid);
+        (_store, Id, Layers, Origin, _owner, _meta) = (store, id, layers, meta.Origin, owner, meta);
         SizeLimit = meta.SizeLimit is { } bytes ? new(bytes) : null;
+        Form = meta.IsCopy ? WritableForm.Copy : WritableForm.Overlay;
+        _copyIds = meta.FirstId is { } first ? new(ShiftedOwners.MapFrom(first), Launcher.Memory) : null;
         Root = new LayersRoot(store.Path, id, layers)
         {
-            Ids = store.IdMap,
+            Ids = IdMap,
             IsLimited = SizeLimit is not null,
-            HasLaid = _hasLaid,
+            IsCopy = meta.IsCopy,
+            HasLaid = meta.HasLaid,
             Names = store.Names,
         };
     }
@@ -35,20 +39,29 @@ public sealed class WritableLayer : IAsyncDisposable
     /// </summary>
     public IReadOnlyList<Digest> Layers { get; }
 
+    /// <summary>
+    /// Whose its files are: that of its store, or of a copy that the kernel cannot show with other ids to root's
+    /// containers: all containers on such copies have the same ids on the host. Null when any map will do.
+    /// </summary>
+    public IdMap? IdMap => _store.IdMap ?? _copyIds?.Map;
+
+    /// <summary>How it lies over its layers.</summary>
+    public WritableForm Form { get; }
+
     /// <summary>How much it may hold; null when it has no limit of its own.</summary>
     public ByteSize? SizeLimit { get; }
 
     /// <summary>
     /// A root filesystem of all of them, whose changes go to this one. As root, files belong to the container's ids of
     /// the same numbers; the container's <see cref="ContainerOptions.IdMap"/> must map the store's user, which for root
-    /// is 0. It must be <see cref="LayerStore.IdMap"/> where the store has one. A second container at once is an
+    /// is 0. It must be <see cref="IdMap"/> where there is one. A second container at once is an
     /// <see cref="ArgumentException"/>.
     /// </summary>
     public RootFilesystem Root { get; }
 
     /// <summary>
     /// What a container added, changed and removed, in the order of the paths. It costs as much as there are changes,
-    /// however large the layers are.
+    /// however large the layers are; of a copy all files are read.
     /// </summary>
     /// <exception cref="InvalidImageException">A name begins with <c>.wh.</c>, which layers use themselves.</exception>
     public Task<IReadOnlyList<LayerChange>> ListChangesAsync(CancellationToken cancellationToken = default) =>
@@ -56,8 +69,7 @@ public sealed class WritableLayer : IAsyncDisposable
             () =>
             {
                 using var changes = OpenChanges();
-                using var comparison = new LayerComparison(changes.Upper, OpenBelow(), _store.Readers);
-                var list = comparison.Run(cancellationToken);
+                var list = List(changes, cancellationToken);
                 changes.CheckAreThere();
                 return list;
             },
@@ -72,7 +84,9 @@ public sealed class WritableLayer : IAsyncDisposable
         WritableLayerOptions? options = null, CancellationToken cancellationToken = default) =>
         _store.CreateWritableAsync(
             Layers, (options ?? new()) with { SizeLimit = options?.SizeLimit ?? SizeLimit }, Origin,
-            copy => Task.Run(() => CopyToAsync(copy, cancellationToken), cancellationToken), cancellationToken);
+            (copy, form, owners) => Task.Run(
+                () => CopyToAsync(copy, form, owners, cancellationToken), cancellationToken),
+            cancellationToken);
 
     /// <summary>Writes the files that a container on it sees as a tar archive; the stream stays open.</summary>
     /// <exception cref="InvalidImageException">The files are longer together than may be exported.</exception>
@@ -81,7 +95,9 @@ public sealed class WritableLayer : IAsyncDisposable
     {
         ArgumentNullException.ThrowIfNull(destination);
         using var changes = OpenChanges();
-        using var tree = new TreeReader([changes.Upper, .. OpenBelow()], TreeLimits.OfReader, _store.Readers);
+        using var tree = Form == WritableForm.Copy
+            ? new TreeReader(changes.Upper, TreeForm.Plain, TreeLimits.OfReader, CopyReaders)
+            : new TreeReader([changes.Upper, .. OpenBelow()], TreeLimits.OfReader, _store.Readers);
         await TreeArchive.WriteAsync(tree, destination, (options ?? new()).MaxSize, cancellationToken)
             .ConfigureAwait(false);
         changes.CheckAreThere();
@@ -133,30 +149,38 @@ public sealed class WritableLayer : IAsyncDisposable
     /// <summary>Opens its changes to read them.</summary>
     internal ReadableChanges OpenChanges() => _store.OpenChanges(Id);
 
-    private IReadOnlyList<SafeFileHandle> OpenBelow() => _store.OpenBelow(Id, _hasLaid, Layers);
+    /// <summary>Reads them as the members of a layer.</summary>
+    internal TreeSource Read(ReadableChanges changes) => Form == WritableForm.Copy
+        ? Compare(changes)
+        : new TreeReader(changes.Upper, TreeForm.Overlay, TreeLimits.OfReader, _store.Readers);
 
-    private async Task CopyToAsync(SafeFileHandle directory, CancellationToken cancellationToken)
+    private MappedIds? CopyReaders => _copyIds ?? _store.Readers;
+
+    private IReadOnlyList<SafeFileHandle> OpenBelow() => _store.OpenBelow(Id, _meta);
+
+    private TreeDifference Compare(ReadableChanges changes) =>
+        new(changes.Upper, CopyReaders, OpenBelow, _store.Readers);
+
+    private IReadOnlyList<LayerChange> List(ReadableChanges changes, CancellationToken cancellationToken)
     {
-        using var changes = OpenChanges();
-        using var tree = new TreeReader(changes.Upper, TreeForm.Overlay, TreeLimits.OfReader, _store.Readers);
-        var owners = await _store.OwnersAsync(cancellationToken).ConfigureAwait(false);
-        using var copy = new TreeWriter(directory, TreeForm.Overlay, owners, new());
-        while (tree.Next() is { } entry)
+        if (Form == WritableForm.Copy)
         {
-            cancellationToken.ThrowIfCancellationRequested();
-            copy.Add(entry);
-            if (entry.Size > 0)
-            {
-                using var content = tree.OpenContent();
-                copy.CopyContent(content, tree.PiecesOf(content));
-            }
-
-            copy.EndContent();
+            using var difference = Compare(changes);
+            return difference.List(cancellationToken);
         }
 
+        using var comparison = new LayerComparison(changes.Upper, OpenBelow(), _store.Readers);
+        return comparison.Run(cancellationToken);
+    }
+
+    private async Task<uint?> CopyToAsync(
+        SafeFileHandle directory, TreeForm form, TreeOwners owners, CancellationToken cancellationToken)
+    {
+        using var changes = OpenChanges();
+        using var tree = Read(changes);
+        var mode = await tree.WriteToAsync(directory, form, owners, cancellationToken).ConfigureAwait(false);
         changes.CheckAreThere();
-        await copy.CompleteAsync(cancellationToken).ConfigureAwait(false);
-        await owners.CompleteAsync(directory, cancellationToken).ConfigureAwait(false);
+        return mode;
     }
 }
 

@@ -14,6 +14,12 @@ internal sealed record WritableMeta
     /// <summary>What it was made of, in the words of who made it; null when nothing was said.</summary>
     public string? Origin { get; init; }
 
+    /// <summary>Whether it is a copy of the layers, and not what lies over them.</summary>
+    public bool IsCopy { get; init; }
+
+    /// <summary>The id of the host that is 0 in a copy; null when its owners are as in the layers.</summary>
+    public uint? FirstId { get; init; }
+
     /// <summary>How many bytes it may hold; null when it is no file system of its own.</summary>
     public long? SizeLimit { get; init; }
 

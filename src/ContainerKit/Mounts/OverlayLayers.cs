@@ -9,6 +9,9 @@ namespace ContainerKit;
 /// </summary>
 internal static class OverlayLayers
 {
+    /// <summary>What the files of a container's root do not have.</summary>
+    public const MountAttributes Attributes = MountAttributes.MOUNT_ATTR_NOSUID | MountAttributes.MOUNT_ATTR_NODEV;
+
     /// <summary>Adds the steps that make the place for them.</summary>
     public static Descriptor Begin(LaunchPlan plan, ByteSize size)
     {
@@ -24,7 +27,7 @@ internal static class OverlayLayers
     public static void Add(LaunchPlan plan, Descriptor layers, string name, string path)
     {
         plan.Root.MakeDirectory(layers, name, 0x1ED);
-        plan.Root.Attach(Clone(plan, path), layers, name);
+        plan.Root.Attach(Clone(plan, path, MountAttributes.None, plan.MapsIds), layers, name);
     }
 
     /// <summary>Adds the steps that put a disk of the host there; its owners are mapped the same.</summary>
@@ -32,7 +35,7 @@ internal static class OverlayLayers
     {
         plan.Root.MakeDirectory(layers, name, 0x1ED);
         plan.WithHost.MakeFileSystem(type, MountAttributes.None, $"source={disk}", last: true);
-        plan.Root.Attach(HandDown(plan), layers, name);
+        plan.Root.Attach(HandDown(plan, MountAttributes.None), layers, name);
     }
 
     /// <summary>Adds the steps that lay them over each other; without <c>upperdir</c> it is read-only.</summary>
@@ -40,7 +43,7 @@ internal static class OverlayLayers
     {
         const string type = "overlay", at = "joined";
         const int mostOfText = 255;
-        var attributes = more | MountAttributes.MOUNT_ATTR_NOSUID | MountAttributes.MOUNT_ATTR_NODEV;
+        var attributes = more | Attributes;
         plan.Root.ChangeDirectory(layers);
 
         // With userxattr the kernel neither redirects directories nor copies metadata alone, whatever its defaults are,
@@ -67,20 +70,34 @@ internal static class OverlayLayers
         }
     }
 
-    private static Descriptor Clone(LaunchPlan plan, string path)
+    /// <summary>
+    /// Adds the steps that copy the mount of a directory, attached nowhere; its owners may be mapped.
+    /// </summary>
+    public static Descriptor Clone(LaunchPlan plan, string path, MountAttributes attributes, bool mapsIds)
     {
-        if (!plan.MapsIds)
+        if (mapsIds)
         {
-            return plan.Inside.CloneTree(Descriptor.WorkingDirectory, path);
+            plan.WithHost.CloneTree(Descriptor.WorkingDirectory, path);
+            return HandDown(plan, attributes);
         }
 
-        plan.WithHost.CloneTree(Descriptor.WorkingDirectory, path);
-        return HandDown(plan);
+        var tree = plan.Inside.CloneTree(Descriptor.WorkingDirectory, path);
+        if (attributes != MountAttributes.None)
+        {
+            plan.Inside.SetMountAttributes(tree, attributes);
+        }
+
+        return tree;
     }
 
-    private static Descriptor HandDown(LaunchPlan plan)
+    private static Descriptor HandDown(LaunchPlan plan, MountAttributes attributes)
     {
         var (outside, received) = plan.HandDown();
+        if (attributes != MountAttributes.None)
+        {
+            plan.WithHost.SetMountAttributes(outside, attributes);
+        }
+
         if (plan.MapsIds)
         {
             plan.MapIdsIfPossible(outside);

@@ -3,17 +3,28 @@ using ContainerKit.Images;
 namespace ContainerKit.KernelTests;
 
 /// <summary>Images that are made of what containers changed.</summary>
-public sealed class CommitTests : IAsyncDisposable
+public class CommitTests : IAsyncDisposable
 {
     private static readonly CommitOptions Fixed = new() { CreatedAt = DateTimeOffset.UnixEpoch };
 
-    private readonly ShippedImages _fixture = new();
+    private readonly ShippedImages _fixture;
+
+    public CommitTests()
+        : this(WritableForm.Overlay)
+    {
+    }
+
+    protected CommitTests(WritableForm form) => _fixture = new(form);
 
     private static CancellationToken Cancelled => TestContext.Current.CancellationToken;
 
     private ImageStore Store => _fixture.Store;
 
-    public ValueTask DisposeAsync() => _fixture.DisposeAsync();
+    public async ValueTask DisposeAsync()
+    {
+        await _fixture.DisposeAsync();
+        GC.SuppressFinalize(this);
+    }
 
     [Fact]
     public async Task An_image_of_changes_shows_them_and_says_how_it_came_to_be()

@@ -3,7 +3,7 @@ using ContainerKit.Images;
 namespace ContainerKit.KernelTests;
 
 /// <summary>Root filesystems as archives, and images that go from host to host.</summary>
-public sealed class ExportTests : IAsyncDisposable
+public class ExportTests : IAsyncDisposable
 {
     private static readonly Member[] Second =
     [
@@ -13,13 +13,24 @@ public sealed class ExportTests : IAsyncDisposable
         Member.File("caps", "x").With("user.note", [1]), Member.HardLink("linked", "caps"), Member.Fifo("fifo"),
     ];
 
-    private readonly ShippedImages _fixture = new();
+    private readonly ShippedImages _fixture;
+
+    public ExportTests()
+        : this(WritableForm.Overlay)
+    {
+    }
+
+    protected ExportTests(WritableForm form) => _fixture = new(form);
 
     private static CancellationToken Cancelled => TestContext.Current.CancellationToken;
 
     private ImageStore Store => _fixture.Store;
 
-    public ValueTask DisposeAsync() => _fixture.DisposeAsync();
+    public async ValueTask DisposeAsync()
+    {
+        await _fixture.DisposeAsync();
+        GC.SuppressFinalize(this);
+    }
 
     [Fact]
     public async Task An_exported_image_is_what_unpacking_it_gives()
@@ -89,7 +100,7 @@ public sealed class ExportTests : IAsyncDisposable
         File.WriteAllText(Path.Combine(Directory.CreateDirectory(_fixture["outside/inner"]).FullName, "secret"), canary);
         var image = await _fixture.AddAsync("export.test/it", ShippedImages.Base);
         await using var writable = await Store.CreateWritableAsync(image, null, Cancelled);
-        var upper = _fixture[$"store/writable/{writable.Id}/upper"];
+        var upper = FilesOf(writable);
         File.WriteAllText(Path.Combine(Directory.CreateDirectory($"{upper}/data/inner").FullName, "secret"), "mine");
         File.CreateSymbolicLink($"{upper}/data/trap", _fixture["outside/inner"]);
         File.WriteAllText($"{upper}/data/file", "mine");
@@ -162,9 +173,12 @@ public sealed class ExportTests : IAsyncDisposable
         {
             await using var fork = await writable.ForkAsync(null, Cancelled);
             AssertLacks(canary, System.Text.Encoding.UTF8.GetBytes(Tools.Run(
-                "find", _fixture[$"store/writable/{fork.Id}/upper"], "-type", "f", "-exec", "cat", "{}", "+")));
+                "find", FilesOf(fork), "-type", "f", "-exec", "cat", "{}", "+")));
         }
     }
+
+    private string FilesOf(WritableLayer writable) => _fixture[
+        $"store/writable/{writable.Id}/{(writable.Form == WritableForm.Copy ? "tree" : "upper")}"];
 
     private static void AssertLacks(string text, byte[] content) =>
         Assert.Equal(-1, content.AsSpan().IndexOf(System.Text.Encoding.UTF8.GetBytes(text)));

@@ -11,9 +11,11 @@ internal sealed class ShippedImages : IAsyncDisposable
 {
     private readonly TempDirectory _temp = new();
     private readonly List<ImageStore> _stores = [];
+    private readonly WritableForm? _form;
 
-    public ShippedImages()
+    public ShippedImages(WritableForm? form = null)
     {
+        _form = form;
         File.SetUnixFileMode(_temp.Path, (UnixFileMode)0x1ED); // 0755: the stores themselves are closed
         Store = Open("store");
     }
@@ -34,9 +36,12 @@ internal sealed class ShippedImages : IAsyncDisposable
     ];
 
     /// <summary>Opens another store, as another host would.</summary>
-    public ImageStore Open(string name)
+    public ImageStore Open(string name) => Open(name, _form);
+
+    /// <summary>The same, whose writable layers have another form.</summary>
+    public ImageStore Open(string name, WritableForm? form)
     {
-        _stores.Add(ImageStore.Open(_temp[name], new() { WritesThrough = false }));
+        _stores.Add(ImageStore.Open(_temp[name], new() { WritesThrough = false, Form = form }));
         return _stores[^1];
     }
 

@@ -1,13 +1,24 @@
 namespace ContainerKit.KernelTests;
 
 /// <summary>Copies of writable layers.</summary>
-public sealed class ForkTests : IAsyncDisposable
+public class ForkTests : IAsyncDisposable
 {
-    private readonly ShippedImages _fixture = new();
+    private readonly ShippedImages _fixture;
+
+    public ForkTests()
+        : this(WritableForm.Overlay)
+    {
+    }
+
+    protected ForkTests(WritableForm form) => _fixture = new(form);
 
     private static CancellationToken Cancelled => TestContext.Current.CancellationToken;
 
-    public ValueTask DisposeAsync() => _fixture.DisposeAsync();
+    public async ValueTask DisposeAsync()
+    {
+        await _fixture.DisposeAsync();
+        GC.SuppressFinalize(this);
+    }
 
     [Fact]
     public async Task A_fork_starts_with_all_changes_and_goes_its_own_way()

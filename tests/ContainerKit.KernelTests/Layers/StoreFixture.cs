@@ -10,10 +10,10 @@ internal sealed class StoreFixture : IAsyncDisposable
 {
     private readonly TempDirectory _temp = new();
 
-    public StoreFixture(IdMap? map = null)
+    public StoreFixture(IdMap? map = null, WritableForm? form = null)
     {
         File.SetUnixFileMode(_temp.Path, (UnixFileMode)0x1ED); // 0755: the store itself is closed
-        Images = ImageStore.Open(Path, new() { IdMap = map });
+        Images = ImageStore.Open(Path, new() { IdMap = map, Form = form });
     }
 
     /// <summary>The images of the store.</summary>

@@ -4,9 +4,16 @@ using ContainerKit.Linux;
 namespace ContainerKit.KernelTests;
 
 /// <summary>Containers on many layers of a store, and what becomes of their changes.</summary>
-public sealed class WritableLayerTests : IAsyncDisposable
+public class WritableLayerTests : IAsyncDisposable
 {
-    private readonly StoreFixture _fixture = new();
+    private readonly StoreFixture _fixture;
+
+    public WritableLayerTests()
+        : this(WritableForm.Overlay)
+    {
+    }
+
+    protected WritableLayerTests(WritableForm form) => _fixture = new(form: form);
 
     private static CancellationToken Cancelled => TestContext.Current.CancellationToken;
 
@@ -17,7 +24,11 @@ public sealed class WritableLayerTests : IAsyncDisposable
         ? [IdMap.SingleId, IdMap.Automatic(), TestIds.Map, IdMap.Identity]
         : [IdMap.SingleId, IdMap.Identity];
 
-    public ValueTask DisposeAsync() => _fixture.DisposeAsync();
+    public async ValueTask DisposeAsync()
+    {
+        await _fixture.DisposeAsync();
+        GC.SuppressFinalize(this);
+    }
 
     [Theory]
     [InlineData(1)]
@@ -81,7 +92,8 @@ public sealed class WritableLayerTests : IAsyncDisposable
     {
         await using var writable = await Store.CreateWritableAsync(await _fixture.AddRootAsync(2), null, Cancelled);
 
-        Assert.Equal("/ /", await Script.OutputAsync(StoreFixture.Shell(
+        var shown = writable.Form == WritableForm.Overlay ? "/" : _fixture[$"writable/{writable.Id}/tree"];
+        Assert.Equal($"{shown} /", await Script.OutputAsync(StoreFixture.Shell(
             writable, "grep -E ' - overlay |sha256|writable' /proc/self/mountinfo | cut -d' ' -f4,5")));
         Assert.Equal(0x1C0, (int)File.GetUnixFileMode(_fixture.Path)); // 0700
         Assert.Equal(0x1C0, (int)File.GetUnixFileMode(_fixture[$"writable/{writable.Id}"]));

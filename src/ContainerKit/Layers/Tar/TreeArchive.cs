@@ -15,7 +15,7 @@ internal static class TreeArchive
     /// <summary>Writes all of it, and leaves the stream open.</summary>
     /// <exception cref="InvalidImageException">The files are longer together than may be written.</exception>
     public static async Task WriteAsync(
-        TreeReader tree, Stream output, ByteSize most, CancellationToken cancellationToken)
+        TreeSource tree, Stream output, ByteSize most, CancellationToken cancellationToken)
     {
         var left = most.Bytes;
         var pipe = PipeWriter.Create(output, Large);
@@ -44,7 +44,7 @@ internal static class TreeArchive
     }
 
     private static async Task WriteContentAsync(
-        TreeReader tree, TarEntry entry, TarWriter archive, byte[] buffer, CancellationToken cancellationToken)
+        TreeSource tree, TarEntry entry, TarWriter archive, byte[] buffer, CancellationToken cancellationToken)
     {
         using var file = tree.OpenContent();
         var end = 0L;

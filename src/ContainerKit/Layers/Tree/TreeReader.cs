@@ -8,7 +8,7 @@ namespace ContainerKit;
 /// one archive. It goes by descriptors, through no link. Sockets are left out: no archive has them. Several layers are
 /// read as the one tree that they show.
 /// </summary>
-internal sealed partial class TreeReader : IDisposable
+internal sealed partial class TreeReader : TreeSource
 {
     private readonly TreeForm _form;
     private readonly TreeLimits _limits;
@@ -38,12 +38,14 @@ internal sealed partial class TreeReader : IDisposable
         (_roots, _isMerged) = (new([], access), isMerged);
     }
 
+    /// <summary>Whether a further name of a file is told as a link to the first, and not as a file again.</summary>
+    public bool TellsLinks { get; init; } = true;
+
     /// <summary>How it reads what is closed to this user.</summary>
     public TreeAccess Access => _access;
 
-    /// <summary>The next member, which holds until the one after; null at the end.</summary>
-    /// <exception cref="InvalidImageException">The tree holds what no archive of a layer can say.</exception>
-    public TarEntry? Next()
+    /// <inheritdoc/>
+    public override TarEntry? Next()
     {
         Forget();
         if (!_began)
@@ -76,15 +78,15 @@ internal sealed partial class TreeReader : IDisposable
         return null;
     }
 
-    /// <summary>Opens the content of the file that is the last member.</summary>
-    public SafeFileHandle OpenContent() => _access.Open(_file!);
+    /// <inheritdoc/>
+    public override SafeFileHandle OpenContent() => _access.Open(_file!);
 
-    /// <summary>The pieces of that content between which there are holes.</summary>
-    public IEnumerable<TarExtent> PiecesOf(SafeFileHandle content) =>
+    /// <inheritdoc/>
+    public override IEnumerable<TarExtent> PiecesOf(SafeFileHandle content) =>
         _hasHoles ? FindPieces(content, _entry.Size) : [new(0, _entry.Size)];
 
     /// <inheritdoc/>
-    public void Dispose()
+    public override void Dispose()
     {
         Forget();
         while (_levels.TryPop(out var level))
@@ -156,7 +158,7 @@ internal sealed partial class TreeReader : IDisposable
         }
 
         Describe(status, _length);
-        if (status.Links > 1 && !_entry.IsDevice && !IsFirstOfLinks(status))
+        if (TellsLinks && status.Links > 1 && !_entry.IsDevice && !IsFirstOfLinks(status))
         {
             _entry.Attributes.Clear();
             return _entry;
