@@ -18,10 +18,14 @@ internal sealed class StuckProcess : IAsyncDisposable
     /// <summary>Puts it into a group, where it stays.</summary>
     public void Enter(Cgroup group)
     {
-        group.Move(_process.Id);
         Directory.CreateDirectory(_freezer);
         File.WriteAllText($"{_freezer}/cgroup.procs", $"{_process.Id}");
         File.WriteAllText($"{_freezer}/freezer.state", "FROZEN");
+
+        // Before it enters the group: a frozen one would stop it first, and count it as stopped from then on.
+        Assert.True(SpinWait.SpinUntil(
+            () => File.ReadAllText($"{_freezer}/freezer.state") is "FROZEN\n", TimeFactor.Seconds(10)));
+        group.Move(_process.Id);
     }
 
     /// <inheritdoc/>
