@@ -67,8 +67,8 @@ internal sealed record DetachedRecord
 
     public int? MaxProcesses { get; init; }
 
-    /// <summary>The filter of its programs, in base 64; empty when it has none.</summary>
-    public string Seccomp { get; init; } = "";
+    /// <summary>The filter of its programs, in base 64; empty when it has none, null when nothing is said of it.</summary>
+    public string? Seccomp { get; init; }
 
     /// <summary>How that is installed.</summary>
     public int SeccompFilterFlags { get; init; }
@@ -208,8 +208,12 @@ internal sealed record DetachedRecord
         ResourceLimits = [.. ResourceLimits.Select(Limit)],
         Umask = Umask,
         MaxProcesses = MaxProcesses,
-        Seccomp = Seccomp.Length == 0 ? SeccompProfile.Unconfined
-            : SeccompProfile.Of(new(Convert.FromBase64String(Seccomp), (SeccompFlags)SeccompFilterFlags)),
+        Seccomp = Seccomp switch
+        {
+            null => null,
+            "" => SeccompProfile.Unconfined,
+            _ => SeccompProfile.Of(new(Convert.FromBase64String(Seccomp), (SeccompFlags)SeccompFilterFlags)),
+        },
         Limits = OomGroup ? new() { OomGroup = true } : null,
         StopSignal = (Signal)StopSignal,
         StopTimeout = StopTimeout,
