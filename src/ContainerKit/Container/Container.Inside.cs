@@ -18,6 +18,7 @@ public sealed partial class Container
     /// </summary>
     /// <exception cref="ArgumentException">The path is not absolute, or holds a NUL character.</exception>
     /// <exception cref="LaunchException">There is no such file, it is none, or the container has ended.</exception>
+    /// <exception cref="IsolationUnavailableException">It is <see cref="Isolation.Restricted"/>.</exception>
     public async Task<FileStream> OpenReadAsync(string path, CancellationToken cancellationToken = default)
     {
         ArgumentNullException.ThrowIfNull(path);
@@ -27,6 +28,7 @@ public sealed partial class Container
         }
 
         var cause = $"the file '{path}'";
+        CheckHasNamespaces();
         var file = await OpenAsync(cause, stage => stage.OpenInside(path), cancellationToken).ConfigureAwait(false);
         if (Syscall.Status(file).IsRegularFile)
         {
@@ -105,6 +107,20 @@ public sealed partial class Container
                 _options.AllNamespaces & ~NamespaceKinds.Pid,
                 namespaces => Resident.Start(
                     _host.Launcher, LaunchPlan.Residing("the container's namespaces", namespaces)));
+        }
+    }
+
+    /// <summary>Complains where a path of the container would be one of the host.</summary>
+    private void CheckHasNamespaces()
+    {
+        if (_options.Restriction is not null)
+        {
+            throw new IsolationUnavailableException(
+            [
+                HostFinding.No("files of its own", new(
+                    "The program was started without namespaces, and its files are the host's.",
+                    "Use them by their paths there.")),
+            ]);
         }
     }
 

@@ -16,9 +16,11 @@ public sealed partial class Container
     /// </summary>
     /// <exception cref="ArgumentException">The mount cannot be what is meant; nothing was made.</exception>
     /// <exception cref="LaunchException">A step failed, or the container has ended; nothing was mounted.</exception>
+    /// <exception cref="IsolationUnavailableException">It is <see cref="Isolation.Restricted"/>.</exception>
     public async Task MountAsync(Mount mount, CancellationToken cancellationToken = default)
     {
         ArgumentNullException.ThrowIfNull(mount);
+        CheckHasNamespaces();
         OptionsCheck.ValidateMount(_options, mount);
         await _mounting.WaitAsync(cancellationToken).ConfigureAwait(false);
         try

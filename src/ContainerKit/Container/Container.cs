@@ -45,6 +45,12 @@ public sealed partial class Container : ContainerProcess
         Telemetry.Launched();
     }
 
+    /// <summary>What isolates it.</summary>
+    public Isolation Isolation => IsolationChoice.Of(_options);
+
+    /// <summary>What holds of it.</summary>
+    public IsolationProperties IsolationProperties => IsolationClaim.Of(_options);
+
     /// <inheritdoc cref="ContainerHost.RunAsync"/>
     public static Task<ContainerResult> RunAsync(
         ContainerOptions options, CancellationToken cancellationToken = default) =>

@@ -161,8 +161,10 @@ internal sealed class ContainerEntrance(
         var streams = new StandardStreams(program, StandardStream.Null);
         try
         {
-            var launched = WithAllNamespaces(
-                namespaces => host.Launch(ContainerPlan.MakeJoined(program, namespaces, entrances), streams.OfProgram));
+            var launched = program.Restriction is not null
+                ? host.Launch(ContainerPlan.MakeRestricted(program, entrances, isWhole: false), streams.OfProgram)
+                : WithAllNamespaces(namespaces =>
+                    host.Launch(ContainerPlan.MakeJoined(program, namespaces, entrances), streams.OfProgram));
             var process = new ExecutedProcess(this, program, launched, streams);
             lock (_executed)
             {

@@ -25,6 +25,11 @@ public sealed partial class ContainerHost
         cancellationToken.ThrowIfCancellationRequested();
         options = OptionsSnapshot.Of(options);
         OptionsCheck.ValidateDetached(options);
+        if (_isolation.IsAsked(options))
+        {
+            options = await _isolation.ChooseAsync(options, cancellationToken).ConfigureAwait(false);
+        }
+
         if (options.IdMap.NeedsHost && options.NewNamespaces.HasFlag(NamespaceKinds.User))
         {
             options = await WithIdsAsync(options, cancellationToken).ConfigureAwait(false);

@@ -12,6 +12,7 @@ public sealed partial class ContainerHost : IAsyncDisposable
     private readonly Spares _spares;
     private readonly HostIdMaps _ids;
     private readonly HostCgroup _cgroup;
+    private readonly IsolationChoice _isolation;
     private ContainerEvents? _events;
     private readonly HashSet<Container> _running = [];
     private volatile bool _disposed;
@@ -24,6 +25,7 @@ public sealed partial class ContainerHost : IAsyncDisposable
         Launcher = options.Launcher;
         _spares = new(Launcher, options.Spares);
         _ids = new(options);
+        _isolation = new(Launcher, options.WithoutNamespaces, givesCgroups: options.CgroupParent is not null);
         Detached = new(options.StateDirectory);
         _cgroup = new(options.CgroupParent);
     }
@@ -190,10 +192,22 @@ public sealed partial class ContainerHost : IAsyncDisposable
         cancellationToken.ThrowIfCancellationRequested();
         options = OptionsSnapshot.Of(options);
         OptionsCheck.Validate(options);
-        return options.IdMap.NeedsHost && options.NewNamespaces.HasFlag(NamespaceKinds.User)
+        return _isolation.IsAsked(options) ? LaunchIsolatedAsync(options, output, onlyEnd, cancellationToken)
+            : LaunchChosen(options, output, onlyEnd, cancellationToken);
+    }
+
+    private async ValueTask<Container> LaunchIsolatedAsync(
+        ContainerOptions options, StandardStream output, bool onlyEnd, CancellationToken cancellationToken)
+    {
+        options = await _isolation.ChooseAsync(options, cancellationToken).ConfigureAwait(false);
+        return await LaunchChosen(options, output, onlyEnd, cancellationToken).ConfigureAwait(false);
+    }
+
+    private ValueTask<Container> LaunchChosen(
+        ContainerOptions options, StandardStream output, bool onlyEnd, CancellationToken cancellationToken) =>
+        options.IdMap.NeedsHost && options.NewNamespaces.HasFlag(NamespaceKinds.User)
             ? LaunchWithIdsAsync(options, output, onlyEnd, cancellationToken)
             : LaunchKnown(options, output, onlyEnd);
-    }
 
     private async ValueTask<Container> LaunchWithIdsAsync(
         ContainerOptions options, StandardStream output, bool onlyEnd, CancellationToken cancellationToken)
@@ -262,6 +276,13 @@ public sealed partial class ContainerHost : IAsyncDisposable
             held = HeldTogether.With(held, options.IdMap.Held);
             streams = new(options, output);
             group = _cgroup.MakeFor(options);
+            if (options.IsRestricted)
+            {
+                var directory = RestrictedStart.MakeDirectory();
+                held = HeldTogether.With(held, directory);
+                options = RestrictedStart.Of(options, directory, group);
+            }
+
             using var entrances = Entrances.Of(group);
             var plan = ContainerPlan.Make(options with { Root = root }, entrances);
             onlyEnd &= observed is null && Events is not { AreWatched: true };

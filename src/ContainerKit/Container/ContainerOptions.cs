@@ -8,6 +8,9 @@ namespace ContainerKit;
 /// </summary>
 public sealed record ContainerOptions
 {
+    internal const int DefaultMaxProcesses = 1024;
+    internal const string DefaultHostName = "container";
+
     /// <summary>
     /// The program and its arguments. A program without a slash is looked up in the container's PATH.
     /// </summary>
@@ -66,6 +69,20 @@ public sealed record ContainerOptions
     public IdMap IdMap { get; init; } = IdMap.SingleId;
 
     /// <summary>
+    /// The least that must isolate it. Null, unless said otherwise, gives it namespaces and asks no questions: where
+    /// there can be none, the start is a <see cref="LaunchException"/>. With a value its host finds out once what it can
+    /// do, gives the best, and refuses less. With <see cref="Isolation.Restricted"/> a program is started without
+    /// namespaces where there can be none; all options that need some are then refused together.
+    /// </summary>
+    public Isolation? MinimumIsolation { get; init; }
+
+    /// <summary>
+    /// What must hold besides, whatever isolates it: a start where something of it does not is refused. Nothing unless
+    /// said otherwise.
+    /// </summary>
+    public IsolationProperties RequiredIsolation { get; init; }
+
+    /// <summary>
     /// The namespaces of its own. Without <see cref="NamespaceKinds.Network"/> it shares the host's network.
     /// </summary>
     public NamespaceKinds Namespaces { get; init; } = NamespaceKinds.Default;
@@ -93,7 +110,7 @@ public sealed record ContainerOptions
     public IReadOnlyDictionary<string, string> Sysctls { get; init; } = new Dictionary<string, string>();
 
     /// <summary>The host name, at most 64 bytes; <c>container</c> unless said otherwise.</summary>
-    public string HostName { get; init; } = "container";
+    public string HostName { get; init; } = DefaultHostName;
 
     /// <summary>
     /// Whether PID 1 is a reaping init and the program its child, as programs expect it; true unless said otherwise.
@@ -105,7 +122,13 @@ public sealed record ContainerOptions
     /// How many processes and threads there may be, with the init; 1024 unless said otherwise, null for no limit. Those
     /// that are started by <see cref="Container.ExecAsync"/> count, and are not refused.
     /// </summary>
-    public int? MaxProcesses { get; init; } = 1024;
+    public int? MaxProcesses { get; init; } = DefaultMaxProcesses;
+
+    /// <summary>
+    /// Whether each of its programs is one process, which may have threads: whatever else it would start fails with
+    /// EPERM. It may execute another in its own place. False unless said otherwise.
+    /// </summary>
+    public bool SingleProcess { get; init; }
 
     /// <summary>
     /// Which system calls its programs may make, those of <see cref="Container.ExecAsync"/> too; null, unless said
@@ -221,8 +244,11 @@ public sealed record ContainerOptions
     /// </summary>
     public TimeSpan StopTimeout { get; init; } = TimeSpan.FromSeconds(10);
 
-    /// <summary>A bit for each capability that the program, or what it executes, can have.</summary>
-    internal ulong CapabilityMask => Capabilities.Bounding.Mask;
+    /// <summary>Whether its host starts it without namespaces.</summary>
+    internal bool IsRestricted { get; init; }
+
+    /// <summary>What stands in for them, once it is known; null where it has namespaces.</summary>
+    internal Restriction? Restriction { get; init; }
 
     /// <summary>
     /// Whether it has an init: in somebody else's pid namespace that would not be PID 1, and its end no program's.

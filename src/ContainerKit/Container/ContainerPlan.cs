@@ -7,11 +7,10 @@ namespace ContainerKit;
 /// <summary>Puts the features of a container in order: each adds its own steps to the plan of the launch.</summary>
 internal static class ContainerPlan
 {
-    private const string DefaultPath = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
-
     /// <summary>All that a start does.</summary>
     public static LaunchPlan Make(ContainerOptions options, Entrances? entrances = null) =>
-        LaunchPlan.Make(plan => AddTo(plan, options, entrances));
+        options.Restriction is null ? LaunchPlan.Make(plan => AddTo(plan, options, entrances))
+            : MakeRestricted(options, entrances, isWhole: true);
 
     /// <summary>The same for a container that outlives its host, and is asked and told by files.</summary>
     public static LaunchPlan MakeDetached(
@@ -36,7 +35,7 @@ internal static class ContainerPlan
             options.IdMap.Enter(plan, user.User, user.Group);
             plan.Because("the container's root");
             var root = plan.Root.OpenDirectory(plan.Root.Data.Add("/"));
-            End(plan, options, user, root, FindPseudoterminals(plan, options, root));
+            ProgramPlan.End(plan, options, user, root, FindPseudoterminals(plan, options, root));
         });
 
     /// <summary>All that adds a mount to a container that runs.</summary>
@@ -66,6 +65,26 @@ internal static class ContainerPlan
             plan.Finish(null);
         });
 
+    /// <summary>
+    /// All that the start of a program does that has no namespaces; if it is a container's own, with what ends all of
+    /// it.
+    /// </summary>
+    public static LaunchPlan MakeRestricted(ContainerOptions options, Entrances? entrances, bool isWhole) =>
+        LaunchPlan.Make(plan =>
+        {
+            entrances?.AddBirthGroup(plan);
+            plan.BeginUnseparated();
+            entrances?.AddTo(plan, plan.Early);
+            if (isWhole)
+            {
+                entrances?.Guard(plan);
+            }
+
+            plan.Because("the host's files");
+            var root = plan.Root.OpenDirectory(plan.Root.Data.Add("/"));
+            ProgramPlan.End(plan, options, new(0, 0, [], options.Environment["HOME"]), root, default);
+        });
+
     /// <summary>All that the start of a program of the host in namespaces does.</summary>
     public static LaunchPlan MakeInNamespaces(ContainerOptions options, IReadOnlyList<Namespace> namespaces) =>
         LaunchPlan.Make(plan =>
@@ -83,7 +102,7 @@ internal static class ContainerPlan
 
             plan.End();
             plan.Because($"the command '{options.Command[0]}'");
-            plan.Execute(Candidates(options), options.Command, Environment(options, default));
+            ProgramPlan.Execute(plan, options);
         });
 
     private static void BeginOutside(
@@ -115,7 +134,7 @@ internal static class ContainerPlan
         var later = NamespaceKinds.Time | (entrances is null ? NamespaceKinds.None : NamespaceKinds.Cgroup);
         plan.Namespaces = (CloneFlags)(options.NewNamespaces & ~later);
         plan.Init = options.HasInit;
-        plan.FiltersInit = Filter(options) is not null;
+        plan.FiltersInit = SeccompFilter.Of(options.Seccomp, options.Capabilities.Bounding) is not null;
         plan.Begin();
         begun?.Invoke();
         entrances?.AddBirthGroup(plan);
@@ -130,59 +149,8 @@ internal static class ContainerPlan
         var cgroup =
             options.NewNamespaces.HasFlag(NamespaceKinds.Cgroup) ? entrances?.ViewOf(options.DelegateCgroup) : null;
         var root = AddFiles(plan, options, user, joined, cgroup, out var pseudoterminals);
-        End(plan, options, user, root, pseudoterminals);
+        ProgramPlan.End(plan, options, user, root, pseudoterminals);
     }
-
-    private static void End(
-        LaunchPlan plan, ContainerOptions options, ContainerUser user, Descriptor root, Descriptor pseudoterminals)
-    {
-        var ruleset = AddLandlock(plan, options, root);
-        Confine(plan, options, user, root);
-        plan.End();
-
-        if (options.StandardInput is StandardStream.TerminalStream)
-        {
-            ProgramTerminal.Of(options).AddTo(plan, pseudoterminals);
-        }
-
-        if (ruleset is { } made)
-        {
-            // After the terminal, which is opened by its path, and before what is passed, which may take its number.
-            plan.Because(LaunchFailure.Landlock);
-            options.Landlock!.Enforce(plan.Program, made, LandlockFeature.VersionOfKernel);
-        }
-
-        if (options.Descriptors.Count > 0)
-        {
-            PassedDescriptors.AddTo(plan, options);
-        }
-
-        var command = $"the command '{options.Command[0]}'";
-        plan.Because(command);
-        plan.Announce();
-        if (options.ResourceLimits.Count > 0)
-        {
-            // The last, so that they bind nothing but the program: neither what starts it, nor an init.
-            plan.Because("the resource limits");
-            foreach (var limit in options.ResourceLimits)
-            {
-                plan.Program.SetLimit(limit.Resource, limit.Soft, limit.Hard);
-            }
-        }
-
-        if (Filter(options) is { } filter)
-        {
-            // Nothing comes after it but the program, or word of why it did not.
-            plan.Because(LaunchFailure.Seccomp);
-            plan.Program.SetFilter(filter.Bytes, filter.Flags);
-        }
-
-        plan.Because(command);
-        plan.Program.Execute(Candidates(options), options.Command, Environment(options, user));
-    }
-
-    private static SeccompFilter? Filter(ContainerOptions options) =>
-        SeccompFilter.Of(options.Seccomp, options.Capabilities.Bounding);
 
     private static void AddNamespaces(
         LaunchPlan plan, ContainerOptions options, ContainerUser user, JoinedNamespaces? joined)
@@ -299,86 +267,6 @@ internal static class ContainerPlan
         {
             plan.Because($"the masked path '{path}'");
             PathMasks.Hide(plan, root, path);
-        }
-    }
-
-    private static void Confine(LaunchPlan plan, ContainerOptions options, ContainerUser user, Descriptor root)
-    {
-        var confined = plan.Confined;
-        plan.Because("the security floor");
-        SecurityFloor.Limit(
-            confined, options.MaxProcesses,
-            resource => options.ResourceLimits.Count > 0
-                && options.ResourceLimits.Any(limit => limit.Resource == resource));
-        SecurityFloor.DropBoundingSet(confined, options.Capabilities.Bounding);
-        if (options.IdMap.HasOtherIds)
-        {
-            plan.Because($"the user '{options.User}'");
-            if (user.User != 0 && options.Capabilities.Permitted.Count > 0)
-            {
-                confined.Prctl(PrctlOption.PR_SET_KEEPCAPS, 1); // when root becomes another, and until exec
-            }
-
-            if (options.IdMap.AllowsGroups)
-            {
-                confined.SetGroups(user.Groups);
-            }
-
-            confined.SetIds(user.User, user.Group);
-        }
-
-        plan.Because("the security floor");
-        SecurityFloor.DropPrivileges(confined, options.Capabilities);
-        plan.Because($"the working directory '{options.WorkingDirectory}'");
-        confined.ChangeDirectory(confined.OpenInRoot(root, options.WorkingDirectory, OpenFlags.O_PATH));
-        confined.SetUmask((uint)options.Umask);
-    }
-
-    /// <summary>Makes the ruleset while everything can be opened; it restricts nothing yet.</summary>
-    private static Descriptor? AddLandlock(LaunchPlan plan, ContainerOptions options, Descriptor root)
-    {
-        if (options.Landlock is null)
-        {
-            return null;
-        }
-
-        plan.Because(LaunchFailure.Landlock);
-        return options.Landlock.AddTo(plan.Confined, root, LandlockFeature.VersionOfKernel);
-    }
-
-    private static IReadOnlyList<string> Candidates(ContainerOptions options)
-    {
-        var program = options.Command[0];
-        return program.Contains('/', StringComparison.Ordinal)
-            ? [program]
-            : [.. (options.Environment.GetValueOrDefault("PATH") ?? DefaultPath)
-                .Split(':', StringSplitOptions.RemoveEmptyEntries).DefaultIfEmpty("/")
-                    .Select(directory => $"{directory}/{program}")];
-    }
-
-    private static List<string> Environment(ContainerOptions options, ContainerUser user)
-    {
-        var environment = new List<string>(options.Environment.Count + 2);
-        foreach (var (name, value) in options.Environment)
-        {
-            environment.Add($"{name}={value}");
-        }
-
-        AddDefault("PATH", DefaultPath);
-        AddDefault("HOME", user.Home);
-        if (options.SocketActivation)
-        {
-            PassedDescriptors.Announce(environment, options);
-        }
-
-        return environment;
-
-        void AddDefault(string name, string value)
-        {
-            if (!options.Environment.ContainsKey(name))
-            {
-                environment.Add($"{name}={value}");
-            }
         }
     }
 }

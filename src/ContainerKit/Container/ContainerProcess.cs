@@ -119,7 +119,10 @@ public abstract class ContainerProcess : IAsyncDisposable
 
     /// <summary>What became of it, once it and its output have ended.</summary>
     internal ContainerResult Result => new(
-        _options.Command[0], _status, _receipt!, _streams.Output, _streams.Error);
+        _options.Command[0], _status, _receipt!, _streams.Output, _streams.Error, IsContained ? _options : null);
+
+    /// <summary>Whether a container isolates it.</summary>
+    private protected virtual bool IsContained => true;
 
     /// <summary>Whether it has not ended.</summary>
     public bool IsRunning => !_launched.Ended.IsCompleted;

@@ -6,8 +6,10 @@ namespace ContainerKit;
 public sealed class ContainerResult
 {
     internal ContainerResult(
-        string program, ExitStatus status, Receipt receipt, Captured output, Captured error)
+        string program, ExitStatus status, Receipt receipt, Captured output, Captured error, ContainerOptions? options)
     {
+        Isolation = options is null ? null : IsolationChoice.Of(options);
+        IsolationProperties = options is null ? IsolationProperties.None : IsolationClaim.Of(options);
         Program = program;
         ExitStatus = status;
         Receipt = receipt;
@@ -21,6 +23,12 @@ public sealed class ContainerResult
 
     /// <summary>What it took.</summary>
     public Receipt Receipt { get; }
+
+    /// <summary>What isolated it; null for a detached container, and for a program of the host in namespaces.</summary>
+    public Isolation? Isolation { get; }
+
+    /// <summary>What held of it.</summary>
+    public IsolationProperties IsolationProperties { get; }
 
     /// <summary>What it wrote to standard output, as UTF-8; empty unless it was captured.</summary>
     public string StandardOutput => field ??= Encoding.UTF8.GetString(StandardOutputBytes.Span);

@@ -1,4 +1,5 @@
 using ContainerKit.Launch;
+using ContainerKit.Linux;
 using Microsoft.Win32.SafeHandles;
 
 namespace ContainerKit;
@@ -9,6 +10,7 @@ internal sealed class Entrances(ContainerGroup group, bool isBirth) : IDisposabl
     private readonly List<SafeFileHandle> _files = group.OpenEntrances();
 
     private ContainerGroup? _below;
+    private SafeFileHandle? _kill;
 
     /// <summary>Those of a group; null when there is none.</summary>
     public static Entrances? Of(ContainerGroup? group) => group is null ? null : new(group, isBirth: true);
@@ -45,6 +47,16 @@ internal sealed class Entrances(ContainerGroup group, bool isBirth) : IDisposabl
         }
     }
 
+    /// <summary>Has all of the group killed when the supervisor is gone; only version 2 can.</summary>
+    public void Guard(LaunchPlan plan)
+    {
+        if (group.Unified is { } unified)
+        {
+            _kill = Syscall.OpenEntry(unified, "cgroup.kill\0"u8, OpenFlags.O_WRONLY);
+            plan.GuardBy(_kill);
+        }
+    }
+
     /// <summary>Has a child be born into the group of version 2.</summary>
     public void AddBirthGroup(LaunchPlan plan)
     {
@@ -68,6 +80,7 @@ internal sealed class Entrances(ContainerGroup group, bool isBirth) : IDisposabl
     public void Dispose()
     {
         _files.ForEach(file => file.Dispose());
+        _kill?.Dispose();
         _below?.Leave();
     }
 }

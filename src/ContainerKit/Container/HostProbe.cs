@@ -26,6 +26,7 @@ internal static class HostProbe
             .. HostKernel.ProbeCalls(around),
             Proc(around),
             .. starts,
+            .. IsolationChoice.Probe(starts.Single(finding => finding.Name == DefaultContainer)),
             .. HostIds.Probe(around),
             .. HostCgroups.Probe(around),
             OpenFiles(),

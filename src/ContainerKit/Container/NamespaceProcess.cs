@@ -6,6 +6,8 @@ namespace ContainerKit;
 internal sealed class NamespaceProcess(ContainerOptions options, LaunchedProcess launched, StandardStreams streams)
     : ContainerProcess(options, launched, streams)
 {
+    private protected override bool IsContained => false;
+
     private protected override void OnEnd(ExitStatus? status, Exception? failure)
     {
         // Nothing was made for it.

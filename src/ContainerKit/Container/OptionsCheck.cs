@@ -18,6 +18,10 @@ internal static class OptionsCheck
                 "Containers are made by the Linux kernel; on other systems ContainerKit can only be built.");
         }
 
+        Check(options.MinimumIsolation is null || Enum.IsDefined(options.MinimumIsolation.Value),
+            $"MinimumIsolation is unknown: {options.MinimumIsolation}.");
+        Check((options.RequiredIsolation & ~IsolationClaim.Known) == 0,
+            $"RequiredIsolation holds an unknown property: {options.RequiredIsolation}.");
         CheckNamespaces(options);
         CheckProgram(options);
         options.Root.Validate();
@@ -42,6 +46,10 @@ internal static class OptionsCheck
         Check(options.HasInit,
             "A detached container has an init, in a pid namespace of its own: so nothing outlives a supervisor that is "
                 + "killed.");
+        Check(options.MinimumIsolation is not Isolation.Restricted
+            && !options.RequiredIsolation.HasFlag(IsolationProperties.DiesWithHost),
+            "A detached container has namespaces, so that its end kills all, and does not die with its host: take "
+                + "Restricted out of MinimumIsolation, and DiesWithHost out of RequiredIsolation.");
         Check(options.Timeout == Timeout.InfiniteTimeSpan && options.CpuTimeout == Timeout.InfiniteTimeSpan,
             "A detached container has no Timeout or CpuTimeout: who would see to it may end before it.");
         Check(options.Root is not DirectoryRoot { Changes.KeptIn: null } || !TemporaryLayer.IsNeeded,
@@ -269,6 +277,6 @@ internal static class OptionsCheck
 
         public void AppendLiteral(string text) => Text.Append(text);
 
-        public void AppendFormatted(object value) => Text.Append(value);
+        public void AppendFormatted(object? value) => Text.Append(value);
     }
 }

@@ -48,6 +48,9 @@ internal static class ArgumentPrinters
             $"{{{Some((LandlockPortRights)data.Word(argument.Value, 0))}, {data.Word(argument.Value, 1)}}}",
         Filter = (data, argument) => $"{{len={Decimal((ushort)data.Word(argument.Value, 0))}}}",
         MountAttributes = (data, argument) => Attributes(data, argument.Value),
+        PlainClone = (_, argument) => (argument.Value & 0xFF) == 0 ? Some((CloneFlags)argument.Value)
+            : $"{Names((CloneFlags)(argument.Value & ~0xFF))} | {(Signal)(argument.Value & 0xFF)}",
+        ResultAt = (_, argument) => argument.Value == 0 ? null : Result(argument),
         CloneArguments = (data, argument) =>
             $"{Names((CloneFlags)data.Word(argument.Value, 0))}, "
                 + $"pidfd={Result(new((long)data.Word(argument.Value, 1), true))}"

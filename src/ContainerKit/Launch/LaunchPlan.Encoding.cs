@@ -28,7 +28,9 @@ internal sealed partial class LaunchPlan
 
         if (Outside.Count > 0)
         {
-            Outside.Last.Fork = Outside.Count + Early.Count + Mapped.Count;
+            var sync = Outside.Count + Early.Count + Mapped.Count;
+            Outside.Last.Fork = sync;
+            JoinGuard(sync);
         }
 
         if (Init)

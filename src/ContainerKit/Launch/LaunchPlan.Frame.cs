@@ -63,6 +63,16 @@ internal sealed partial class LaunchPlan
         BeginChild();
     }
 
+    /// <summary>
+    /// The same for a program that is confined without namespaces; where a filter around this process hides clone3(2),
+    /// too, unless the child is born into a cgroup.
+    /// </summary>
+    public void BeginUnseparated()
+    {
+        BeginUncontained();
+        _forksPlainly = BirthGroup is null;
+    }
+
     private void Enter(IReadOnlyList<JoinedNamespace> namespaces)
     {
         (_entersContainer, Init, Namespaces) = (true, false, default);
@@ -89,13 +99,14 @@ internal sealed partial class LaunchPlan
     {
         AddJoin();
         Because(Frame);
-        var pidfd = Outside.Fork(Namespaces, _pidfd, BirthGroup);
+        var pidfd = _forksPlainly ? Outside.ForkPlainly(_pidfd) : Outside.Fork(Namespaces, _pidfd, BirthGroup);
         if (!_entersContainer)
         {
             Outside.KeepDigits(_childPath + ChildPath.Length);
             Mapped.ResetFileIds();
         }
 
+        AddGuard();
         _pidOne.Send(Sync, Control, new Message(MessageKind.InitMade, 0));
         if (_handOver is null)
         {

@@ -24,6 +24,29 @@ internal sealed partial class LaunchStage
         return Descriptor.ResultAt(pidfd);
     }
 
+    /// <summary>
+    /// clone(2) with a pidfd at an address, into no namespace and no cgroup: filters of container engines let pass what
+    /// they can see the flags of.
+    /// </summary>
+    public Descriptor ForkPlainly(long pidfd)
+    {
+        Add(Call.clone, (long)CloneFlags.CLONE_PIDFD | (long)Signal.SIGCHLD, 0, pidfd);
+        return Descriptor.ResultAt(pidfd);
+    }
+
+    /// <summary>clone(2) of a child that its parent is not told the end of, and does not wait for.</summary>
+    public void ForkUntold() => Add(Call.clone, 0);
+
+    /// <summary>getpid(2), and pidfd_open(2) of that.</summary>
+    public Descriptor OpenSelf()
+    {
+        GetProcessId();
+        return Keep(ref Add(Call.pidfd_open, KeepResult(), 0));
+    }
+
+    /// <summary>ppoll(2) of one descriptor, by its number, until it can be read or is at its end.</summary>
+    public void WaitFor(int descriptor) => Add(Call.ppoll, Data.Add(new Polled(descriptor, 1, 0)), 1); // POLLIN
+
     /// <summary>Keeps the last step's result as digits, over the end of the text that ends before an address.</summary>
     public void KeepDigits(long end)
     {
@@ -216,6 +239,9 @@ internal sealed partial class LaunchStage
 
     /// <summary>A filter by its length and address; struct sock_fprog.</summary>
     internal readonly record struct FilterProgram(ushort Length, long Instructions);
+
+    /// <summary>What is waited for; struct pollfd.</summary>
+    internal readonly record struct Polled(int Descriptor, short Wanted, short Found);
 
     /// <summary>What clone3(2) makes; struct clone_args.</summary>
     internal struct CloneArguments

@@ -6,6 +6,7 @@ internal enum CloneFlags : uint
 {
     CLONE_NEWTIME = 0x80,
     CLONE_PIDFD = 0x1000,
+    CLONE_THREAD = 0x10000,
     CLONE_NEWNS = 0x20000,
     CLONE_NEWCGROUP = 0x2000000,
     CLONE_NEWUTS = 0x4000000,

@@ -25,7 +25,7 @@ internal readonly record struct SyscallNumber(ushort X64, ushort Arm64)
         fsconfig = new(431), fsmount = new(432), pidfd_open = new(434), clone3 = new(435), close_range = new(436),
         openat2 = new(437), mount_setattr = new(442), seccomp = new(317, 277), landlock_create_ruleset = new(444),
         landlock_add_rule = new(445), landlock_restrict_self = new(446),
-        bpf = new(321, 280), kill = new(62, 129), wait4 = new(61, 260), rt_sigtimedwait = new(128, 137);
+        bpf = new(321, 280), clone = new(56, 220), ppoll = new(271, 73), kill = new(62, 129), wait4 = new(61, 260), rt_sigtimedwait = new(128, 137);
 
     private SyscallNumber(ushort number)
         : this(number, number)

@@ -9,11 +9,12 @@ namespace ContainerKit;
 /// </summary>
 internal sealed record HostSystemRoot : RootFilesystem
 {
-    private static readonly string[] Directories =
+    /// <summary>Where programs and libraries are.</summary>
+    public static readonly string[] Directories =
         ["/usr", "/bin", "/sbin", "/lib", "/lib32", "/lib64", "/libx32"];
 
     /// <summary>What programs look up in /etc. None of it is secret; /etc/ssl/private, say, is not among it.</summary>
-    private static readonly string[] Settings =
+    public static readonly string[] Settings =
     [
         "/etc/alternatives", "/etc/ca-certificates", "/etc/crypto-policies", "/etc/debian_version", "/etc/dotnet",
         "/etc/fonts", "/etc/host.conf", "/etc/inputrc", "/etc/ld.so.cache", "/etc/ld.so.conf", "/etc/ld.so.conf.d",

@@ -5,6 +5,9 @@ namespace ContainerKit;
 /// <summary>What a version of Landlock can restrict that those before cannot, and the Linux that brought it.</summary>
 internal sealed record LandlockFeature(int Version, string Name, string Kernel)
 {
+    /// <summary>The version that brought scopes.</summary>
+    public const int OfScopes = 6;
+
     /// <summary>All there are, in order.</summary>
     public static readonly IReadOnlyList<LandlockFeature> All =
     [
@@ -13,7 +16,7 @@ internal sealed record LandlockFeature(int Version, string Name, string Kernel)
         new(3, "truncation", "6.2"),
         new(4, "TCP ports", "6.7"),
         new(5, "control of devices", "6.10"),
-        new(6, "scopes", "6.12"),
+        new(OfScopes, "scopes", "6.12"),
         new(7, "choice of logs", "6.15"),
     ];
 

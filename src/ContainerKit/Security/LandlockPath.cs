@@ -13,6 +13,9 @@ public sealed record LandlockPath(string Path, LandlockAccess Access)
     private const LandlockAccess OfFiles = LandlockAccess.Execute | LandlockAccess.WriteFile | LandlockAccess.ReadFile
         | LandlockAccess.Truncate | LandlockAccess.ControlDevice;
 
+    /// <summary>Whether it is passed over where there is nothing, or a link.</summary>
+    internal bool MayBeMissing { get; init; }
+
     /// <summary>Complains about what is no path of a container, or allows nothing.</summary>
     internal void Validate()
     {
@@ -50,6 +53,12 @@ public sealed record LandlockPath(string Path, LandlockAccess Access)
             if (mayBeFile)
             {
                 stage.Last.Tolerate(Errno.ENOTDIR);
+            }
+
+            if (MayBeMissing)
+            {
+                stage.Last.Tolerate(Errno.ENOENT);
+                stage.Last.Tolerate(Errno.ELOOP);
             }
 
             stage.AllowBelow(ruleset, place);

@@ -81,12 +81,21 @@ internal static class SecurityFloor
         }
     }
 
-    /// <summary>Adds the steps that leave no other privilege, and no key of the host.</summary>
-    public static void DropPrivileges(LaunchStage confined, CapabilitySets kept)
+    /// <summary>
+    /// Adds the steps that leave no other privilege, and no key of the host, where a filter does not deny these to
+    /// everybody.
+    /// </summary>
+    public static void DropPrivileges(LaunchStage confined, CapabilitySets kept, bool mayLackKeys)
     {
         // after the last change of ids; with fewer privileges it stays so
         confined.Prctl(PrctlOption.PR_SET_DUMPABLE, 0);
         confined.NewSessionKeyring();
+        if (mayLackKeys)
+        {
+            confined.Last.Tolerate(Errno.EPERM);
+            confined.Last.Tolerate(Errno.ENOSYS);
+        }
+
         confined.Prctl(PrctlOption.PR_CAP_AMBIENT, (long)AmbientCommand.PR_CAP_AMBIENT_CLEAR_ALL);
         confined.SetCapabilities(kept.Effective.Mask, kept.Permitted.Mask, kept.Inheritable.Mask);
         if (kept.Ambient.Count > 0)

@@ -1,0 +1,99 @@
+using ContainerKit.Linux;
+
+namespace ContainerKit;
+
+/// <summary>
+/// Finds how a host isolates a container that asks for something in particular: as well as it can, or not at all.
+/// </summary>
+internal sealed class IsolationChoice(Launcher launcher, bool withoutNamespaces, bool givesCgroups)
+{
+    private const string Tier = "isolation ";
+
+    private Task<LinuxException?>? _trial;
+
+    /// <summary>Whether containers of these options ask for something.</summary>
+    public bool IsAsked(ContainerOptions options) =>
+        withoutNamespaces || options.MinimumIsolation is not null || options.RequiredIsolation is not 0;
+
+    /// <summary>What isolates a container that has these options.</summary>
+    public static Isolation Of(ContainerOptions options) =>
+        options.Restriction is not null ? Isolation.Restricted
+        : WhyNotFull(options.IdMap) is null ? Isolation.Full
+        : Isolation.Rootless;
+
+    /// <summary>Gives the options of what this host does, which may be without namespaces.</summary>
+    /// <exception cref="IsolationUnavailableException">It is not enough.</exception>
+    public async ValueTask<ContainerOptions> ChooseAsync(ContainerOptions options, CancellationToken cancellationToken)
+    {
+        var missing = await WhyNoNamespacesAsync(cancellationToken).ConfigureAwait(false);
+        options = givesCgroups ? options with { Limits = options.Limits ?? new() } : options;
+        var minimum = options.MinimumIsolation ?? Isolation.Rootless;
+        var isRestricted = missing is not null && minimum is Isolation.Restricted;
+        List<HostFinding> report =
+            [.. isRestricted ? RestrictedCheck.Find(options) : Tiers(options.IdMap, missing, minimum)];
+        foreach (var claim in IsolationClaim.All)
+        {
+            if (options.RequiredIsolation.HasFlag(claim.Property))
+            {
+                report.Add(HostFinding.Of(claim.Name, claim.WhyNot(options, isRestricted)));
+            }
+        }
+
+        if (report.TrueForAll(finding => finding.IsAvailable))
+        {
+            return options with { IsRestricted = isRestricted };
+        }
+
+        if (missing is not null && !withoutNamespaces)
+        {
+            var starts = new HostStarts(new() { Launcher = launcher }, new(), cancellationToken);
+            report.AddRange(await starts.RunAsync().ConfigureAwait(false)); // which say why, and what would change it
+        }
+
+        throw new IsolationUnavailableException(report);
+    }
+
+    /// <summary>The tiers of a host as its report has them.</summary>
+    public static IEnumerable<HostFinding> Probe(HostFinding container)
+    {
+        var missing = container.IsAvailable ? null : HostRefusals.Needs(container.Name);
+        return [.. Tiers(IdMap.SingleId, missing, Isolation.Full), .. Tiers(IdMap.Identity, missing, Isolation.Rootless),
+            HostFinding.Of($"{Tier}{Isolation.Restricted}", RestrictedCheck.WhyNot())];
+    }
+
+    /// <summary>The finding of the least that was asked for, and of what is more where that is not to be had.</summary>
+    private static IEnumerable<HostFinding> Tiers(IdMap idMap, HostRefusal? missing, Isolation minimum)
+    {
+        if (minimum is Isolation.Full)
+        {
+            return [HostFinding.Of($"{Tier}{Isolation.Full}", missing ?? WhyNotFull(idMap))];
+        }
+
+        return [HostFinding.Of($"{Tier}{Isolation.Rootless}", missing)];
+    }
+
+    private static HostRefusal? WhyNotFull(IdMap idMap) =>
+        Syscall.EffectiveUser != 0
+            ? new("This process is not root.", "Start it as root, or set MinimumIsolation to Rootless.")
+            : idMap.Maps(0)
+                ? new(
+                    $"With {idMap} the container's users are this process's own: it may map no others, or was asked "
+                    + "for that.",
+                    "Leave IdMap as it is, and give this process CAP_SETUID and CAP_SETGID.")
+                : null;
+
+    private async Task<HostRefusal?> WhyNoNamespacesAsync(CancellationToken cancellationToken)
+    {
+        if (withoutNamespaces)
+        {
+            return new(
+                "ContainerHostOptions.WithoutNamespaces keeps its host from making namespaces.",
+                "Take another ContainerHost, or set MinimumIsolation to Restricted.");
+        }
+
+        var trial = LazyInitializer.EnsureInitialized(
+            ref _trial, () => new HostTry(launcher, CancellationToken.None).StartContainerAsync());
+        var failure = await trial.WaitAsync(cancellationToken).ConfigureAwait(false);
+        return failure is null ? null : HostRefusals.Step(failure, new());
+    }
+}

@@ -1,0 +1,64 @@
+namespace ContainerKit;
+
+/// <summary>What keeps a container from being started without namespaces, all of it together.</summary>
+internal static class RestrictedCheck
+{
+    /// <summary>Whether the kernel can, and each option that needs a namespace.</summary>
+    public static IEnumerable<HostFinding> Find(ContainerOptions options)
+    {
+        yield return HostFinding.Of($"isolation {Isolation.Restricted}", WhyNot());
+        foreach (var (name, isSet, kind) in OptionsOf(options))
+        {
+            if (isSet)
+            {
+                yield return HostFinding.No(name, new(
+                    $"It needs a {kind} namespace, and the program is to run without.",
+                    "Leave it out, or let this user make namespaces: HostReport.ProbeAsync says how."));
+            }
+        }
+
+        if (options.MaxProcesses is not (null or ContainerOptions.DefaultMaxProcesses))
+        {
+            yield return HostFinding.No(nameof(options.MaxProcesses), new(
+                "Without a user namespace it would count all processes of this user.", "Use Limits.Pids."));
+        }
+    }
+
+    /// <summary>Why this kernel cannot; null where it can.</summary>
+    public static HostRefusal? WhyNot()
+    {
+        var landlock = HostKernel.Landlock();
+        return landlock.IsAvailable ? null : new($"There is no Landlock: {landlock.Reason}", landlock.Remedy!);
+    }
+
+    private static IEnumerable<(string Name, bool IsSet, string Kind)> OptionsOf(ContainerOptions options)
+    {
+        const string mount = "mount", user = "user", pid = "pid", its = "its own";
+        return
+        [
+            (nameof(options.Root), options.Root is not HostSystemRoot, mount),
+            (nameof(options.Mounts), !options.Mounts.All(IsPath), mount),
+            (nameof(options.Directories), options.Directories.Count > 0, mount),
+            (nameof(options.MaskedPaths), options.MaskedPaths.Count > 0, mount),
+            (nameof(options.ReadOnlyPaths), options.ReadOnlyPaths.Count > 0, mount),
+            (nameof(StandardStream.Terminal), options.StandardInput is StandardStream.TerminalStream, mount),
+            (nameof(options.User), options.User is not "0", user),
+            (nameof(options.Groups), options.Groups.Count > 0 || options.GroupsOfUser, user),
+            (nameof(options.IdMap), options.IdMap != IdMap.SingleId, user),
+            (nameof(options.Capabilities), options.Capabilities.Bounding.Count > 0, user),
+            (nameof(options.MaxUserNamespaces), options.MaxUserNamespaces > 0, user),
+            (nameof(options.SocketActivation), options.SocketActivation, pid),
+            (nameof(options.HostName), options.HostName != ContainerOptions.DefaultHostName, "UTS"),
+            (nameof(options.DelegateCgroup), options.DelegateCgroup, "cgroup"),
+            (nameof(options.TimeOffsets), !options.TimeOffsets.IsNone, "time"),
+            (nameof(options.Namespaces), (options.Namespaces & ~NamespaceKinds.Default) != 0, its),
+            (nameof(options.Join), options.Join.Count > 0, its),
+            (nameof(options.Sysctls), options.Sysctls.Count > 0, its),
+        ];
+    }
+
+    /// <summary>Whether it shows files where they are, which Landlock can allow.</summary>
+    private static bool IsPath(Mount mount) =>
+        mount is BindMount { MapIds: false, Recursive: true, Propagation: MountPropagation.Private } bind
+        && bind.Source == bind.Target;
+}

@@ -1,0 +1,58 @@
+namespace ContainerKit;
+
+/// <summary>Makes what a program without namespaces has for itself, and its options of that.</summary>
+internal static class RestrictedStart
+{
+    private const string Prefix = "containerkit-private-";
+
+    private static int _isSwept;
+
+    /// <summary>Makes its directory; the first removes what killed hosts left.</summary>
+    public static TemporaryDirectory MakeDirectory()
+    {
+        var parent = Restriction.WithoutLinks(Path.GetTempPath());
+        if (Interlocked.Exchange(ref _isSwept, 1) == 0)
+        {
+            TemporaryDirectory.Sweep(parent, Prefix);
+        }
+
+        return TemporaryDirectory.Make(parent, Prefix);
+    }
+
+    /// <summary>The options of a start in a cgroup, or in none.</summary>
+    /// <exception cref="IsolationUnavailableException">It was to die with its host, and the cgroup does not do that.
+    /// </exception>
+    public static ContainerOptions Of(ContainerOptions options, TemporaryDirectory directory, ContainerGroup? group)
+    {
+        var properties = IsolationClaim.Of(options, isRestricted: true);
+        if (!options.SingleProcess && group?.Unified is null)
+        {
+            properties &= ~IsolationProperties.DiesWithHost;
+            Check(options.RequiredIsolation);
+        }
+
+        var environment = new Dictionary<string, string>(options.Environment);
+        environment.TryAdd("HOME", directory.FullPath);
+        environment.TryAdd("TMPDIR", directory.FullPath);
+        return options with
+        {
+            Restriction = Restriction.Of(options, directory.FullPath, properties),
+            Environment = environment,
+            Namespaces = NamespaceKinds.None,
+            MaxProcesses = null,
+        };
+    }
+
+    private static void Check(IsolationProperties required)
+    {
+        if (required.HasFlag(IsolationProperties.DiesWithHost))
+        {
+            throw new IsolationUnavailableException(
+            [
+                HostFinding.No("dies with its host", new(
+                    "The container's cgroup is none of version 2, which alone is killed as a whole when its host is gone.",
+                    "Set SingleProcess, or mount version 2 for this user.")),
+            ]);
+        }
+    }
+}

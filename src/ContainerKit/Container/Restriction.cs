@@ -1,0 +1,60 @@
+using ContainerKit.Linux;
+
+namespace ContainerKit;
+
+/// <summary>What stands in for namespaces where a program is started without any.</summary>
+internal sealed record Restriction(
+    LandlockRules Landlock, SeccompProfile Seccomp, IsolationProperties Properties)
+{
+    private const LandlockAccess OfDevices = LandlockAccess.ReadFile | LandlockAccess.WriteFile;
+
+    private static readonly string[]
+        Devices = ["/dev/full", "/dev/null", "/dev/random", "/dev/urandom", "/dev/zero"],
+        Information =
+        [
+            "/proc", "/sys/devices/system", "/sys/fs/cgroup", "/sys/kernel/mm/transparent_hugepage", "/etc/group",
+            "/etc/passwd",
+        ],
+        OfNetwork = ["/etc/gai.conf", "/etc/hosts", "/etc/resolv.conf"];
+
+    /// <summary>The restriction of a program with a directory of its own.</summary>
+    public static Restriction Of(ContainerOptions options, string directory, IsolationProperties properties)
+    {
+        var hasNetwork = !options.Namespaces.HasFlag(NamespaceKinds.Network);
+        var ofNetwork = hasNetwork ? OfNetwork.Where(File.Exists).Select(WithoutLinks) : [];
+        return new(
+            new()
+            {
+                Paths =
+                [
+                    .. IfThere(HostSystemRoot.Directories, LandlockAccess.ReadExecute),
+                    .. IfThere([.. HostSystemRoot.Settings, .. Information, .. ofNetwork], LandlockAccess.ReadOnly),
+                    .. IfThere(Devices, OfDevices),
+                    .. options.Mounts.OfType<BindMount>().Select(Of),
+                    new(directory, LandlockAccess.ReadWrite | LandlockAccess.Execute),
+                ],
+                Scopes = LandlockScopes.AbstractSockets | LandlockScopes.Signals,
+                BestEffort = true, // what a version lacks the filter denies, or is told as a property that does not hold
+            },
+            SeccompProfile.WithoutNamespaces(
+                hasNetwork,
+                LandlockFeature.AccessOf(LandlockFeature.VersionOfKernel).HasFlag(LandlockAccess.Truncate)),
+            properties);
+    }
+
+    /// <summary>A path without links, which rules take none of.</summary>
+    public static string WithoutLinks(string path)
+    {
+        using var opened = Syscall.Open(path, OpenFlags.O_PATH);
+        return new FileInfo($"/proc/self/fd/{opened.DangerousGetHandle()}").LinkTarget!;
+    }
+
+    /// <summary>What links lead to has rules of its own.</summary>
+    private static IEnumerable<LandlockPath> IfThere(IEnumerable<string> paths, LandlockAccess access) =>
+        paths.Select(path => new LandlockPath(path, access) { MayBeMissing = true });
+
+    private static LandlockPath Of(BindMount mount) => new(
+        mount.Source,
+        (mount.ReadOnly ? LandlockAccess.ReadOnly : LandlockAccess.ReadWrite)
+            | (mount.NoExec ? LandlockAccess.None : LandlockAccess.Execute));
+}

@@ -1,0 +1,133 @@
+using ContainerKit.Linux;
+
+namespace ContainerKit;
+
+/// <content>What stands in for namespaces, where there are none.</content>
+public sealed partial record SeccompProfile
+{
+    private static readonly SeccompProfile?[] Restricting = new SeccompProfile?[4];
+
+    /// <summary>
+    /// Of <see cref="Default"/> what a program in none but the host's namespaces may call, whom Landlock restricts:
+    /// without what reaches other processes and sockets, and what changes files in ways that Landlock does not ask
+    /// about, whatever the paths.
+    /// </summary>
+    /// <param name="hasNetwork">Whether it may have sockets of IP.</param>
+    /// <param name="restrictsTruncation">Whether Landlock asks about truncation.</param>
+    internal static SeccompProfile WithoutNamespaces(bool hasNetwork, bool restrictsTruncation) =>
+        LazyInitializer.EnsureInitialized(
+            ref Restricting[(hasNetwork ? 1 : 0) + (restrictsTruncation ? 2 : 0)],
+            () => Default with { Rules = [.. OfHost(hasNetwork, restrictsTruncation), .. Default.Rules] });
+
+    /// <summary>Makes no process, and any number of threads.</summary>
+    internal static SeccompProfile SingleProcess => LazyInitializer.EnsureInitialized(ref field, () => new()
+    {
+        DefaultAction = SeccompAction.Allow,
+        Rules =
+        [
+            new(["clone"], NotPermitted)
+            {
+                Arguments = [new(0, SeccompComparison.Equal, 0) { Mask = (ulong)CloneFlags.CLONE_THREAD }],
+            },
+            new(["fork", "vfork"], NotPermitted),
+            new(["clone3"], NotThere), // its flags are in memory, where a filter cannot see them
+        ],
+    });
+
+    private static IEnumerable<SeccompRule> OfHost(bool hasNetwork, bool restrictsTruncation) =>
+    [
+        .. Sockets(hasNetwork),
+        .. Attributes(),
+        .. restrictsTruncation ? [] : Truncation(),
+        .. OtherProcesses(),
+        new(["clone"], NotPermitted)
+        {
+            Arguments = [new(0, SeccompComparison.NotEqual, 0) { Mask = (ulong)NewNamespaces }],
+        },
+        new(["clone3"], NotThere),
+        new(
+            SeccompCalls.In(
+                "chroot fsconfig fsmount fsopen fspick mount mount_setattr move_mount open_tree pivot_root setns "
+                + "umount2 unshare"),
+            NotPermitted),
+    ];
+
+    /// <summary>
+    /// No socket of a path or name: Landlock asks about none with a path. A pair of datagrams would do, for those can be
+    /// sent elsewhere.
+    /// </summary>
+    private static IEnumerable<SeccompRule> Sockets(bool hasNetwork)
+    {
+        const ulong kinds = 0xF;
+        if (hasNetwork)
+        {
+            yield return new(["socket"], SeccompAction.Allow) { Arguments = [IsFamily(AddressFamily.AF_INET)] };
+            yield return new(["socket"], SeccompAction.Allow) { Arguments = [IsFamily(AddressFamily.AF_INET6)] };
+        }
+
+        foreach (var kind in (SocketKind[])[SocketKind.SOCK_STREAM, SocketKind.SOCK_SEQPACKET])
+        {
+            yield return new(["socketpair"], SeccompAction.Allow)
+            {
+                Arguments =
+                [
+                    IsFamily(AddressFamily.AF_UNIX),
+                    new(1, SeccompComparison.Equal, (ulong)kind) { Mask = kinds },
+                ],
+            };
+        }
+
+        yield return new(["socket", "socketpair"], NoFamily);
+    }
+
+    /// <summary>Landlock asks about none of them; those of an open file's times change little.</summary>
+    private static IEnumerable<SeccompRule> Attributes() =>
+    [
+        new(
+            SeccompCalls.In(
+                "chmod chown fchmod fchmodat fchmodat2 fchown fchownat file_setattr fremovexattr fsetxattr futimesat "
+                + "lchown lremovexattr lsetxattr removexattr removexattrat setxattr setxattrat utime utimes"),
+            NotPermitted),
+        new(["utimensat"], NotPermitted) { Arguments = [new(1, SeccompComparison.NotEqual, 0)] },
+    ];
+
+    /// <summary>What truncates a file that is not opened for writing.</summary>
+    private static IEnumerable<SeccompRule> Truncation()
+    {
+        const ulong mask = (ulong)(OpenFlags.O_TRUNC | OpenFlags.O_WRONLY | OpenFlags.O_RDWR);
+        SeccompArgument Truncates(int index) => new(index, SeccompComparison.Equal, (ulong)OpenFlags.O_TRUNC)
+        {
+            Mask = mask,
+        };
+        return
+        [
+            new(["truncate"], NotPermitted),
+            new(["open"], NotPermitted) { Arguments = [Truncates(1)] },
+            new(["openat"], NotPermitted) { Arguments = [Truncates(2)] },
+            new(["openat2"], NotThere), // its flags are in memory
+        ];
+    }
+
+    /// <summary>What is done to other processes of the same user, and what is shared with them by a number or name.</summary>
+    private static IEnumerable<SeccompRule> OtherProcesses()
+    {
+        const ulong self = 0, thisProcess = 1; // IOPRIO_WHO_PROCESS
+        return
+        [
+            Unless("prlimit64", 0, self),
+            Unless("sched_setaffinity", 0, self), Unless("sched_setattr", 0, self),
+            Unless("sched_setparam", 0, self), Unless("sched_setscheduler", 0, self),
+            Unless("setpriority", 0, self), Unless("setpriority", 1, self), // PRIO_PROCESS, this one
+            Unless("ioprio_set", 0, thisProcess), Unless("ioprio_set", 1, self),
+            new(
+                SeccompCalls.In(
+                    "mq_open mq_unlink msgctl msgget msgrcv msgsnd semctl semget semop semtimedop shmat shmctl shmget"),
+                NotPermitted),
+        ];
+
+        static SeccompRule Unless(string call, int index, ulong value) => new([call], NotPermitted)
+        {
+            Arguments = [new(index, SeccompComparison.NotEqual, value) { Mask = uint.MaxValue }],
+        };
+    }
+}

@@ -1,0 +1,220 @@
+using ContainerKit.KernelTests.Cgroups;
+using ContainerKit.Linux;
+
+namespace ContainerKit.KernelTests.Security;
+
+/// <summary>Which isolation a container gets, what holds of it, and what is refused.</summary>
+public class IsolationTests
+{
+    private const IsolationProperties OfNamespaces =
+        IsolationProperties.NoNetwork | IsolationProperties.NoHostSockets | IsolationProperties.NoHostFiles
+        | IsolationProperties.NoHostProcesses | IsolationProperties.NoSignals | IsolationProperties.DiesWithHost
+        | IsolationProperties.KillsAll;
+
+    /// <summary>No user namespace for whoever is in this one, where its user is root.</summary>
+    private static readonly string[] WithoutNamespaces =
+    [
+        "unshare", "--map-root-user", "--mount", "sh", "-ec",
+        "echo 0 >/proc/sys/user/max_user_namespaces\nexec \"$@\"", "sh",
+    ];
+
+    private static CancellationToken Token => TestContext.Current.CancellationToken;
+
+    [Theory]
+    [InlineData(null)]
+    [InlineData(Isolation.Restricted)]
+    [InlineData(Isolation.Rootless)]
+    public async Task The_best_there_is_isolates_it(Isolation? minimum)
+    {
+        await using var host = new ContainerHost();
+        var result = await host.RunAsync(new() { Command = ["true"], MinimumIsolation = minimum }, Token);
+
+        Assert.Equal(Host.IsRoot ? Isolation.Full : Isolation.Rootless, result.Isolation);
+        Assert.Equal(OfNamespaces | IsolationProperties.ProcessLimit, result.IsolationProperties);
+    }
+
+    [Fact]
+    public async Task Full_is_for_root_and_users_that_are_none_of_the_hosts()
+    {
+        var full = new ContainerOptions { Command = ["true"], MinimumIsolation = Isolation.Full };
+        if (Host.IsRoot)
+        {
+            Assert.Equal(Isolation.Full, (await Script.RunAsync(full)).Isolation);
+            full = full with { IdMap = IdMap.Identity, MaxProcesses = null };
+        }
+
+        var refused = await Refusal.OfAsync<IsolationUnavailableException>(full);
+        Assert.Equal(["isolation Full"], refused.Report.Select(finding => finding.Name));
+        Assert.Contains(Host.IsRoot ? "IdMap" : "not root", refused.Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task Where_there_are_no_namespaces_less_is_given_only_to_who_asked_for_it()
+    {
+        await using (var host = HostProcess.StartThrough(WithoutNamespaces, "restricted", "--choose", "sh", "-c", "exit 3"))
+        {
+            Assert.Equal((0, "Restricted: exited with code 3\n"), await host.EndAsync());
+        }
+
+        foreach (var tier in (string[])["rootless", "full"])
+        {
+            await using var host = HostProcess.StartThrough(WithoutNamespaces, "restricted", $"--{tier}", "true");
+            var (exitCode, output) = await host.EndAsync();
+            Assert.Equal(1, exitCode);
+            Assert.StartsWith($"isolation {tier}: no, ", output, StringComparison.OrdinalIgnoreCase);
+            Assert.Contains("max_user_namespaces", output, StringComparison.Ordinal);
+        }
+    }
+
+    [Fact]
+    public async Task The_report_of_a_host_has_its_tiers()
+    {
+        var report = await HostReport.ProbeAsync(cancellationToken: Token);
+        Assert.Equal(
+            [("isolation Full", Host.IsRoot), ("isolation Rootless", true), ("isolation Restricted", true)],
+            report.Findings.Where(finding => finding.Name.StartsWith("isolation ", StringComparison.Ordinal))
+                .Select(finding => (finding.Name, finding.IsAvailable)));
+    }
+
+    [Fact]
+    public async Task All_options_that_need_namespaces_are_named_at_once_and_nothing_is_made()
+    {
+        await using var host = new ContainerHost(new() { WithoutNamespaces = true });
+        var before = await Leftovers.Before();
+        var options = new ContainerOptions
+        {
+            Command = ["true"],
+            MinimumIsolation = Isolation.Restricted,
+            Root = RootFilesystem.Empty,
+            Mounts = [new TmpfsMount("/data")],
+            Directories = ["/made"],
+            MaskedPaths = ["/masked"],
+            ReadOnlyPaths = ["/read"],
+            User = "1",
+            HostName = "other",
+            MaxUserNamespaces = 1,
+            MaxProcesses = 10,
+            Namespaces = NamespaceKinds.All,
+            TimeOffsets = new(TimeSpan.FromDays(1), default),
+            Sysctls = new Dictionary<string, string> { ["net.ipv4.ip_forward"] = "1" },
+            Capabilities = new([Capability.CAP_CHOWN]),
+        };
+        var refused = await Assert.ThrowsAsync<IsolationUnavailableException>(() => host.RunAsync(options, Token));
+
+        Assert.Equal(
+            [
+                "Capabilities", "Directories", "HostName", "MaskedPaths", "MaxProcesses", "MaxUserNamespaces", "Mounts",
+                "Namespaces", "ReadOnlyPaths", "Root", "Sysctls", "TimeOffsets", "User",
+            ],
+            refused.Report.Where(finding => !finding.IsAvailable).Select(finding => finding.Name).Order());
+        Assert.All(refused.Report.Where(finding => !finding.IsAvailable), finding => Assert.NotNull(finding.Remedy));
+        await before.AssertNone();
+    }
+
+    [Theory]
+    [InlineData(IsolationProperties.MemoryLimit, "a limit of memory: no,")]
+    [InlineData(IsolationProperties.ProcessLimit, "a limit of processes: no,")]
+    [InlineData(IsolationProperties.NoNetwork, "no network: no,")]
+    [InlineData(IsolationProperties.NoHostSockets, "no sockets of the host: no,")]
+    [InlineData(IsolationProperties.NoHostFiles, "no files of the host: no,")]
+    public async Task A_property_that_the_options_give_away_cannot_be_required(IsolationProperties property, string said)
+    {
+        var refused = await Refusal.OfAsync<IsolationUnavailableException>(new()
+        {
+            Command = ["true"],
+            Root = RootFilesystem.EntireHost,
+            Namespaces = NamespaceKinds.Default & ~NamespaceKinds.Network,
+            MaxProcesses = null,
+            RequiredIsolation = property | IsolationProperties.KillsAll,
+        });
+
+        Assert.StartsWith(said, refused.Message, StringComparison.Ordinal);
+        Assert.Contains(refused.Report, finding => finding is { Name: "its end kills all", IsAvailable: true });
+    }
+
+    [Theory]
+    [InlineData(IsolationProperties.NoHostProcesses)]
+    [InlineData(IsolationProperties.DiesWithHost)]
+    [InlineData(IsolationProperties.KillsAll)]
+    [InlineData(IsolationProperties.ProcessLimit)]
+    [InlineData(IsolationProperties.MemoryLimit)]
+    public async Task What_needs_a_namespace_or_a_cgroup_cannot_be_required_without(IsolationProperties property)
+    {
+        await using var host = new ContainerHost(new() { WithoutNamespaces = true });
+        await Assert.ThrowsAsync<IsolationUnavailableException>(() => host.RunAsync(
+            new()
+            {
+                Command = ["true"],
+                MinimumIsolation = Isolation.Restricted,
+                RequiredIsolation = property,
+            }, Token));
+    }
+
+    [Fact]
+    public async Task A_host_without_namespaces_starts_nothing_that_did_not_say_so()
+    {
+        await using var host = new ContainerHost(new() { WithoutNamespaces = true });
+        var refused = await Assert.ThrowsAsync<IsolationUnavailableException>(
+            () => host.RunAsync(new() { Command = ["true"] }, Token));
+        Assert.Contains("WithoutNamespaces", refused.Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task A_single_process_dies_with_its_host_without_a_cgroup()
+    {
+        await using var host = HostProcess.Start("restricted", "--single", "sh", "-c", "echo up; while :; do :; done");
+        Assert.Equal("up", await host.ReadLineAsync());
+        var below = ProcessTree.Below(host.Process.Id);
+
+        await host.KillAsync();
+
+        await Eventually.Holds(
+            () => below.TrueForAll(process => !ProcessTree.IsAlive(process.Id)), () => string.Join('\n', below));
+    }
+
+    [CgroupFact(OfVersion2 = true)]
+    public async Task With_a_cgroup_all_that_it_started_dies_with_its_host_and_with_its_program()
+    {
+        const string script = "setsid sh -c 'setsid sleep 1000 & sleep 1000' & echo up; sleep 0.5; echo; exec sleep ";
+        await using var host = HostProcess.Start(
+            "restricted", "--parent", CgroupFactAttribute.Parent!, "sh", "-c", $"{script} 1000");
+        Assert.Equal("up", await host.ReadLineAsync());
+        await host.ReadLineAsync();
+        var below = ProcessTree.Below(host.Process.Id);
+        Assert.True(below.Count >= 6, string.Join('\n', below));
+
+        await host.KillAsync();
+
+        await Eventually.Holds(
+            () => below.TrueForAll(process => !ProcessTree.IsAlive(process.Id)), () => string.Join('\n', below));
+
+        var before = await Leftovers.Before();
+        await using var own =
+            new ContainerHost(new() { WithoutNamespaces = true, CgroupParent = CgroupFactAttribute.Parent });
+        var result = await own.RunAsync(
+            Script.Shell($"{script} 0") with
+            {
+                MinimumIsolation = Isolation.Restricted,
+                RequiredIsolation = IsolationProperties.DiesWithHost | IsolationProperties.KillsAll,
+            }, Token);
+        Assert.True(result.ExitStatus.IsSuccess);
+        Assert.NotNull(result.Receipt.PeakPids);
+        await own.DisposeAsync();
+        await before.AssertNone();
+    }
+
+    [Fact]
+    public async Task What_a_killed_host_left_is_removed_by_the_next()
+    {
+        string directory;
+        await using (var host = HostProcess.Start("restricted", "sh", "-c", "echo $TMPDIR; exec sleep 1000"))
+        {
+            directory = await host.ReadLineAsync();
+            await host.KillAsync();
+        }
+
+        await using var next = HostProcess.Start("restricted", "true");
+        Assert.Equal((0, "Restricted: exited with code 0\n"), await next.EndAsync());
+        Assert.False(Directory.Exists(directory) || File.Exists($"{directory}.lock"), directory);
+    }
+}
