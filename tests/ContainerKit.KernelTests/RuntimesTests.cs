@@ -2,14 +2,21 @@ using System.Text.Json.Nodes;
 
 namespace ContainerKit.KernelTests;
 
-/// <summary>Large runtimes run in the strict default, and as plugins, with nothing opened for them.</summary>
+/// <summary>Large runtimes run in each profile, with and without namespaces, with nothing opened for them.</summary>
 public class RuntimesTests
 {
-    public static TheoryData<bool> AsPluginOrNot { get; } = [false, true];
+    private const string Default = "default", Restricted = "restricted", RestrictedPlugin = "restricted plugin";
+
+    /// <summary>The profiles, and two without namespaces.</summary>
+    public static TheoryData<string> Places { get; } =
+    [
+        Default, nameof(SandboxProfiles.Plugin), nameof(SandboxProfiles.BuildStep),
+        nameof(SandboxProfiles.DockerCompatible), Restricted, RestrictedPlugin,
+    ];
 
     [PythonTheory]
-    [MemberData(nameof(AsPluginOrNot))]
-    public async Task Python_runs_with_threads_processes_and_files(bool asPlugin)
+    [MemberData(nameof(Places))]
+    public async Task Python_runs_with_threads_processes_and_files(string place)
     {
         const string script = """
             import concurrent.futures, json, multiprocessing, ssl, sqlite3, subprocess, tempfile
@@ -17,22 +24,24 @@ public class RuntimesTests
                 total = sum(pool.map(lambda i: i * i, range(100)))
             with tempfile.NamedTemporaryFile() as file:
                 file.write(b'x')
-            lock = multiprocessing.Lock()
+            if multiprocessing_works: multiprocessing.Lock()
             print(json.dumps([total, subprocess.check_output(['echo', 'child']).decode().strip()]))
             """;
 
-        Assert.Equal(
-            "[328350, \"child\"]", await Script.OutputAsync(Script.Python(script) with { Seccomp = Profile(asPlugin) }));
+        // What is shared by a name lies in /dev/shm, which is the host's where there is no namespace.
+        var first = $"multiprocessing_works = {(IsRestricted(place) ? "False" : "True")}\n";
+        Assert.Equal("[328350, \"child\"]", await OutputAsync(place, ["/usr/bin/python3", "-I", "-c", first + script]));
     }
 
     [Theory(Skip = "needs /usr/bin/node", SkipUnless = nameof(Host.HasNode), SkipType = typeof(Host))]
-    [MemberData(nameof(AsPluginOrNot))]
-    public async Task Node_runs_with_workers_and_a_server_on_the_loopback(bool asPlugin)
+    [MemberData(nameof(Places))]
+    public async Task Node_runs_with_workers_and_a_server_on_the_loopback(string place)
     {
         const string script = """
             const { Worker } = require('worker_threads'), http = require('http');
             const worker = new Worker('require("worker_threads").parentPort.postMessage(6 * 7)', { eval: true });
             worker.on('message', answer => {
+                if (process.argv[1] == 'offline') { console.log(answer); return; }
                 const server = http.createServer((_, response) => response.end(String(answer))).listen(0, '127.0.0.1', () =>
                     http.get({ port: server.address().port, host: '127.0.0.1' }, response =>
                         response.on('data', data => { console.log(data.toString()); server.close(); })));
@@ -41,44 +50,64 @@ public class RuntimesTests
 
         Assert.Equal(
             "42",
-            await Script.OutputAsync(
-                new ContainerOptions { Command = ["/usr/bin/node", "-e", script], Seccomp = Profile(asPlugin) }));
+            await OutputAsync(place, ["/usr/bin/node", "-e", script, IsRestricted(place) ? "offline" : "online"]));
     }
 
     [Theory]
-    [MemberData(nameof(AsPluginOrNot))]
-    public async Task A_NET_program_runs_on_a_shared_runtime(bool asPlugin)
+    [MemberData(nameof(Places))]
+    public async Task A_NET_program_runs_on_a_shared_runtime(string place)
     {
-        var options = new ContainerOptions
+        using var app = new TempDirectory();
+        File.SetUnixFileMode(app.Path, (UnixFileMode)0x1ED); // 0755: with ids of its own it is another user who reads
+        foreach (var file in Directory.EnumerateFiles(AppContext.BaseDirectory, "ContainerKit*"))
         {
-            Command = ["/opt/dotnet/dotnet", "/opt/app/ContainerKit.TestHost.dll", "hello"],
-            Mounts = [new BindMount(AppContext.BaseDirectory, "/opt/app"), new BindMount(DotnetRoot, "/opt/dotnet")],
-            Seccomp = Profile(asPlugin),
-        };
+            File.Copy(file, app[Path.GetFileName(file)]);
+        }
 
-        Assert.Equal("31996000", await Script.OutputAsync(options));
+        Assert.Equal("31996000", await OutputAsync(
+            place, [$"{DotnetRoot}/dotnet", app["ContainerKit.TestHost.dll"], "hello"], DotnetRoot, app.Path));
     }
 
     [Theory]
-    [MemberData(nameof(AsPluginOrNot))]
-    public async Task A_self_contained_NET_program_runs(bool asPlugin)
+    [MemberData(nameof(Places))]
+    public async Task A_self_contained_NET_program_runs(string place)
     {
         using var app = new TempDirectory();
         File.SetUnixFileMode(app.Path, (UnixFileMode)0x1ED); // 0755
         MakeSelfContained(app.Path);
 
-        Assert.Equal("31996000", await Script.OutputAsync(
-            new ContainerOptions
-            {
-                Command = ["/opt/app/ContainerKit.TestHost", "hello"],
-                Mounts = [new BindMount(app.Path, "/opt/app")],
-                Seccomp = Profile(asPlugin),
-            }));
+        Assert.Equal(
+            "31996000", await OutputAsync(place, [$"{app.Path}/ContainerKit.TestHost", "hello"], app.Path));
     }
 
-    private static SeccompProfile? Profile(bool asPlugin) => asPlugin ? SeccompProfile.Plugin : null;
+    private static bool IsRestricted(string place) => place is Restricted or RestrictedPlugin;
 
-    private static string DotnetRoot { get; } =
+    /// <summary>What a program prints, which sees these paths of the host where they are.</summary>
+    private static async Task<string> OutputAsync(string place, string[] command, params string[] paths)
+    {
+        var options = (place switch
+        {
+            nameof(SandboxProfiles.Plugin) => SandboxProfiles.Plugin,
+            nameof(SandboxProfiles.BuildStep) => SandboxProfiles.BuildStep,
+            nameof(SandboxProfiles.DockerCompatible) => SandboxProfiles.DockerCompatible,
+            RestrictedPlugin => SandboxProfiles.Plugin with { RequiredIsolation = IsolationProperties.NoNetwork },
+            _ => new ContainerOptions
+            {
+                Command = command, MinimumIsolation = IsRestricted(place) ? Isolation.Restricted : null,
+            },
+        }) with
+        {
+            Command = command,
+            Mounts = [.. paths.Select(path => new BindMount(path, path))],
+        };
+        await using var host = new ContainerHost(new() { WithoutNamespaces = IsRestricted(place) });
+        var result = await Eventually.Ends(host.RunAsync(options, TestContext.Current.CancellationToken), seconds: 60);
+        Assert.True(
+            result.ExitStatus.IsSuccess, $"{result.ExitStatus}\n{result.StandardOutput}\n{result.StandardError}");
+        return result.StandardOutput.TrimEnd('\n');
+    }
+
+    internal static string DotnetRoot { get; } =
         Path.GetFullPath(
             Path.Combine(System.Runtime.InteropServices.RuntimeEnvironment.GetRuntimeDirectory(), "../../.."));
 

@@ -93,6 +93,28 @@ public class SamplesTests
         Assert.Contains("\nit was changed\n", output, StringComparison.Ordinal);
     }
 
+    [Fact]
+    public async Task A_sandbox_shows_its_command_what_it_was_given_and_nothing_else()
+    {
+        using var temp = new TempDirectory();
+        Directory.CreateDirectory(temp["read"]);
+        Directory.CreateDirectory(temp["write"]);
+        File.SetUnixFileMode(temp["write"], (UnixFileMode)0x1FF); // 0777: as root it is another user who writes
+        await File.WriteAllTextAsync(temp["read/name"], "given", TestContext.Current.CancellationToken);
+        await File.WriteAllTextAsync(temp["secret"], "secret", TestContext.Current.CancellationToken);
+
+        var output = await OutputAsync(
+            "Sandbox", "--read", temp["read"], "--write", temp["write"], "sh", "-c", $"""
+            cat {temp["read/name"]} {temp["secret"]} 2>&-
+            (echo >{temp["read/new"]}) 2>&-
+            echo made >{temp["write/file"]}
+            """);
+
+        Assert.Equal("given", output);
+        Assert.Equal("made\n", await File.ReadAllTextAsync(temp["write/file"], TestContext.Current.CancellationToken));
+        Assert.False(File.Exists(temp["read/new"]));
+    }
+
     /// <summary>What a sample prints, which must succeed.</summary>
     private static async Task<string> OutputAsync(string name, params string[] arguments)
     {

@@ -20,7 +20,7 @@ internal sealed record IsolationClaim(
     [
         new(IsolationProperties.NoNetwork, "no network", Needs(NamespaceKinds.Network), SharesNoNetwork),
         new(IsolationProperties.NoHostSockets, "no sockets of the host",
-            options => NotEntireHost(options) ?? Needs(NamespaceKinds.Network)(options), Always),
+            options => NotEntireHost(options) ?? HasNoNames(options), Always),
         new(IsolationProperties.NoHostFiles, "no files of the host", NotEntireHost, Always),
         new(IsolationProperties.NoHostProcesses, "no processes of the host", Needs(NamespaceKinds.Pid),
             _ => new("Without a pid namespace /proc shows all processes.", "Take this property out, or let this user "
@@ -63,6 +63,12 @@ internal sealed record IsolationClaim(
         options.NewNamespaces.HasFlag(kind) ? null
         : options.AllNamespaces.HasFlag(kind) ? Together
         : new($"The container shares the host's: Namespaces is without {kind}.", $"Add NamespaceKinds.{kind}.");
+
+    /// <summary>Sockets with a name alone are those of the network namespace, unless Landlock keeps the program in.</summary>
+    private static HostRefusal? HasNoNames(ContainerOptions options) =>
+        options.Landlock?.Scopes.HasFlag(LandlockScopes.AbstractSockets) is true
+            && LandlockFeature.VersionOfKernel >= LandlockFeature.OfScopes ? null
+            : Needs(NamespaceKinds.Network)(options);
 
     private static HostRefusal? SharesNoNetwork(ContainerOptions options) =>
         options.Namespaces.HasFlag(NamespaceKinds.Network) ? null : Needs(NamespaceKinds.Network)(options);

@@ -1,0 +1,86 @@
+namespace ContainerKit.KernelTests.Security;
+
+/// <summary>
+/// Hosts that are contained themselves: each starts a program as well as it can, and its report says what keeps it from
+/// more.
+/// </summary>
+public class NestedHostTests
+{
+    /// <summary>Docker's profile, as Debian's golang-github-containers-common has it.</summary>
+    private const string DockerProfile = "/usr/share/containers/seccomp.json";
+
+    private static readonly string[] Chroot =
+    [
+        "unshare", "--map-root-user", "--mount", "sh", "-ec", """
+        mount -t tmpfs tmpfs /mnt
+        for entry in /*; do
+            [ "$entry" != /mnt ] || continue
+            if [ -h "$entry" ]; then cp -P "$entry" /mnt; continue; fi
+            [ ! -d "$entry" ] || { mkdir "/mnt$entry" && mount --rbind "$entry" "/mnt$entry"; }
+        done
+        exec /usr/sbin/chroot /mnt "$@"
+        """, "sh",
+    ];
+
+    private static readonly string[] Bubblewrap =
+        ["bwrap", "--ro-bind", "/", "/", "--dev", "/dev", "--proc", "/proc", "--bind", "/tmp", "/tmp", "--unshare-all"];
+
+    [Fact]
+    public async Task In_a_sandbox_of_bubblewrap_it_has_namespaces_unless_that_covers_proc()
+    {
+        await using var host = HostProcess.StartThrough(Bubblewrap, "restricted", "--choose", "true");
+        Assert.Equal(
+            (0, $"{(Host.IsRoot ? Isolation.Restricted : Isolation.Rootless)}: exited with code 0\n"),
+            await host.EndAsync());
+    }
+
+    [Fact]
+    public Task In_a_sandbox_of_bubblewrap_without_user_namespaces_it_is_restricted() =>
+        AssertRestrictedAsync([.. Bubblewrap, "--unshare-user", "--disable-userns"], "max_user_namespaces");
+
+    [Fact]
+    public Task In_a_chroot_it_is_restricted() => AssertRestrictedAsync(Chroot, "chroot");
+
+    [Fact]
+    public async Task In_a_pod_it_is_restricted()
+    {
+        var (less, more) = (await InPodAsync("--choose"), await InPodAsync("--rootless"));
+
+        Assert.Equal("up\nRestricted: exited with code 3\n", less.StandardOutput);
+        Assert.Equal(1, more.ExitStatus.ExitCode);
+        Assert.StartsWith("isolation Rootless: no, ", more.StandardOutput, StringComparison.Ordinal);
+        Assert.Contains("seccomp", more.StandardOutput, StringComparison.Ordinal);
+    }
+
+    private static async Task AssertRestrictedAsync(string[] through, string reason)
+    {
+        await using (var host = HostProcess.StartThrough(through, "restricted", "--choose", "sh", "-c", "echo up; exit 3"))
+        {
+            Assert.Equal((0, "up\nRestricted: exited with code 3\n"), await host.EndAsync());
+        }
+
+        await using var refused = HostProcess.StartThrough(through, "restricted", "--rootless", "true");
+        var (exitCode, output) = await refused.EndAsync();
+        Assert.Equal(1, exitCode);
+        Assert.StartsWith("isolation Rootless: no, ", output, StringComparison.Ordinal);
+        Assert.Contains(reason, output, StringComparison.Ordinal);
+    }
+
+    /// <summary>
+    /// A container as a pod's: Docker's capabilities, none of which is CAP_SYS_ADMIN, and its filter; user namespaces
+    /// would be there.
+    /// </summary>
+    private static Task<ContainerResult> InPodAsync(string choice) => Script.RunAsync(new ContainerOptions
+    {
+        Command = ["/opt/app/ContainerKit.TestHost", "restricted", choice, "sh", "-c", "echo up; exit 3"],
+        Mounts =
+        [
+            new BindMount(AppContext.BaseDirectory, "/opt/app"),
+            new BindMount(RuntimesTests.DotnetRoot, "/opt/dotnet"),
+        ],
+        Environment = new Dictionary<string, string> { ["DOTNET_ROOT"] = "/opt/dotnet" },
+        Capabilities = new(CapabilitySet.Docker),
+        Seccomp = SeccompProfile.Parse(File.ReadAllBytes(DockerProfile)),
+        MaxUserNamespaces = 100,
+    });
+}
