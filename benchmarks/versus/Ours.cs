@@ -46,6 +46,17 @@ internal static class Ours
     public static async ValueTask RunAsync(Workshop workshop, bool init, SeccompProfile seccomp) =>
         (await Container.RunAsync(Silent(workshop, ["/true"]) with { Init = init, Seccomp = seccomp })).EnsureSuccess();
 
+    /// <summary>The same from other options to begin with.</summary>
+    public static async ValueTask RunAsync(Workshop workshop, bool init, ContainerOptions profile) =>
+        (await Container.RunAsync(profile with
+        {
+            Command = ["/true"],
+            Root = RootFilesystem.Directory(workshop.Root),
+            StandardOutput = StandardStream.Null,
+            StandardError = StandardStream.Null,
+            Init = init,
+        })).EnsureSuccess();
+
     /// <summary>The same with an init, in a group that is limited.</summary>
     public static async ValueTask RunAsync(Workshop workshop, CgroupLimits? limits) =>
         (await Container.RunAsync(Silent(workshop, ["/true"]) with { Limits = limits })).EnsureSuccess();

@@ -35,6 +35,7 @@ try
             "images" => Images.RunAsync(settings, workshop, verdicts),
             "layers" => LayeredStarts.RunAsync(settings, workshop, verdicts),
             "seccomp" => Seccomp.RunAsync(settings, workshop, verdicts),
+            "restricted" => Restricted.RunAsync(settings, workshop, verdicts),
             "live" => Live.RunAsync(settings, workshop, verdicts),
             "memory" => Memory.RunAsync(settings, workshop, verdicts),
             _ => QuickstartProcess.RunAsync(settings, verdicts),

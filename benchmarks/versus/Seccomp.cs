@@ -15,7 +15,9 @@ internal static class Seccomp
 {
     private const string PodmansFile = "/usr/share/containers/seccomp.json";
 
-    private const string Floor = "ContainerKit, no filter", General = "ContainerKit, Default", Plugin = "ContainerKit, Plugin";
+    private const string
+        Floor = "ContainerKit, no filter", General = "ContainerKit, Default", Plugin = "ContainerKit, Plugin",
+        Sandbox = "ContainerKit, SandboxProfiles.Plugin";
 
     // What strace counts most in servers, builds, and runtimes.
     private static readonly string[] Frequent =
@@ -126,6 +128,7 @@ internal static class Seccomp
                     new(Floor, () => Ours.RunAsync(workshop, init, SeccompProfile.Unconfined)),
                     new(General, () => Ours.RunAsync(workshop, init, SeccompProfile.Default)),
                     new(Plugin, () => Ours.RunAsync(workshop, init, SeccompProfile.Plugin)),
+                    new(Sandbox, () => Ours.RunAsync(workshop, init, SandboxProfiles.Plugin)),
                 ],
                 settings.Quick ? 2 : 60, settings.Rounds, 2 * settings.Each);
             var table = new Table($"start to exit, init {(init ? "on" : "off")}", "p10 ms", "median ms", "this : no filter");
@@ -141,6 +144,9 @@ internal static class Seccomp
             verdicts.AtMost(
                 $"start with the profile Plugin : without, init {(init ? "on" : "off")}",
                 Statistics.Median(rounds.Ratios(Plugin, Floor)), 1.15);
+            verdicts.AtMost(
+                $"start with SandboxProfiles.Plugin : without, init {(init ? "on" : "off")}",
+                Statistics.Median(rounds.Ratios(Sandbox, Floor)), 1.15);
         }
     }
 }

@@ -17,19 +17,19 @@ internal sealed record Restriction(
         ],
         OfNetwork = ["/etc/gai.conf", "/etc/hosts", "/etc/resolv.conf"];
 
+    private static LandlockPath[]? _ofHost, _ofNetwork; // as they were when first asked for
+
     /// <summary>The restriction of a program with a directory of its own.</summary>
     public static Restriction Of(ContainerOptions options, string directory, IsolationProperties properties)
     {
         var hasNetwork = !options.Namespaces.HasFlag(NamespaceKinds.Network);
-        var ofNetwork = hasNetwork ? OfNetwork.Where(File.Exists).Select(WithoutLinks) : [];
         return new(
             new()
             {
                 Paths =
                 [
-                    .. IfThere(HostSystemRoot.Directories, LandlockAccess.ReadExecute),
-                    .. IfThere([.. HostSystemRoot.Settings, .. Information, .. ofNetwork], LandlockAccess.ReadOnly),
-                    .. IfThere(Devices, OfDevices),
+                    .. LazyInitializer.EnsureInitialized(ref _ofHost, FindOfHost),
+                    .. hasNetwork ? LazyInitializer.EnsureInitialized(ref _ofNetwork, FindOfNetwork) : [],
                     .. options.Mounts.OfType<BindMount>().Select(Of),
                     new(directory, LandlockAccess.ReadWrite | LandlockAccess.Execute),
                 ],
@@ -50,8 +50,15 @@ internal sealed record Restriction(
     }
 
     /// <summary>What links lead to has rules of its own.</summary>
-    private static IEnumerable<LandlockPath> IfThere(IEnumerable<string> paths, LandlockAccess access) =>
-        paths.Select(path => new LandlockPath(path, access) { MayBeMissing = true });
+    private static LandlockPath[] FindOfHost() =>
+    [
+        .. LandlockPath.Existing(HostSystemRoot.Directories, LandlockAccess.ReadExecute),
+        .. LandlockPath.Existing(HostSystemRoot.Settings.Concat(Information), LandlockAccess.ReadOnly),
+        .. LandlockPath.Existing(Devices, OfDevices),
+    ];
+
+    private static LandlockPath[] FindOfNetwork() =>
+        [.. LandlockPath.Existing(OfNetwork.Where(File.Exists).Select(WithoutLinks), LandlockAccess.ReadOnly)];
 
     private static LandlockPath Of(BindMount mount) => new(
         mount.Source,

@@ -13,8 +13,15 @@ public sealed record LandlockPath(string Path, LandlockAccess Access)
     private const LandlockAccess OfFiles = LandlockAccess.Execute | LandlockAccess.WriteFile | LandlockAccess.ReadFile
         | LandlockAccess.Truncate | LandlockAccess.ControlDevice;
 
-    /// <summary>Whether it is passed over where there is nothing, or a link.</summary>
-    internal bool MayBeMissing { get; init; }
+    /// <summary>Whether it was a directory when it was looked at; null when nobody did.</summary>
+    private bool? IsDirectory { get; init; }
+
+    /// <summary>What is there now, each by itself, and may be gone when a program starts; links are passed over.</summary>
+    internal static IEnumerable<LandlockPath> Existing(IEnumerable<string> paths, LandlockAccess access) =>
+        from path in paths
+        let isDirectory = Directory.Exists(path)
+        where (isDirectory || File.Exists(path)) && new FileInfo(path).LinkTarget is null
+        select new LandlockPath(path, access) { IsDirectory = isDirectory };
 
     /// <summary>Complains about what is no path of a container, or allows nothing.</summary>
     internal void Validate()
@@ -36,13 +43,13 @@ public sealed record LandlockPath(string Path, LandlockAccess Access)
     internal void AddTo(LaunchStage stage, Descriptor ruleset, Descriptor root, LandlockAccess restricted)
     {
         var (all, ofFiles) = (Access & restricted, Access & restricted & OfFiles);
-        if (all != ofFiles)
+        if (all != ofFiles && IsDirectory is not false)
         {
             // Whether it is a directory the kernel says; a file takes no rule that has more than what a file can have.
-            Allow(Path == "/" ? Path : Path + "/", all, mayBeFile: ofFiles != 0);
+            Allow(Path == "/" ? Path : Path + "/", all, mayBeFile: ofFiles != 0 && IsDirectory is null);
         }
 
-        if (ofFiles != 0)
+        if (ofFiles != 0 && IsDirectory is not true)
         {
             Allow(Path, ofFiles, mayBeFile: false);
         }
@@ -55,7 +62,7 @@ public sealed record LandlockPath(string Path, LandlockAccess Access)
                 stage.Last.Tolerate(Errno.ENOTDIR);
             }
 
-            if (MayBeMissing)
+            if (IsDirectory is not null)
             {
                 stage.Last.Tolerate(Errno.ENOENT);
                 stage.Last.Tolerate(Errno.ELOOP);

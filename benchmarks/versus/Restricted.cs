@@ -1,0 +1,65 @@
+using ContainerKit;
+using ContainerKit.Launch;
+
+namespace Versus;
+
+/// <summary>What a start without namespaces takes, against a bare posix_spawn of the same program.</summary>
+internal static class Restricted
+{
+    private const string
+        Bare = "posix_spawn", Whole = "ContainerKit, Restricted", Open = "ContainerKit, before Landlock and seccomp",
+        Rootless = "ContainerKit, namespaces, init off";
+
+    /// <summary>Measures, prints, and judges.</summary>
+    public static async Task RunAsync(Settings settings, Workshop workshop, Verdicts verdicts)
+    {
+        await using var host = new ContainerHost(new() { WithoutNamespaces = true });
+        var options = new ContainerOptions
+        {
+            Command = [workshop.True],
+            Mounts = [new BindMount(workshop.Root, workshop.Root)],
+            MinimumIsolation = Isolation.Restricted,
+            StandardOutput = StandardStream.Null,
+            StandardError = StandardStream.Null,
+        };
+        var rounds = await Rounds.RunAsync(
+            [
+                Contender.Process(Bare, [workshop.True]),
+                new(Whole, async () => (await host.RunAsync(options)).EnsureSuccess()),
+                new(Open, () => RunOpenAsync(options)),
+                new(Rootless, () => Ours.RunAsync(workshop, init: false)),
+            ],
+            settings.Quick ? 2 : 60, settings.Rounds, 2 * settings.Each);
+        var table = new Table("start to exit", "p10 ms", "median ms", $"this : {Bare}");
+        foreach (var name in rounds.Names)
+        {
+            var times = rounds.Times(name).ToArray();
+            table.Add(
+                name, Table.Figure(Statistics.Percentile(times, 0.1)), Table.Figure(Statistics.Median(times)),
+                Table.Figure(Statistics.Median(rounds.Ratios(name, Bare))));
+        }
+
+        Console.WriteLine($"{table}\n");
+        verdicts.AtMost($"start {Open} : {Bare}", Statistics.Median(rounds.Ratios(Open, Bare)), 1.6);
+        verdicts.AtMost($"start {Whole} : {Bare}", Statistics.Median(rounds.Ratios(Whole, Bare)), 2.5);
+    }
+
+    /// <summary>The same start without the rules, the filter, and the directory that they allow.</summary>
+    private static async ValueTask RunOpenAsync(ContainerOptions options)
+    {
+        var plan = ContainerPlan.MakeRestricted(
+            options with
+            {
+                Restriction = new(new(), SeccompProfile.Unconfined, IsolationProperties.None),
+                Seccomp = SeccompProfile.Unconfined,
+                Environment = new Dictionary<string, string> { ["HOME"] = "/" },
+                MaxProcesses = null,
+            },
+            entrances: null, isWhole: true);
+        var launched = LaunchedProcess.Start(Launcher.Memory, plan, StandardStreams.None, onlyEnd: true);
+        if ((await launched.Ended).Value != 0)
+        {
+            throw new InvalidOperationException($"{Open}: it failed");
+        }
+    }
+}
