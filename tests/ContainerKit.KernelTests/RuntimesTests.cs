@@ -80,10 +80,32 @@ public class RuntimesTests
             "31996000", await OutputAsync(place, [$"{app.Path}/ContainerKit.TestHost", "hello"], app.Path));
     }
 
+    [CgroupFact]
+    public async Task A_NET_program_knows_the_limits_of_its_container()
+    {
+        using var app = new TempDirectory();
+        File.SetUnixFileMode(app.Path, (UnixFileMode)0x1ED); // 0755
+        MakeSelfContained(app.Path);
+
+        var limits = new CgroupLimits { Memory = ByteSize.MiB(256), Cpu = CpuMax.Cpus(1) };
+        foreach (var place in (string[])[Default, nameof(SandboxProfiles.Plugin), RestrictedPlugin])
+        {
+            var output = await OutputAsync(place, limits, [$"{app.Path}/ContainerKit.TestHost", "available"], app.Path);
+            Assert.InRange(
+                long.Parse(output.Split(' ')[0], System.Globalization.CultureInfo.InvariantCulture),
+                ByteSize.MiB(100).Bytes, ByteSize.MiB(256).Bytes);
+            Assert.EndsWith(" 1", output, StringComparison.Ordinal);
+        }
+    }
+
     private static bool IsRestricted(string place) => place is Restricted or RestrictedPlugin;
 
     /// <summary>What a program prints, which sees these paths of the host where they are.</summary>
-    private static async Task<string> OutputAsync(string place, string[] command, params string[] paths)
+    private static Task<string> OutputAsync(string place, string[] command, params string[] paths) =>
+        OutputAsync(place, limits: null, command, paths);
+
+    private static async Task<string> OutputAsync(
+        string place, CgroupLimits? limits, string[] command, params string[] paths)
     {
         var options = (place switch
         {
@@ -99,8 +121,13 @@ public class RuntimesTests
         {
             Command = command,
             Mounts = [.. paths.Select(path => new BindMount(path, path))],
+            Limits = limits,
         };
-        await using var host = new ContainerHost(new() { WithoutNamespaces = IsRestricted(place) });
+        await using var host = new ContainerHost(new()
+        {
+            WithoutNamespaces = IsRestricted(place),
+            CgroupParent = limits is null ? null : CgroupFactAttribute.Parent,
+        });
         var result = await Eventually.Ends(host.RunAsync(options, TestContext.Current.CancellationToken), seconds: 60);
         Assert.True(
             result.ExitStatus.IsSuccess, $"{result.ExitStatus}\n{result.StandardOutput}\n{result.StandardError}");
