@@ -38,6 +38,7 @@ public sealed partial record SeccompProfile
     [
         .. Sockets(hasNetwork),
         .. Attributes(),
+        .. Requests(),
         .. restrictsTruncation ? [] : Truncation(),
         .. OtherProcesses(),
         new(["clone"], NotPermitted)
@@ -90,6 +91,29 @@ public sealed partial record SeccompProfile
             NotPermitted),
         new(["utimensat"], NotPermitted) { Arguments = [new(1, SeccompComparison.NotEqual, 0)] },
     ];
+
+    /// <summary>
+    /// Of terminals and sockets, and what copies files and asks for their flags: others change files that were opened
+    /// for reading, or make subvolumes and snapshots.
+    /// </summary>
+    private static IEnumerable<SeccompRule> Requests()
+    {
+        const ulong kind = 0xFFFFFF00, ofTerminals = 0x5400, ofSockets = 0x8900;
+        const ulong FICLONE = 0x40049409, FICLONERANGE = 0x4020940D, FS_IOC_GETFLAGS = 0x80086601;
+        return
+        [
+            Rule(NotPermitted, (ulong)TerminalRequest.TIOCSTI), Rule(NotPermitted, (ulong)TerminalRequest.TIOCLINUX),
+            Rule(SeccompAction.Allow, ofTerminals, kind), Rule(SeccompAction.Allow, ofSockets, kind),
+            Rule(SeccompAction.Allow, FICLONE), Rule(SeccompAction.Allow, FICLONERANGE),
+            Rule(SeccompAction.Allow, FS_IOC_GETFLAGS),
+            new(["ioctl"], SeccompAction.Errno(Errno.ENOTTY)),
+        ];
+
+        static SeccompRule Rule(SeccompAction action, ulong request, ulong mask = uint.MaxValue) => new(["ioctl"], action)
+        {
+            Arguments = [new(1, SeccompComparison.Equal, request) { Mask = mask }],
+        };
+    }
 
     /// <summary>What truncates a file that is not opened for writing.</summary>
     private static IEnumerable<SeccompRule> Truncation()

@@ -75,12 +75,15 @@ public sealed class RestrictedTests : IAsyncDisposable
                 'utime': lambda: os.utime(path, (1, 1)),
                 'setxattr': lambda: os.setxattr(path, 'user.new', b'x'),
                 'fsetxattr': lambda: os.setxattr(opened, 'user.new', b'x'),
+                'flags': lambda: fcntl.ioctl(opened, 0x40086602, b'\\x40\\0\\0\\0\\0\\0\\0\\0'),
+                'project': lambda: fcntl.ioctl(opened, 0x401c5820, bytes(28)),
+                'verity': lambda: fcntl.ioctl(opened, 0x40806685, bytes(128)),
                 'removexattr': lambda: os.removexattr(path, 'user.kept'),
                 'truncate': lambda: os.truncate(here + 'truncated', 1),
                 'open': lambda: os.open(here + 'opened', os.O_RDONLY | os.O_TRUNC),
                 'link': lambda: os.link(path, here + 'link'),
                 'rename': lambda: os.rename(path, here + 'renamed'),
-            """)) with { Mounts = [new BindMount(_data.Path, _data.Path)] });
+            """, "import fcntl")) with { Mounts = [new BindMount(_data.Path, _data.Path)] });
 
         Assert.Equal("", output);
         var after = Syscall.Status(_data["file"]);
