@@ -22,7 +22,7 @@ public sealed record ContainerHostOptions
 
     /// <summary>
     /// Whether its containers are in no namespaces even where they could be: for programs that are trusted enough, and
-    /// to see what they meet on hosts that allow none. They start twice as fast, and need a
+    /// to see what they meet on hosts that allow none. They need a
     /// <see cref="ContainerOptions.MinimumIsolation"/> of <see cref="Isolation.Restricted"/>. False unless said
     /// otherwise.
     /// </summary>

@@ -26,10 +26,7 @@ internal sealed partial class LaunchPlan
         _childPath = _first.Add(ChildPath);
         ChildDirectory = Sync.OpenDirectory(_childPath);
         Early.SetUmask(0); // modes in the plan are meant as they stand
-        for (var number = 0; number < 3; number++)
-        {
-            Inside.Duplicate(Descriptor.Received(1 + number), number, flags: default);
-        }
+        TakeStandardStreams();
     }
 
     /// <summary>
@@ -71,6 +68,7 @@ internal sealed partial class LaunchPlan
     {
         BeginUncontained();
         _forksPlainly = BirthGroup is null;
+        TakeStandardStreams();
     }
 
     private void Enter(IReadOnlyList<JoinedNamespace> namespaces)
@@ -82,6 +80,15 @@ internal sealed partial class LaunchPlan
             // From within a cgroup namespace the launcher's own group is out of sight, and none is born out of that.
             var stage = BirthGroup is not null && joined.Kind is CloneFlags.CLONE_NEWCGROUP ? Early : Outside;
             stage.Join(Inherit(joined.File), joined.Kind);
+        }
+    }
+
+    /// <summary>A spare's come with the second part.</summary>
+    private void TakeStandardStreams()
+    {
+        for (var number = 0; number < 3; number++)
+        {
+            Inside.Duplicate(Descriptor.Received(1 + number), number, flags: default);
         }
     }
 

@@ -270,6 +270,21 @@ public sealed class RestrictedTests : IAsyncDisposable
         Assert.Throws<ArgumentException>(() => container.OpenNamespaces(NamespaceKinds.Mount));
     }
 
+    [Fact]
+    public async Task A_spare_becomes_it_with_its_own_streams()
+    {
+        await using var host = new ContainerHost(new() { WithoutNamespaces = true, Spares = 1 });
+        string[] spares = [];
+        for (var number = 0; number < 3; number++)
+        {
+            var result = await host.RunAsync(Shell($"echo $PPID; echo {number} >&2; cat /root/x"), Token);
+            Assert.True(spares is [] || spares.Contains(result.StandardOutput.TrimEnd()), result.StandardOutput);
+            Assert.StartsWith($"{number}\ncat: ", result.StandardError, StringComparison.Ordinal);
+            await Eventually.Holds(() => ProcessTree.Below(Environment.ProcessId).Count >= 2, "a spare");
+            spares = [.. ProcessTree.Below(Environment.ProcessId).Select(process => $"{process.Id}")];
+        }
+    }
+
     private static ContainerOptions Shell(string script) =>
         Script.Shell(script) with { MinimumIsolation = Isolation.Restricted };
 
