@@ -8,12 +8,13 @@ internal static class Restricted
 {
     private const string
         Bare = "posix_spawn", Whole = "ContainerKit, Restricted", Open = "ContainerKit, before Landlock and seccomp",
-        Rootless = "ContainerKit, namespaces, init off";
+        Spare = "ContainerKit, Restricted, a spare", Rootless = "ContainerKit, namespaces, init off";
 
     /// <summary>Measures, prints, and judges.</summary>
     public static async Task RunAsync(Settings settings, Workshop workshop, Verdicts verdicts)
     {
         await using var host = new ContainerHost(new() { WithoutNamespaces = true });
+        await using var withSpare = new ContainerHost(new() { WithoutNamespaces = true, Spares = 1 });
         var options = new ContainerOptions
         {
             Command = [workshop.True],
@@ -26,6 +27,7 @@ internal static class Restricted
             [
                 Contender.Process(Bare, [workshop.True]),
                 new(Whole, async () => (await host.RunAsync(options)).EnsureSuccess()),
+                new(Spare, async () => (await withSpare.RunAsync(options)).EnsureSuccess()),
                 new(Open, () => RunOpenAsync(options)),
                 new(Rootless, () => Ours.RunAsync(workshop, init: false)),
             ],

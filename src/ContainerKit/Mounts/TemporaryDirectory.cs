@@ -82,6 +82,12 @@ internal sealed class TemporaryDirectory : IDisposable
         try
         {
             using var parent = Syscall.Open(_parent, OpenFlags.O_PATH);
+            if (IsRemovedEmpty(parent))
+            {
+                Syscall.TryUnlink(parent, Bytes(_name + Lock));
+                return;
+            }
+
             Remove(parent, _name);
         }
         catch (LinuxException)
@@ -91,6 +97,19 @@ internal sealed class TemporaryDirectory : IDisposable
         finally
         {
             Lease.Dispose();
+        }
+    }
+
+    /// <summary>What most programs leave is nothing.</summary>
+    private bool IsRemovedEmpty(SafeFileHandle parent)
+    {
+        try
+        {
+            return Syscall.TryRemoveDirectory(parent, Bytes(_name));
+        }
+        catch (LinuxException other) when (other.Errno is Errno.ENOTDIR)
+        {
+            return false;
         }
     }
 
