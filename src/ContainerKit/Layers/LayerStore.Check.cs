@@ -1,4 +1,5 @@
 using ContainerKit.Linux;
+using Microsoft.Win32.SafeHandles;
 
 namespace ContainerKit;
 
@@ -79,7 +80,7 @@ public sealed partial class LayerStore
     /// </summary>
     private HeldLayers? TryHoldWritable(Digest diffId)
     {
-        var held = new HeldLayers();
+        var held = new HeldLayers(TakeTurn());
         try
         {
             if (WritableIds().TrueForAll(id => TryHold(id, diffId, held)))
@@ -176,7 +177,7 @@ public sealed partial class LayerStore
     }
 
     /// <summary>Writable layers on which no container starts while this is not disposed.</summary>
-    private sealed class HeldLayers : IDisposable
+    private sealed class HeldLayers(SafeFileHandle turn) : IDisposable
     {
         private readonly List<LockedFile> _locks = [];
 
@@ -191,6 +192,10 @@ public sealed partial class LayerStore
             return true;
         }
 
-        public void Dispose() => _locks.ForEach(taken => taken.Dispose());
+        public void Dispose()
+        {
+            _locks.ForEach(taken => taken.Dispose());
+            turn.Dispose();
+        }
     }
 }

@@ -1,4 +1,5 @@
 using ContainerKit.Linux;
+using Microsoft.Win32.SafeHandles;
 
 namespace ContainerKit;
 
@@ -27,6 +28,7 @@ public sealed partial class LayerStore
     /// </summary>
     private bool TrySetAsideWritable(string id, out string? removed)
     {
+        using var turn = TakeTurn();
         while (TryOpenPlain(_writable, id) is { } found)
         {
             using var writable = found;
@@ -41,6 +43,25 @@ public sealed partial class LayerStore
         var isOther = Syscall.TryStatus(_writable.Handle, StoreDirectory.Bytes(id), out var status) && !status.IsDirectory;
         removed = isOther ? SetAside(_writable, id) : null;
         return true;
+    }
+
+    /// <summary>
+    /// Waits for others who keep containers off writable layers, as each does for a moment: who did not would take them
+    /// for a container.
+    /// </summary>
+    private SafeFileHandle TakeTurn()
+    {
+        var turn = Syscall.OpenEntry(_writable.Handle, ".\0"u8, OpenFlags.O_RDONLY); // whose lock no other thread shares
+        try
+        {
+            Syscall.LockWhole(turn);
+            return turn;
+        }
+        catch
+        {
+            turn.Dispose();
+            throw;
+        }
     }
 
     /// <summary>Keeps containers off; null when one is there, or it is being removed.</summary>

@@ -238,6 +238,19 @@ internal static unsafe partial class Syscall
         return Flock(file, LOCK_EX | LOCK_NB) == 0 || (LastError is Errno.EAGAIN ? false : throw Failed("flock"));
     }
 
+    /// <summary>The same, once no other has it. flock(2).</summary>
+    public static void LockWhole(SafeFileHandle file)
+    {
+        const int LOCK_EX = 2;
+        while (Flock(file, LOCK_EX) < 0)
+        {
+            if (LastError is not Errno.EINTR)
+            {
+                throw Failed("flock");
+            }
+        }
+    }
+
     /// <summary>Waits until a file or directory is on the disk; fsync(2).</summary>
     public static void Sync(SafeFileHandle file) => Check(Fsync(file), "fsync");
 

@@ -215,6 +215,22 @@ public class WritableLayerTests : IAsyncDisposable
     }
 
     [Fact]
+    public async Task Whoever_discards_a_layer_at_once_with_others_takes_none_for_a_container()
+    {
+        var layer = await _fixture.AddAsync(1);
+        await using var other = LayerStore.Open(_fixture.Path);
+        LayerStore[] stores = [Store, Store, other, other];
+        for (var i = 0; i < 50; i++)
+        {
+            await Store.CreateWritableAsync([layer], new() { Id = "it" }, Cancelled);
+            await Task.WhenAll(stores.Select(store => Task.Run(() => store.DiscardWritableAsync("it", Cancelled))));
+            Assert.Empty(Store.ListWritable());
+        }
+
+        Assert.Empty(Directory.EnumerateFileSystemEntries(_fixture["removed"]));
+    }
+
+    [Fact]
     public async Task Missing_layers_and_ids_that_are_taken_or_lead_elsewhere_are_refused()
     {
         var layer = await _fixture.AddAsync(1);
