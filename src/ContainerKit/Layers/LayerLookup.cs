@@ -68,7 +68,7 @@ internal sealed class LayerLookup : IDisposable
         {
             if (places[i].TryStatus(name, out var status))
             {
-                return !IsWhiteout(status) ? (i, status) : throw Missing(name);
+                return !places[i].IsWhiteout(name, status) ? (i, status) : throw Missing(name);
             }
         }
 
@@ -98,7 +98,7 @@ internal sealed class LayerLookup : IDisposable
             inner.Add(new(
                 ++_open <= MostOpen ? Open(place, name) : throw new LinuxException("openat2", Errno.ENAMETOOLONG, name),
                 ""));
-            if (Syscall.HasAttribute(Syscall.PathOf(inner[^1].Directory), "user.overlay.opaque"))
+            if (Syscall.ReadAttribute(inner[^1].Directory, OverlayAttribute.UserOpaque) is [(byte)'y'])
             {
                 return;
             }
@@ -119,9 +119,6 @@ internal sealed class LayerLookup : IDisposable
 
     private static string LinkAt(Place place, string name) =>
         new FileInfo($"{Syscall.PathOf(place.Directory)}/{place.Prefix}{name}").LinkTarget ?? throw Missing(name);
-
-    private static bool IsWhiteout(in FileStatus status) =>
-        status.IsA(FileType.S_IFCHR) && (status.Major, status.Minor) == (0, 0);
 
     private static void Push(Stack<string> ahead, string path)
     {
@@ -146,5 +143,7 @@ internal sealed class LayerLookup : IDisposable
             status = default;
             return MayHave?.Invoke(name) is not false && Syscall.TryStatus(Directory, Bytes(name), out status);
         }
+
+        public bool IsWhiteout(string name, FileStatus status) => Whiteout.IsOfOverlay(Directory, Bytes(name), status);
     }
 }

@@ -71,6 +71,15 @@ internal static unsafe partial class Syscall
         }
     }
 
+    /// <summary>Whether a file is on an overlay; fstatfs(2).</summary>
+    public static bool IsOnOverlay(SafeFileHandle file)
+    {
+        const nint OVERLAYFS_SUPER_MAGIC = 0x794C7630;
+        var status = stackalloc nint[32]; // more than struct statfs, which begins with the type
+        Check(StatFs(file, status), "fstatfs");
+        return status[0] == OVERLAYFS_SUPER_MAGIC;
+    }
+
     /// <summary>The soft and the hard limit of this process; getrlimit(2).</summary>
     public static (ulong Soft, ulong Hard) GetLimit(Resource resource)
     {
@@ -127,6 +136,9 @@ internal static unsafe partial class Syscall
 
     [LibraryImport("libc", EntryPoint = "fsetxattr", SetLastError = true, StringMarshalling = StringMarshalling.Utf8)]
     private static partial int SetAttribute(SafeFileHandle file, string name, byte* value, nuint size, int flags);
+
+    [LibraryImport("libc", EntryPoint = "fstatfs", SetLastError = true)]
+    private static partial int StatFs(SafeFileHandle file, nint* status);
 
     [LibraryImport("libc", EntryPoint = "getrlimit", SetLastError = true)]
     private static partial int GetLimit(int resource, ulong* limits);

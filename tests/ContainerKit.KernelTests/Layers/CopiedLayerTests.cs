@@ -109,5 +109,8 @@ public sealed class CopyTests : IAsyncDisposable
             "LayerChange { Path = /gone, Kind = Removed } LayerChange { Path = /made, Kind = Added }",
             await host.ReadLineAsync());
         Assert.Equal("exited with code 0 0", await host.ReadLineAsync());
+        Assert.Equal("exited with code 0 none of that, none of both", await host.ReadLineAsync());
+        Assert.Equal("in,in/kept", await host.ReadLineAsync());
+        Assert.Equal("whole", await host.ReadLineAsync());
     }
 }

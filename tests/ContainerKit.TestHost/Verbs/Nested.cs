@@ -2,7 +2,8 @@ namespace ContainerKit.TestHost.Verbs;
 
 /// <summary>
 /// nested DIRECTORY: makes a store there, of one layer, and a writable layer over it; prints its form, what a container
-/// on it says, what one on a fork says and changed, and what one on a commit says.
+/// on it says, what one on a fork says and changed, what one on a commit says and one on a commit that took something
+/// away, the names in that, and whether the store is whole.
 /// </summary>
 internal static class Nested
 {
@@ -21,7 +22,29 @@ internal static class Nested
         var committed = await store.CommitAsync(writable, new());
         await using var again = await store.CreateWritableAsync(committed);
         Console.WriteLine(await RunAsync(image, again, "stat -c %u /made"));
+        await ShowWhatIsGoneAsync(store, image, fork);
+        Console.WriteLine((await store.CheckAsync()).IsWhole ? "whole" : "damaged");
         return 0;
+    }
+
+    private static async Task ShowWhatIsGoneAsync(ImageStore store, Image image, WritableLayer fork)
+    {
+        await RunAsync(image, fork, "rm /made /in/gone");
+        var committed = await store.CommitAsync(fork, new());
+        await using var again = await store.CreateWritableAsync(committed);
+        Console.WriteLine(await RunAsync(
+            image, again, "test -e /gone || printf 'none of that'; test -e /in/gone || printf ', none of both'"));
+        using var archive = new MemoryStream();
+        await store.ExportAsync(committed, archive);
+        archive.Position = 0;
+        await using var reader = new System.Formats.Tar.TarReader(archive);
+        var names = new List<string>();
+        while (await reader.GetNextEntryAsync() is { } entry)
+        {
+            names.Add(entry.Name.Trim('.', '/'));
+        }
+
+        Console.WriteLine(string.Join(',', names.Where(name => name.StartsWith("in", StringComparison.Ordinal) || name == "gone")));
     }
 
     private static bool IsTold(LayerChange change) => change.Path is "/made" or "/gone" or "/web" or "/usr" or "/etc";
@@ -43,7 +66,7 @@ internal static class Nested
                 { LinkName = $"usr/{name}" });
         }
 
-        foreach (var (name, owner) in (ReadOnlySpan<(string, int)>)[("web", 33), ("gone", 0)])
+        foreach (var (name, owner) in (ReadOnlySpan<(string, int)>)[("web", 33), ("gone", 0), ("in/gone", 0), ("in/kept", 0)])
         {
             archive.WriteEntry(new System.Formats.Tar.PaxTarEntry(System.Formats.Tar.TarEntryType.RegularFile, name)
             { Uid = owner, Gid = owner });

@@ -45,7 +45,7 @@ internal sealed class MergedDirectory(IReadOnlyList<SafeFileHandle> places, Tree
         {
             if (access.TryStatus(places[place], name, out status))
             {
-                return !Whiteout.IsOfOverlay(status);
+                return !access.IsWhiteout(places[place], name, status);
             }
         }
 

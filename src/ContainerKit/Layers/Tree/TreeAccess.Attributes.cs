@@ -51,6 +51,24 @@ internal sealed partial class TreeAccess
     public bool IsOpaque(SafeFileHandle directory) =>
         ReadAttribute(directory, OverlayAttribute.UserOpaque) is [(byte)'y'];
 
+    /// <summary>Whether something of a layer says that there is nothing.</summary>
+    public bool IsWhiteout(SafeFileHandle found, FileStatus status) => Whiteout.IsDevice(status)
+        || (Whiteout.MayBeFile(status) && ReadAttribute(found, OverlayAttribute.UserWhiteout) is not null);
+
+    /// <summary>The same by its name in a directory.</summary>
+    public bool IsWhiteout(SafeFileHandle directory, ReadOnlySpan<byte> name, FileStatus status)
+    {
+        if (!Whiteout.MayBeFile(status) || Find(directory, name, out var found) is not null)
+        {
+            return Whiteout.IsDevice(status);
+        }
+
+        using (found)
+        {
+            return IsWhiteout(found!, status);
+        }
+    }
+
     /// <summary>
     /// What an archive has for the capabilities of a file, whose root is the container's; null when that has no number
     /// for their root.

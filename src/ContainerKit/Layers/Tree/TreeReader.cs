@@ -150,7 +150,7 @@ internal sealed partial class TreeReader : TreeSource
             return null;
         }
 
-        if (_form == TreeForm.Overlay && Whiteout.IsOfOverlay(status))
+        if (_form == TreeForm.Overlay && _access.IsWhiteout(_file!, status))
         {
             _length -= name.Length - 1;
             Append(Whiteout.Prefix);

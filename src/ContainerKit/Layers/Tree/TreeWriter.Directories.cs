@@ -142,7 +142,8 @@ internal sealed partial class TreeWriter
     {
         var name = DirectoryName(path, nameStart)[..^1]; // without the slash
         _name[name.Length - 1] = 0;
-        var wasWhiteout = isThere && IsWhiteout(parent, name);
+        var wasWhiteout = isThere && Syscall.TryStatus(parent.Handle, name, out var status)
+            && IsWhiteout(parent.Handle, name, status);
         if (isThere && !wasWhiteout && _made.Contains(path))
         {
             throw new InvalidImageException("A member leads through what is no directory in the same layer.", null,

@@ -34,7 +34,8 @@ internal sealed partial class TreeWriter
     private bool TryLink(TreePath path, OpenDirectory directory, string entry)
     {
         if (_others.Enter(_target.Parent) is not { } parent
-            || !Syscall.TryStatus(parent.Handle, _target.Name, out var status) || Whiteout.IsOfOverlay(status))
+            || !Syscall.TryStatus(parent.Handle, _target.Name, out var status)
+            || IsWhiteout(parent.Handle, _target.Name, status))
         {
             return false;
         }
@@ -95,7 +96,7 @@ internal sealed partial class TreeWriter
         _target.Set(link.Target.Span, entry, "linkpath");
         var directory = _walk.Enter(_path.Parent)!;
         var isThere = Syscall.TryStatus(directory.Handle, _path.Name, out var status)
-            && !Whiteout.IsOfOverlay(status); // which hides what is below, and is hidden by what the layer has
+            && !IsWhiteout(directory.Handle, _path.Name, status); // which hides what is below, and is hidden by what the layer has
         if (!isThere && !TryLink(_path, directory, entry.Name))
         {
             throw Invalid("A hard link leads to what is not in the layer, or through a link.", entry, "linkpath",

@@ -6,6 +6,8 @@ namespace ContainerKit;
 /// <summary>What a layer says is gone; only of the layers below, whatever the order.</summary>
 internal sealed partial class TreeWriter
 {
+    private bool _marksWhiteouts; // since the file system makes no devices 0:0
+
     private void AddWhiteout(TarEntry entry, OpenDirectory directory)
     {
         var hidden = _path.Name[Whiteout.Prefix.Length..];
@@ -41,12 +43,60 @@ internal sealed partial class TreeWriter
         }
     }
 
-    private static void Hide(SafeFileHandle directory, ReadOnlySpan<byte> name)
+    private void Hide(SafeFileHandle directory, ReadOnlySpan<byte> name)
     {
-        if (!Syscall.TryMakeNode(directory, name, (uint)FileType.S_IFCHR)
-            && Syscall.TryStatus(directory, name, out var status) && status.IsDirectory)
+        if (!TryMakeWhiteout(directory, name) && Syscall.TryStatus(directory, name, out var status) && status.IsDirectory)
         {
             MakeOpaque(directory, name);
+        }
+    }
+
+    private bool TryMakeWhiteout(SafeFileHandle directory, ReadOnlySpan<byte> name)
+    {
+        try
+        {
+            return _marksWhiteouts
+                ? TryMark(directory, name) : Syscall.TryMakeNode(directory, name, (uint)FileType.S_IFCHR);
+        }
+        catch (LinuxException refused) when (refused is { Call: "mknodat", Errno: Errno.EPERM })
+        {
+            if (!Syscall.IsOnOverlay(directory)) // elsewhere, kernels before 6.7 would show empty files
+            {
+                throw new LinuxException(
+                    refused.Call, refused.Errno, refused.Path!,
+                    "What a layer takes away is a device 0:0, which is refused here: allow mknod in the filter of system "
+                        + "calls, or keep the store on another file system.");
+            }
+
+            _marksWhiteouts = true;
+            return TryMark(directory, name);
+        }
+    }
+
+    /// <summary>Makes an empty file that is marked, and says in its directory that there are such.</summary>
+    private static bool TryMark(SafeFileHandle directory, ReadOnlySpan<byte> name)
+    {
+        using var file = Syscall.TryCreate(directory, name, Whiteout.FileMode);
+        if (file is null)
+        {
+            return false;
+        }
+
+        Syscall.ChangeMode(file, Whiteout.FileMode); // whatever the umask is
+        SetOfOverlay(file, OverlayAttribute.UserWhiteout, "y"u8);
+        if (Syscall.ReadAttribute(directory, OverlayAttribute.UserOpaque) is null)
+        {
+            SetOfOverlay(directory, OverlayAttribute.UserOpaque, "x"u8);
+        }
+
+        return true;
+    }
+
+    private static void SetOfOverlay(SafeFileHandle file, ReadOnlySpan<byte> name, ReadOnlySpan<byte> value)
+    {
+        if (Syscall.SetAttribute(file, name, value) is { } error)
+        {
+            throw new LinuxException("fsetxattr", error, TarEntry.Printable(name[..^1]));
         }
     }
 
@@ -114,6 +164,6 @@ internal sealed partial class TreeWriter
     private static byte[] Join(ReadOnlySpan<byte> path, ReadOnlySpan<byte> name) =>
         path.IsEmpty ? name.ToArray() : [.. path, (byte)'/', .. name];
 
-    private static bool IsWhiteout(OpenDirectory directory, ReadOnlySpan<byte> name) =>
-        Syscall.TryStatus(directory.Handle, name, out var status) && Whiteout.IsOfOverlay(status);
+    private bool IsWhiteout(SafeFileHandle directory, ReadOnlySpan<byte> name, FileStatus status) =>
+        _form == TreeForm.Overlay && Whiteout.IsOfOverlay(directory, name, status);
 }

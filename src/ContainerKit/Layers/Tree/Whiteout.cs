@@ -1,4 +1,5 @@
 using ContainerKit.Linux;
+using Microsoft.Win32.SafeHandles;
 
 namespace ContainerKit;
 
@@ -20,7 +21,32 @@ internal static class Whiteout
     /// <summary>Whether a name is one of these.</summary>
     public static bool IsWhiteout(ReadOnlySpan<byte> name) => name.StartsWith(Prefix);
 
-    /// <summary>Whether overlayfs takes a file for one.</summary>
-    public static bool IsOfOverlay(FileStatus status) =>
+    /// <summary>The permissions of one that is a file: 0600.</summary>
+    public const uint FileMode = 0x180;
+
+    /// <summary>Whether something is the device 0:0 that overlayfs takes for one.</summary>
+    public static bool IsDevice(FileStatus status) =>
         status.IsA(FileType.S_IFCHR) && (status.Major, status.Minor) == (0, 0);
+
+    /// <summary>
+    /// Whether something is like the empty files that are one if they have
+    /// <see cref="OverlayAttribute.UserWhiteout"/>. Overlayfs knows them from Linux 6.7 on, and itself makes no device
+    /// 0:0: a store on it has them.
+    /// </summary>
+    public static bool MayBeFile(FileStatus status) =>
+        status is { IsRegularFile: true, Size: 0 } && (status.Mode & 0xFFF) == FileMode;
+
+    /// <summary>Whether what a directory of a layer holds under a name is one, of either kind.</summary>
+    public static bool IsOfOverlay(SafeFileHandle directory, ReadOnlySpan<byte> name, FileStatus status)
+    {
+        if (!MayBeFile(status) || Syscall.OpenHeld(directory, name, OpenFlags.O_PATH, linkItself: true, out var file) is not null)
+        {
+            return IsDevice(status);
+        }
+
+        using (file)
+        {
+            return Syscall.ReadAttribute(file!, OverlayAttribute.UserWhiteout) is not null;
+        }
+    }
 }
