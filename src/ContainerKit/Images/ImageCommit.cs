@@ -30,7 +30,7 @@ internal sealed class ImageCommit(LayerStore store, BlobStore blobs, Image paren
     {
         using var blob = blobs.Begin();
         using var changes = writable.OpenChanges();
-        using var tree = writable.Read(changes);
+        using var tree = writable.Read(changes, cancellationToken);
         using var digesting = new DigestingStream(blob.Content);
         await TreeArchive.WriteAsync(tree, digesting, options.MaxLayerSize, cancellationToken).ConfigureAwait(false);
         changes.CheckAreThere();

@@ -60,9 +60,9 @@ public sealed partial class ImageStore
         ArgumentNullException.ThrowIfNull(image);
         ArgumentNullException.ThrowIfNull(destination);
         using var users = await Layers.EnterAsync(cancellationToken).ConfigureAwait(false);
-        var seen = await Layers.CreateWritableAsync(image.Layers, null, cancellationToken).ConfigureAwait(false);
-        await using var disposed = seen.ConfigureAwait(false);
-        await seen.ExportAsync(destination, options, cancellationToken).ConfigureAwait(false);
+        using var tree = Layers.ReadLayers(image.Layers, cancellationToken);
+        await TreeArchive.WriteAsync(tree, destination, (options ?? new()).MaxSize, cancellationToken)
+            .ConfigureAwait(false);
     }
 
     private ImageSave BeginSave(IReadOnlyList<Image> images, ImageFormat format)

@@ -137,9 +137,9 @@ public sealed partial class LayerStore
             return "It is no writable layer.";
         }
 
-        var hasPlaces = writable.HasDirectory(LayersRoot.Upper) && writable.HasDirectory(LayersRoot.Work);
-        var isElsewhere = writable.Has(LimitedDisk.File) || writable.HasDirectory(LayersRoot.Tree);
-        return !isElsewhere && !hasPlaces ? "Its directories are missing."
+        var hasPlaces = writable.Has(LimitedDisk.File) || writable.HasDirectory(LayersRoot.Tree)
+            || (writable.HasDirectory(LayersRoot.Upper) && writable.HasDirectory(LayersRoot.Work));
+        return !hasPlaces ? "Its directories are missing."
             : !Syscall.Status(writable.Handle).IsClosedToOthers ? "Others may enter it: chmod 0700 it."
             : ReadPlain(writable, WritableMeta.File) is not { } json || WritableMeta.Parse(json) is not { } meta
                 ? $"Its {WritableMeta.File} is damaged or missing."

@@ -30,33 +30,28 @@ public sealed partial class LayerStore
     private static bool NeedsMaps() =>
         Syscall.EffectiveUser == 0 && Syscall.Has(Capability.CAP_SYS_ADMIN) && RangesIdMap.WritesMaps;
 
-    /// <summary>Copies the layers, and what is laid over them, and then changes.</summary>
     private async Task CopyAsync(
-        StoreDirectory made, WritableMeta meta, TarEntry root, FillWritable? fill, CancellationToken cancellationToken)
+        StoreDirectory made, uint? firstId, IReadOnlyList<StoredLayer> layers, FillWritable? fill,
+        CancellationToken cancellationToken)
     {
         using var tree = made.Make(LayersRoot.Tree, StoreDirectory.Closed);
-        var owners = meta.FirstId is { } first
+        var owners = firstId is { } first
             ? new ShiftedOwners(ShiftedOwners.MapFrom(first))
             : await OwnersAsync(cancellationToken).ConfigureAwait(false);
         var mode = await Task.Run(
             async () =>
             {
-                using var source = new TreeReader(OpenBelow(made, meta), TreeLimits.OfReader, Readers);
-                await source.WriteToAsync(tree.Handle, TreeForm.Plain, owners, cancellationToken).ConfigureAwait(false);
-                return await WriteRootAsync(tree.Handle, root, owners, cancellationToken).ConfigureAwait(false);
+                using var source = ReadLayers(layers, cancellationToken);
+                return await source.WriteToAsync(tree.Handle, TreeForm.Plain, owners, cancellationToken)
+                    .ConfigureAwait(false);
             },
             cancellationToken).ConfigureAwait(false);
-        mode = fill is null ? mode : await fill(tree.Handle, TreeForm.Plain, owners).ConfigureAwait(false) ?? mode;
+        if (fill is not null)
+        {
+            mode = await fill(tree.Handle, TreeForm.Plain, owners).ConfigureAwait(false) ?? mode;
+        }
+
         Syscall.ChangeMode(tree.Handle, mode ?? 0x1ED); // 0755, while it is this user's
         await owners.CompleteAsync(tree.Handle, cancellationToken).ConfigureAwait(false);
-    }
-
-    private static async Task<uint?> WriteRootAsync(
-        SafeFileHandle tree, TarEntry root, TreeOwners owners, CancellationToken cancellationToken)
-    {
-        using var writer = new TreeWriter(tree, TreeForm.Plain, owners, TreeLimits.OfReader);
-        writer.Add(root);
-        await writer.CompleteAsync(cancellationToken).ConfigureAwait(false);
-        return writer.RootMode;
     }
 }

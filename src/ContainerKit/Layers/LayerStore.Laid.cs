@@ -1,4 +1,3 @@
-using ContainerKit.Linux;
 using Microsoft.Win32.SafeHandles;
 
 namespace ContainerKit;
@@ -9,6 +8,28 @@ public sealed partial class LayerStore
     private const int MostImplied = 256 << 20; // all that a layer may have to remember is less
 
     /// <summary>
+    /// Opens what layers, the base first, show where they are unpacked upon each other, to be read.
+    /// </summary>
+    /// <exception cref="LinuxException">A layer is missing: ENOENT.</exception>
+    internal TreeReader ReadLayers(
+        IReadOnlyList<Digest> layers, CancellationToken cancellationToken, bool tellsLinks = true)
+    {
+        CheckContains(layers);
+        return ReadLayers(ReadMetas(layers), cancellationToken, tellsLinks);
+    }
+
+    private TreeReader ReadLayers(
+        IReadOnlyList<StoredLayer> layers, CancellationToken cancellationToken, bool tellsLinks = true)
+    {
+        var laid = ReadLaid(layers, cancellationToken);
+        return new(OpenAll(Seen(layers).Select(layer => layer.DiffId)), TreeLimits.OfReader, Readers)
+        {
+            TellsLinks = tellsLinks,
+            Laid = laid.ToDictionary(entry => entry.Path, PathComparer.Instance),
+        };
+    }
+
+    /// <summary>
     /// Makes the directories of a writable layer. The changes' root is as the layers, the topmost first, have it,
     /// unless it is filled otherwise; and directories are laid over them that they show otherwise, if there are any.
     /// </summary>
@@ -16,52 +37,42 @@ public sealed partial class LayerStore
         StoreDirectory made, WritableMeta meta, IReadOnlyList<StoredLayer> layers, FillWritable? fill,
         CancellationToken cancellationToken)
     {
-        using var access = new TreeAccess(Readers);
-        var said = layers.FirstOrDefault(layer => layer.Meta is not { ImpliesRoot: true }, layers[0]);
-        using var files = OpenFiles(said.DiffId);
-        var root = ImpliedDirectories.Describe(files, [], access);
-        if (meta.IsCopy)
-        {
-            meta = await LayImpliedAsync(made, meta, layers, root, access, cancellationToken).ConfigureAwait(false);
-            await CopyAsync(made, meta, root, fill, cancellationToken).ConfigureAwait(false);
-            return meta;
-        }
-
+        var laid = ReadLaid(layers, cancellationToken);
         using (var upper = made.Make(LayersRoot.Upper, StoreDirectory.Closed))
         {
-            await (fill is null
-                ? WriteAsync(upper.Handle, [root], cancellationToken)
-                : FillAsync(upper.Handle, fill, cancellationToken)).ConfigureAwait(false);
+            await WriteAsync(upper.Handle, fill ?? Fill(laid[..1], cancellationToken), cancellationToken)
+                .ConfigureAwait(false);
         }
 
         made.Make(LayersRoot.Work, StoreDirectory.Closed).Dispose();
-        return await LayImpliedAsync(made, meta, layers, root, access, cancellationToken).ConfigureAwait(false);
-    }
-
-    private async Task<WritableMeta> LayImpliedAsync(
-        StoreDirectory made, WritableMeta meta, IReadOnlyList<StoredLayer> layers, TarEntry root, TreeAccess access,
-        CancellationToken cancellationToken)
-    {
-        if (ReadImplied(Seen(layers), access, cancellationToken) is not { Count: > 0 } implied)
+        if (laid.Count == 1)
         {
             return meta;
         }
 
-        using var laid = made.Make(LayersRoot.Laid, StoreDirectory.Closed);
-        await WriteAsync(laid.Handle, [root, .. implied], cancellationToken).ConfigureAwait(false);
-        if (_options.WritesThrough && !meta.IsTemporary)
-        {
-            await Task.Run(() => Syscall.SyncFileSystem(laid.Handle), cancellationToken).ConfigureAwait(false);
-        }
-
+        using var over = made.Make(LayersRoot.Laid, StoreDirectory.Closed);
+        await WriteAsync(over.Handle, Fill(laid, cancellationToken), cancellationToken).ConfigureAwait(false);
         return meta with { HasLaid = true };
     }
 
-    private async Task FillAsync(SafeFileHandle upper, FillWritable fill, CancellationToken cancellationToken)
+    /// <summary>
+    /// The root as the topmost layer has it that says something of it, and the directories that layers show otherwise
+    /// than they say; of no layers nothing.
+    /// </summary>
+    private List<TarEntry> ReadLaid(IReadOnlyList<StoredLayer> layers, CancellationToken cancellationToken)
     {
-        var owners = await OwnersAsync(cancellationToken).ConfigureAwait(false);
-        await fill(upper, TreeForm.Overlay, owners).ConfigureAwait(false);
-        await owners.CompleteAsync(upper, cancellationToken).ConfigureAwait(false);
+        if (layers.Count == 0)
+        {
+            return [];
+        }
+
+        using var access = new TreeAccess(Readers);
+        var said = layers.FirstOrDefault(layer => layer.Meta is not { ImpliesRoot: true }, layers[0]);
+        using var files = OpenFiles(said.DiffId);
+        return
+        [
+            ImpliedDirectories.Describe(files, [], access), .. ReadImplied(Seen(layers), access, cancellationToken),
+        ];
     }
 
     private List<TarEntry> ReadImplied(
@@ -101,19 +112,25 @@ public sealed partial class LayerStore
         return paths;
     }
 
-    private async Task WriteAsync(
-        SafeFileHandle directory, IReadOnlyList<TarEntry> entries, CancellationToken cancellationToken)
+    private async Task WriteAsync(SafeFileHandle directory, FillWritable fill, CancellationToken cancellationToken)
     {
         var owners = await OwnersAsync(cancellationToken).ConfigureAwait(false);
-        using var writer = new TreeWriter(directory, TreeForm.Overlay, owners, TreeLimits.OfReader);
-        foreach (var entry in entries)
-        {
-            writer.Add(entry);
-        }
-
-        await writer.CompleteAsync(cancellationToken).ConfigureAwait(false);
+        await fill(directory, TreeForm.Overlay, owners).ConfigureAwait(false);
         await owners.CompleteAsync(directory, cancellationToken).ConfigureAwait(false);
     }
+
+    private static FillWritable Fill(IReadOnlyList<TarEntry> entries, CancellationToken cancellationToken) =>
+        async (directory, form, owners) =>
+        {
+            using var writer = new TreeWriter(directory, form, owners, TreeLimits.OfReader);
+            foreach (var entry in entries)
+            {
+                writer.Add(entry);
+            }
+
+            await writer.CompleteAsync(cancellationToken).ConfigureAwait(false);
+            return writer.RootMode;
+        };
 
     /// <summary>A layer, and what was written down of it.</summary>
     private readonly record struct StoredLayer(Digest DiffId, LayerMeta? Meta);

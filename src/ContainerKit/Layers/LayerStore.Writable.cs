@@ -36,14 +36,9 @@ public sealed partial class LayerStore
         // Not as those that take long: a collector that waits for these keeps out no container.
         using var entered = await StoreLock.TakeAsync(_root, Lock, together: true, cancellationToken)
             .ConfigureAwait(false);
-        if (layers.FirstOrDefault(layer => !Contains(layer)) is { } missing && missing != default)
-        {
-            throw new LinuxException(
-                "open", Errno.ENOENT, $"{missing}", "The store has no such layer: load its image.");
-        }
-
-        var stored = ReadMetas(layers);
+        CheckContains(layers);
         var (form, firstId) = await FormAsync(options).ConfigureAwait(false);
+        var stored = ReadMetas(layers);
         var meta = new WritableMeta
         {
             IsCopy = form == WritableForm.Copy,
@@ -98,14 +93,14 @@ public sealed partial class LayerStore
         return list;
     }
 
-    /// <summary>Opens the changes of a writable layer to read them.</summary>
-    internal ReadableChanges OpenChanges(string id)
+    /// <summary>Opens the changes of a writable layer, or the copy that it is, to read them.</summary>
+    internal ReadableChanges OpenChanges(string id, WritableForm form)
     {
         var writable = _writable.Open(id);
         try
         {
-            var name = writable.Has(LayersRoot.Tree) ? LayersRoot.Tree : LayersRoot.Upper;
-            return new(id, writable, OpenOf(writable, name), () => IsStillThere(writable, id));
+            var root = OpenOf(writable, form == WritableForm.Copy ? LayersRoot.Tree : LayersRoot.Upper);
+            return new(id, writable, root, () => IsStillThere(writable, id));
         }
         catch
         {
@@ -114,23 +109,24 @@ public sealed partial class LayerStore
         }
     }
 
-    /// <summary>Opens what lies below the changes of a writable layer, the topmost first.</summary>
-    internal IReadOnlyList<SafeFileHandle> OpenBelow(string id, WritableMeta meta)
-    {
-        using var writable = _writable.Open(id);
-        return OpenBelow(writable, meta);
-    }
-
-    private List<SafeFileHandle> OpenBelow(StoreDirectory writable, WritableMeta meta)
+    /// <summary>
+    /// Opens the files of layers, in their order, after what is laid over those of a writable one, if one is named.
+    /// </summary>
+    internal IReadOnlyList<SafeFileHandle> OpenAll(IEnumerable<Digest> layers, string? laidOf = null)
     {
         using var access = new TreeAccess(Readers);
         var opened = new List<SafeFileHandle>();
         try
         {
-            opened.AddRange(meta.HasLaid ? [OpenOf(writable, LayersRoot.Laid)] : []);
-            foreach (var layer in meta.Layers.Reverse())
+            if (laidOf is not null)
             {
-                using var files = OpenFiles(Digest.Parse(layer));
+                using var writable = _writable.Open(laidOf);
+                opened.Add(OpenOf(writable, LayersRoot.Laid));
+            }
+
+            foreach (var layer in layers)
+            {
+                using var files = OpenFiles(layer);
                 opened.Add(access.Open(files));
             }
 
@@ -173,6 +169,15 @@ public sealed partial class LayerStore
         }
     }
 
+    private void CheckContains(IReadOnlyList<Digest> layers)
+    {
+        if (layers.FirstOrDefault(layer => !Contains(layer)) is { } missing && missing != default)
+        {
+            throw new LinuxException(
+                "open", Errno.ENOENT, $"{missing}", "The store has no such layer: load its image.");
+        }
+    }
+
     private static void Validate(string id) => new WritableLayerOptions { Id = id }.Validate();
 
     /// <summary>Makes the directory of one, and gives what is written down of it.</summary>
@@ -186,7 +191,21 @@ public sealed partial class LayerStore
             using (var made = _staging.Make(name, StoreDirectory.Closed))
             {
                 using var disk = MakeDisk(made, meta);
-                meta = await LayAsync(disk ?? made, meta, layers, fill, cancellationToken).ConfigureAwait(false);
+                if (meta.IsCopy)
+                {
+                    await CopyAsync(made, meta.FirstId, layers, fill, cancellationToken).ConfigureAwait(false);
+                }
+                else
+                {
+                    meta = await LayAsync(disk ?? made, meta, layers, fill, cancellationToken).ConfigureAwait(false);
+                }
+
+                if (_options.WritesThrough && !meta.IsTemporary && (meta.IsCopy || meta.HasLaid))
+                {
+                    var written = (disk ?? made).Handle;
+                    await Task.Run(() => Syscall.SyncFileSystem(written), cancellationToken).ConfigureAwait(false);
+                }
+
                 LockedFile.TryTake(made.Handle, LayersRoot.Lock)?.Dispose(); // a full disk may have no room for it later
                 made.Write(WritableMeta.File, meta.ToJson());
                 made.Sync();

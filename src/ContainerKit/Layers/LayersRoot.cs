@@ -12,10 +12,8 @@ namespace ContainerKit;
 internal sealed record LayersRoot(string Store, string Id, IReadOnlyList<Digest> Layers) : RootFilesystem
 {
     /// <summary>Names in a store.</summary>
-    public const string Lower = "layers", Writable = "writable", Files = "fs", Upper = "upper", Work = "work";
-
-    /// <summary>The directory of a writable layer that is a copy of its layers.</summary>
-    public const string Tree = "tree";
+    public const string
+        Lower = "layers", Writable = "writable", Files = "fs", Upper = "upper", Work = "work", Tree = "tree";
 
     /// <summary>Directories of a writable layer that lie over the layers, where these show them otherwise.</summary>
     public const string Laid = "laid";

@@ -11,22 +11,28 @@ public sealed class WritableLayer : IAsyncDisposable
 {
     private readonly LayerStore _store;
     private readonly StoreLock? _owner;
-    private readonly WritableMeta _meta;
-    private readonly MappedIds? _copyIds;
+    private readonly bool _hasLaid;
+    private readonly MappedIds? _readers;
 
     internal WritableLayer(LayerStore store, string id, WritableMeta meta, StoreLock? owner)
     {
         var layers = meta.Layers.Select(Digest.Parse).ToArray();
-        (_store, Id, Layers, Origin, _owner, _meta) = (store, id, layers, meta.Origin, owner, meta);
+        (_store, Id, Layers, Origin, _owner, _hasLaid) = (store, id, layers, meta.Origin, owner, meta.HasLaid);
         SizeLimit = meta.SizeLimit is { } bytes ? new(bytes) : null;
         Form = meta.IsCopy ? WritableForm.Copy : WritableForm.Overlay;
-        _copyIds = meta.FirstId is { } first ? new(ShiftedOwners.MapFrom(first), Launcher.Memory) : null;
+        (IdMap, _readers) = (store.IdMap, store.Readers);
+        if (meta.FirstId is { } first)
+        {
+            var map = ShiftedOwners.MapFrom(first);
+            (IdMap, _readers) = (map, new(map, Launcher.Memory)); // root may read all, and makes no namespace for it
+        }
+
         Root = new LayersRoot(store.Path, id, layers)
         {
             Ids = IdMap,
             IsLimited = SizeLimit is not null,
+            HasLaid = _hasLaid,
             IsCopy = meta.IsCopy,
-            HasLaid = meta.HasLaid,
             Names = store.Names,
         };
     }
@@ -43,7 +49,7 @@ public sealed class WritableLayer : IAsyncDisposable
     /// Whose its files are: that of its store, or of a copy that the kernel cannot show with other ids to root's
     /// containers: all containers on such copies have the same ids on the host. Null when any map will do.
     /// </summary>
-    public IdMap? IdMap => _store.IdMap ?? _copyIds?.Map;
+    public IdMap? IdMap { get; }
 
     /// <summary>How it lies over its layers.</summary>
     public WritableForm Form { get; }
@@ -84,8 +90,17 @@ public sealed class WritableLayer : IAsyncDisposable
         WritableLayerOptions? options = null, CancellationToken cancellationToken = default) =>
         _store.CreateWritableAsync(
             Layers, (options ?? new()) with { SizeLimit = options?.SizeLimit ?? SizeLimit }, Origin,
-            (copy, form, owners) => Task.Run(
-                () => CopyToAsync(copy, form, owners, cancellationToken), cancellationToken),
+            (directory, form, owners) => Task.Run(
+                async () =>
+                {
+                    using var changes = OpenChanges();
+                    using var members = Read(changes, cancellationToken);
+                    var mode = await members.WriteToAsync(directory, form, owners, cancellationToken)
+                        .ConfigureAwait(false);
+                    changes.CheckAreThere();
+                    return mode;
+                },
+                cancellationToken),
             cancellationToken);
 
     /// <summary>Writes the files that a container on it sees as a tar archive; the stream stays open.</summary>
@@ -96,8 +111,8 @@ public sealed class WritableLayer : IAsyncDisposable
         ArgumentNullException.ThrowIfNull(destination);
         using var changes = OpenChanges();
         using var tree = Form == WritableForm.Copy
-            ? new TreeReader(changes.Upper, TreeForm.Plain, TreeLimits.OfReader, CopyReaders)
-            : new TreeReader([changes.Upper, .. OpenBelow()], TreeLimits.OfReader, _store.Readers);
+            ? new TreeReader(changes.Upper, TreeForm.Plain, TreeLimits.OfReader, _readers)
+            : new TreeReader([changes.Upper, .. OpenBelow()], TreeLimits.OfReader, _readers);
         await TreeArchive.WriteAsync(tree, destination, (options ?? new()).MaxSize, cancellationToken)
             .ConfigureAwait(false);
         changes.CheckAreThere();
@@ -107,7 +122,7 @@ public sealed class WritableLayer : IAsyncDisposable
     public ByteSize ReadUsage()
     {
         using var changes = OpenChanges();
-        var usage = TreeUsage.Of(changes.Upper, _store.Readers);
+        var usage = TreeUsage.Of(changes.Upper, _readers);
         changes.CheckAreThere();
         return usage;
     }
@@ -147,41 +162,31 @@ public sealed class WritableLayer : IAsyncDisposable
     internal string? Origin { get; }
 
     /// <summary>Opens its changes to read them.</summary>
-    internal ReadableChanges OpenChanges() => _store.OpenChanges(Id);
+    internal ReadableChanges OpenChanges() => _store.OpenChanges(Id, Form);
 
-    /// <summary>Reads them as the members of a layer.</summary>
-    internal TreeSource Read(ReadableChanges changes) => Form == WritableForm.Copy
-        ? Compare(changes)
-        : new TreeReader(changes.Upper, TreeForm.Overlay, TreeLimits.OfReader, _store.Readers);
-
-    private MappedIds? CopyReaders => _copyIds ?? _store.Readers;
-
-    private IReadOnlyList<SafeFileHandle> OpenBelow() => _store.OpenBelow(Id, _meta);
-
-    private TreeDifference Compare(ReadableChanges changes) =>
-        new(changes.Upper, CopyReaders, OpenBelow, _store.Readers);
+    /// <summary>What was changed, as the members of a layer.</summary>
+    internal TreeSource Read(ReadableChanges changes, CancellationToken cancellationToken) =>
+        Form == WritableForm.Copy ? Compare(changes, cancellationToken)
+        : new TreeReader(changes.Upper, TreeForm.Overlay, TreeLimits.OfReader, _readers);
 
     private IReadOnlyList<LayerChange> List(ReadableChanges changes, CancellationToken cancellationToken)
     {
         if (Form == WritableForm.Copy)
         {
-            using var difference = Compare(changes);
-            return difference.List(cancellationToken);
+            using var difference = Compare(changes, cancellationToken);
+            return difference.List();
         }
 
-        using var comparison = new LayerComparison(changes.Upper, OpenBelow(), _store.Readers);
+        using var comparison = new LayerComparison(changes.Upper, OpenBelow(), _readers);
         return comparison.Run(cancellationToken);
     }
 
-    private async Task<uint?> CopyToAsync(
-        SafeFileHandle directory, TreeForm form, TreeOwners owners, CancellationToken cancellationToken)
-    {
-        using var changes = OpenChanges();
-        using var tree = Read(changes);
-        var mode = await tree.WriteToAsync(directory, form, owners, cancellationToken).ConfigureAwait(false);
-        changes.CheckAreThere();
-        return mode;
-    }
+    private TreeDifference Compare(ReadableChanges changes, CancellationToken cancellationToken) =>
+        new(
+            changes.Upper, _readers, _store.ReadLayers(Layers, cancellationToken, tellsLinks: false), cancellationToken);
+
+    /// <summary>Opens what lies below the changes, the topmost first.</summary>
+    private IReadOnlyList<SafeFileHandle> OpenBelow() => _store.OpenAll(Layers.Reverse(), _hasLaid ? Id : null);
 }
 
 /// <summary>A writable layer of a store.</summary>

@@ -55,6 +55,34 @@ public class ExportTests : IAsyncDisposable
         Assert.Equal(ShippedImages.Describe(_fixture["unpacked"]), ShippedImages.Describe(_fixture["again"]));
     }
 
+    [Fact]
+    public async Task An_image_is_exported_from_its_layers_without_a_writable_one()
+    {
+        var image = await _fixture.AddAsync("export.test/it", ShippedImages.Base);
+        IReadOnlyList<WritableLayerInfo>? made = null;
+        await Store.ExportAsync(image, new OnFirstWrite(() => made = Store.Layers.ListWritable()), null, Cancelled);
+
+        Assert.NotNull(made);
+        Assert.Empty(made);
+    }
+
+    [Theory]
+    [InlineData(0)]
+    [InlineData(500)]
+    public async Task An_image_is_exported_whatever_the_number_of_its_layers(int count)
+    {
+        var layers = Enumerable.Range(0, count).Select(i => new[] { Member.File($"data/{i}", ""), Member.File("last", $"{i}") });
+        var image = await _fixture.AddAsync("export.test/it", [.. layers]);
+        await using (var archive = File.Create(_fixture["export.tar"]))
+        {
+            await Store.ExportAsync(image, archive, null, Cancelled);
+        }
+
+        Assert.Equal(
+            count == 0 ? 0 : count + 3, Tools.Run("tar", "-tf", _fixture["export.tar"]).Split('\n').Count(line => line.Length > 0));
+        Assert.True(count == 0 || Tools.Run("tar", "-xOf", _fixture["export.tar"], "last") == $"{count - 1}");
+    }
+
     [RootFact]
     [Trait(Tools.Needs, Tools.Self)]
     public async Task An_exported_image_is_what_umoci_unpacks()

@@ -15,6 +15,9 @@ public sealed class CopiedCommitTests() : CommitTests(WritableForm.Copy);
 /// <inheritdoc cref="CopiedLayerTests"/>
 public sealed class CopiedExportTests() : ExportTests(WritableForm.Copy);
 
+/// <inheritdoc cref="CopiedLayerTests"/>
+public sealed class CopiedDirectoriesTests() : ImpliedDirectoriesTests(WritableForm.Copy);
+
 /// <summary>What only copies have.</summary>
 public sealed class CopyTests : IAsyncDisposable
 {
@@ -58,6 +61,45 @@ public sealed class CopyTests : IAsyncDisposable
         await using var again = await _fixture.Store.CreateWritableAsync(committed, null, Cancelled);
 
         Assert.Equal("2 2", await ShippedImages.RunAsync(again, "cd /data; echo $(stat -c %h kept further)"));
+    }
+
+    [Fact]
+    public async Task A_fork_has_the_root_that_its_original_was_given()
+    {
+        var image = await _fixture.AddAsync("copy.test/it", ShippedImages.Base);
+        await using var writable = await _fixture.Store.CreateWritableAsync(image, null, Cancelled);
+        await ShippedImages.RunAsync(writable, "chmod 1711 /");
+        await using var fork = await writable.ForkAsync(null, Cancelled);
+
+        Assert.Equal("1711", await ShippedImages.RunAsync(fork, "stat -c %a /"));
+    }
+
+    [Fact]
+    public async Task To_compare_a_copy_with_its_layers_is_cancelled()
+    {
+        var image = await _fixture.AddAsync("copy.test/it", ShippedImages.Base);
+        await using var writable = await _fixture.Store.CreateWritableAsync(image, null, Cancelled);
+        using var stop = new CancellationTokenSource();
+        using var changes = writable.OpenChanges();
+        using var members = writable.Read(changes, stop.Token);
+        await stop.CancelAsync();
+
+        Assert.Throws<OperationCanceledException>(() => members.Next());
+    }
+
+    [RootFact]
+    public async Task A_copy_that_is_kept_is_on_the_disk_before_it_is_there()
+    {
+        await using var store = ImageStore.Open(_fixture["through"], new() { Form = WritableForm.Copy });
+        var layout = await _fixture.WriteLayoutAsync(
+            "it", [.. ShippedImages.Base, Member.File("data/large", new string('x', 1 << 20))]);
+        var image = Assert.Single(await store.LoadAsync(layout, null, null, Cancelled));
+        await using var kept = await store.CreateWritableAsync(image, new() { Id = "kept" }, Cancelled);
+
+        // Until then ext4 and xfs have no blocks for it.
+        Assert.DoesNotContain(
+            "delalloc", Tools.Run("filefrag", "-v", _fixture["through/writable/kept/tree/data/large"]),
+            StringComparison.Ordinal);
     }
 
     [Fact]

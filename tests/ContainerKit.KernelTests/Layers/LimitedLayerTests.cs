@@ -45,6 +45,20 @@ public sealed class LimitedLayerTests : IAsyncDisposable
     }
 
     [RootFact]
+    public async Task What_layers_show_otherwise_than_they_say_is_in_its_own_file_system()
+    {
+        await using var fixture = new ShippedImages();
+        var image = await fixture.AddAsync(
+            "it", [.. ShippedImages.Base, Member.Directory("etc/", 0x1C9)], [Member.File("etc/file", "")]);
+        await using var writable = await fixture.Store.CreateWritableAsync(image, new() { SizeLimit = Limit }, Cancelled);
+
+        Assert.Equal("711", await ShippedImages.RunAsync(writable, "stat -c %a /etc"));
+        Assert.DoesNotContain("/etc", (await writable.ListChangesAsync(Cancelled)).Select(change => change.Path));
+        await using var fork = await writable.ForkAsync(null, Cancelled);
+        Assert.Equal("711", await ShippedImages.RunAsync(fork, "stat -c %a /etc"));
+    }
+
+    [RootFact]
     public async Task Changes_survive_to_the_next_container_and_other_processes_see_them()
     {
         await using var writable = await MakeAsync(new() { SizeLimit = Limit, Id = "kept" });

@@ -293,21 +293,4 @@ public class WritableLayerTests : IAsyncDisposable
             return null;
         }
     }
-
-    /// <summary>A stream that does something once it is written to.</summary>
-    private sealed class OnFirstWrite(Action action) : MemoryStream
-    {
-        private bool _isDone;
-
-        public override ValueTask WriteAsync(ReadOnlyMemory<byte> buffer, CancellationToken cancellationToken = default)
-        {
-            if (!_isDone)
-            {
-                _isDone = true;
-                action();
-            }
-
-            return base.WriteAsync(buffer, cancellationToken);
-        }
-    }
 }

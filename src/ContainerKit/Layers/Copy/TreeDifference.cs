@@ -9,43 +9,45 @@ namespace ContainerKit;
 /// side by side, what files hold too: nothing else tells surely what a program changed and gave its old time, or moved.
 /// </summary>
 internal sealed class TreeDifference(
-    SafeFileHandle directory, MappedIds? treeIds, Func<IReadOnlyList<SafeFileHandle>> openLayers,
-    MappedIds? layerIds) : TreeSource
+    SafeFileHandle tree, MappedIds? ids, TreeReader layers, CancellationToken cancellationToken) : TreeSource
 {
     private readonly ByteStore _store = new(TreeLimits.OfReader.MaxRemembered);
     private readonly List<(ReadOnlyMemory<byte> Path, LayerChangeKind Kind)> _changes = [];
     private readonly HashSet<ReadOnlyMemory<byte>> _wanted = new(PathComparer.Instance);
     private readonly TarEntry _whiteout = new();
-    private TreeReader? _tree;
+    private TreeReader? _members;
     private Queue<ReadOnlyMemory<byte>>? _removed;
 
     /// <summary>What differs, in the order of the paths' bytes.</summary>
-    public IReadOnlyList<LayerChange> List(CancellationToken cancellationToken)
+    public IReadOnlyList<LayerChange> List()
     {
-        Compare(cancellationToken);
+        Compare();
         _changes.Sort(static (one, other) => one.Path.Span.SequenceCompareTo(other.Path.Span));
-        return [.. _changes.Select(
-            change => new LayerChange($"/{Encoding.UTF8.GetString(change.Path.Span)}", change.Kind))];
+        return
+        [
+            .. _changes.Select(change => new LayerChange($"/{Encoding.UTF8.GetString(change.Path.Span)}", change.Kind)),
+        ];
     }
 
     /// <inheritdoc/>
     public override TarEntry? Next()
     {
-        if (_tree is null)
+        if (_members is null)
         {
-            Compare(CancellationToken.None);
+            Compare();
             AddLinked();
-            _tree = Read();
+            _members = Read();
         }
 
         while (_removed is null)
         {
-            if (_tree.Next() is not { } entry)
+            cancellationToken.ThrowIfCancellationRequested();
+            if (_members.Next() is not { } entry)
             {
                 _removed = new(_changes.Where(change => change.Kind == LayerChangeKind.Removed)
                     .Select(change => change.Path));
             }
-            else if (_wanted.GetAlternateLookup<ReadOnlySpan<byte>>().Contains(PathOf(entry)))
+            else if (_wanted.Contains(PathOf(entry)))
             {
                 return entry;
             }
@@ -55,73 +57,70 @@ internal sealed class TreeDifference(
     }
 
     /// <inheritdoc/>
-    public override SafeFileHandle OpenContent() => _tree!.OpenContent();
+    public override SafeFileHandle OpenContent() => _members!.OpenContent();
 
     /// <inheritdoc/>
-    public override IEnumerable<TarExtent> PiecesOf(SafeFileHandle content) => _tree!.PiecesOf(content);
+    public override IEnumerable<TarExtent> PiecesOf(SafeFileHandle content) => _members!.PiecesOf(content);
 
     /// <inheritdoc/>
-    public override void Dispose() => _tree?.Dispose();
+    public override void Dispose()
+    {
+        _members?.Dispose();
+        layers.Dispose();
+    }
 
-    private static ReadOnlySpan<byte> PathOf(TarEntry entry) => entry.Path.Span.TrimEnd((byte)'/');
+    private static ReadOnlyMemory<byte> PathOf(TarEntry entry) => entry.Path.TrimEnd((byte)'/');
 
     private TreeReader Read(bool tellsLinks = true) =>
-        new(directory, TreeForm.Plain, TreeLimits.OfReader, treeIds) { TellsLinks = tellsLinks };
+        new(tree, TreeForm.Plain, TreeLimits.OfReader, ids) { TellsLinks = tellsLinks };
 
-    private void Compare(CancellationToken cancellationToken)
+    private void Compare()
     {
-        using var tree = Read(tellsLinks: false);
-        using var layers = new TreeReader(openLayers(), TreeLimits.OfReader, layerIds) { TellsLinks = false };
-        _wanted.Add(PathOf(tree.Next()!).ToArray()); // the root, which is there in any case
+        using var copy = Read(tellsLinks: false);
+        Want(PathOf(copy.Next()!).Span); // the root, which is there in any case
         layers.Next();
-        var hidden = (byte[]?)null; // with all that is below it in the layers
-        var (one, other) = (tree.Next(), layers.Next());
+        ReadOnlyMemory<byte>? hidden = null; // with all that is below it in the layers
+        var (one, other) = (copy.Next(), layers.Next());
         while (one is not null || other is not null)
         {
             cancellationToken.ThrowIfCancellationRequested();
-            var order = other is null ? -1 : one is null ? 1 : PathOrder.Compare(PathOf(one), PathOf(other));
+            var order = other is null ? -1 : one is null ? 1 : PathOrder.Compare(PathOf(one).Span, PathOf(other).Span);
             if (order > 0)
             {
-                hidden = SkipOrRemove(PathOf(other!), hidden);
+                hidden = SkipOrRemove(PathOf(other!).Span, hidden);
             }
             else if (order < 0)
             {
-                Add(PathOf(one!), LayerChangeKind.Added);
+                Add(PathOf(one!).Span, LayerChangeKind.Added);
             }
-            else if (!IsSame(tree, one!, layers, other!))
+            else if (!IsSame(copy, one!, other!))
             {
-                Add(PathOf(one!), LayerChangeKind.Changed);
-                hidden = one!.Kind == TarEntryKind.Directory ? hidden : PathOf(other!).ToArray();
+                var changed = Add(PathOf(one!).Span, LayerChangeKind.Changed);
+                hidden = one!.Kind == TarEntryKind.Directory ? hidden : changed;
             }
 
-            (one, other) = (order > 0 ? one : tree.Next(), order < 0 ? other : layers.Next());
+            (one, other) = (order > 0 ? one : copy.Next(), order < 0 ? other : layers.Next());
         }
     }
 
-    private byte[] SkipOrRemove(ReadOnlySpan<byte> path, byte[]? hidden)
-    {
-        if (hidden is not null && PathOrder.IsBelow(path, hidden))
-        {
-            return hidden;
-        }
+    private ReadOnlyMemory<byte>? SkipOrRemove(ReadOnlySpan<byte> path, ReadOnlyMemory<byte>? hidden) =>
+        hidden is { } gone && PathOrder.IsBelow(path, gone.Span) ? hidden : Add(path, LayerChangeKind.Removed);
 
-        Add(path, LayerChangeKind.Removed);
-        return path.ToArray();
-    }
-
-    private void Add(ReadOnlySpan<byte> path, LayerChangeKind kind)
+    private ReadOnlyMemory<byte> Add(ReadOnlySpan<byte> path, LayerChangeKind kind)
     {
-        _changes.Add((_store.Keep(path), kind));
+        var kept = _store.Keep(path);
+        _changes.Add((kept, kind));
         Want(kind == LayerChangeKind.Removed ? Parent(path) : path);
+        return kept;
     }
 
     /// <summary>Wants something, with the directories on the way.</summary>
     private void Want(ReadOnlySpan<byte> path)
     {
-        for (var wanted = _wanted.GetAlternateLookup<ReadOnlySpan<byte>>(); !path.IsEmpty && !wanted.Contains(path);)
+        var wanted = _wanted.GetAlternateLookup<ReadOnlySpan<byte>>();
+        for (; !path.IsEmpty && !wanted.Contains(path); path = Parent(path))
         {
             _wanted.Add(_store.Keep(path));
-            path = Parent(path);
         }
     }
 
@@ -131,13 +130,14 @@ internal sealed class TreeDifference(
     /// <summary>Wants all names of a file of which one is wanted.</summary>
     private void AddLinked()
     {
-        using var tree = Read();
+        using var copy = Read();
         var links = new List<(ReadOnlyMemory<byte> First, ReadOnlyMemory<byte> Further)>();
-        while (tree.Next() is { } entry)
+        while (copy.Next() is { } entry)
         {
+            cancellationToken.ThrowIfCancellationRequested();
             if (entry.Kind == TarEntryKind.HardLink)
             {
-                links.Add((_store.Keep(entry.LinkTarget.Span), _store.Keep(PathOf(entry))));
+                links.Add((_store.Keep(entry.LinkTarget.Span), _store.Keep(PathOf(entry).Span)));
             }
         }
 
@@ -147,33 +147,32 @@ internal sealed class TreeDifference(
 
     private TarEntry Whiteout(ReadOnlySpan<byte> path)
     {
-        var parent = Parent(path);
-        var name = path[(parent.IsEmpty ? 0 : parent.Length + 1)..];
+        var name = path[(path.LastIndexOf((byte)'/') + 1)..];
         _whiteout.Clear();
-        _whiteout.Path = (byte[])
-            [.. path[..^name.Length], .. ContainerKit.Whiteout.Prefix, .. name];
+        _whiteout.Path = (byte[])[.. path[..^name.Length], .. ContainerKit.Whiteout.Prefix, .. name];
         return _whiteout;
     }
 
-    private static bool IsSame(TreeReader tree, TarEntry one, TreeReader layers, TarEntry other) =>
+    private bool IsSame(TreeReader copy, TarEntry one, TarEntry other) =>
         (one.Kind, one.Mode, one.User, one.Group, one.Size, one.Device)
             == (other.Kind, other.Mode, other.User, other.Group, other.Size, other.Device)
         && (one.Kind == TarEntryKind.Directory || one.ModifiedAt == other.ModifiedAt)
         && one.LinkTarget.Span.SequenceEqual(other.LinkTarget.Span)
         && one.Attributes.Count == other.Attributes.Count
         && one.Attributes.Zip(other.Attributes).All(pair => IsSame(pair.First, pair.Second))
-        && (one.Kind != TarEntryKind.RegularFile || one.Size == 0 || HoldSame(tree, layers, one.Size));
+        && (one.Kind != TarEntryKind.RegularFile || one.Size == 0 || HoldSame(copy, one.Size));
 
     private static bool IsSame(TarAttribute one, TarAttribute other) =>
         one.Name.Span.SequenceEqual(other.Name.Span) && one.Value.Span.SequenceEqual(other.Value.Span);
 
-    private static bool HoldSame(TreeReader tree, TreeReader layers, long size)
+    private bool HoldSame(TreeReader copy, long size)
     {
-        using var one = tree.OpenContent();
+        using var one = copy.OpenContent();
         using var other = layers.OpenContent();
         Span<byte> bytes = new byte[Math.Min(size, 128 << 10)], others = new byte[bytes.Length];
         for (var offset = 0L; offset < size;)
         {
+            cancellationToken.ThrowIfCancellationRequested();
             var count = Syscall.ReadAt(one, bytes, offset);
             if (count == 0 || Syscall.ReadAt(other, others, offset) != count
                 || !bytes[..count].SequenceEqual(others[..count]))

@@ -19,7 +19,8 @@ internal sealed class ImpliedDirectories(IReadOnlyList<ImpliedLayer> layers, Tre
     {
         _levels.Push(new([], [.. layers.Select((layer, index) => (index, layer.Files))]) { IsRead = true }); // the root
         byte[]? skipped = null;
-        foreach (var path in layers.SelectMany(layer => layer.Paths).Distinct(PathComparer.Instance).Order(ByParts))
+        foreach (var path in layers.SelectMany(layer => layer.Paths).Distinct(PathComparer.Instance)
+            .Order(PathOrder.Comparer)) // so that each is entered once
         {
             cancellationToken.ThrowIfCancellationRequested();
             if (skipped is not null && IsAtOrBelow(path.Span, skipped))
@@ -63,20 +64,8 @@ internal sealed class ImpliedDirectories(IReadOnlyList<ImpliedLayer> layers, Tre
         }
     }
 
-    /// <summary>Parents before what they hold, and that before others, so that each is entered once.</summary>
-    private static Comparer<ReadOnlyMemory<byte>> ByParts { get; } = Comparer<ReadOnlyMemory<byte>>.Create(
-        static (one, other) =>
-        {
-            var common = one.Span.CommonPrefixLength(other.Span);
-            return Next(one.Span, common) - Next(other.Span, common);
-
-            static int Next(ReadOnlySpan<byte> path, int index) =>
-                index == path.Length ? -1 : path[index] == (byte)'/' ? 0 : path[index];
-        });
-
     private static bool IsAtOrBelow(ReadOnlySpan<byte> path, ReadOnlySpan<byte> directory) =>
-        directory.IsEmpty || (path.StartsWith(directory)
-            && (path.Length == directory.Length || path[directory.Length] == (byte)'/'));
+        path.SequenceEqual(directory) || PathOrder.IsBelow(path, directory);
 
     /// <summary>Whether the directory that was entered last is shown as no layer said, and one below has.</summary>
     private bool IsNeeded() => _levels.Peek() is { Said: { } said } level && said != level.Places[0];

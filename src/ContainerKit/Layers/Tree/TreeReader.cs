@@ -41,6 +41,9 @@ internal sealed partial class TreeReader : TreeSource
     /// <summary>Whether a further name of a file is told as a link to the first, and not as a file again.</summary>
     public bool TellsLinks { get; init; } = true;
 
+    /// <summary>Directories, by their paths, that are to be told otherwise than they are.</summary>
+    public IReadOnlyDictionary<ReadOnlyMemory<byte>, TarEntry>? Laid { get; init; }
+
     /// <summary>How it reads what is closed to this user.</summary>
     public TreeAccess Access => _access;
 
@@ -187,6 +190,14 @@ internal sealed partial class TreeReader : TreeSource
         }
 
         Describe(status, _length);
+        if (Laid is not null && Laid.TryGetValue(_entry.Path, out var laid))
+        {
+            (_entry.Mode, _entry.User, _entry.Group, _entry.ModifiedAt) =
+                (laid.Mode, laid.User, laid.Group, laid.ModifiedAt);
+            _entry.Attributes.Clear();
+            _entry.Attributes.AddRange(laid.Attributes);
+        }
+
         var directory = _access.Open(_file!);
         var below = _isOpaque || !_isMerged ? [] : parent.OpenBelow(name, place);
         _levels.Push(new(new([directory, .. below], _access), pathLength, _store));
