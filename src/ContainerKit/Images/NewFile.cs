@@ -14,10 +14,11 @@ internal sealed class NewFile : IDisposable
 
     private readonly StoreDirectory _directory;
     private readonly string _name;
+    private readonly SafeFileHandle _file;
     private bool _isKept;
 
     private NewFile(StoreDirectory directory, string name, SafeFileHandle file) =>
-        (_directory, _name, Content) = (directory, name, new FileOutput(file));
+        (_directory, _name, _file, Content) = (directory, name, file, new FileOutput(file));
 
     /// <summary>Where it is written to.</summary>
     public Stream Content { get; }
@@ -39,9 +40,15 @@ internal sealed class NewFile : IDisposable
     /// <summary>Gives it its name, which another one loses.</summary>
     public void Keep(StoreDirectory directory, string name)
     {
+        if (directory.WritesThrough)
+        {
+            Syscall.Sync(_file); // or there may be a name without what it names
+        }
+
         Syscall.Rename(
             _directory.Handle, StoreDirectory.Bytes(_name), directory.Handle, StoreDirectory.Bytes(name));
         _isKept = true;
+        directory.Sync();
     }
 
     /// <inheritdoc/>

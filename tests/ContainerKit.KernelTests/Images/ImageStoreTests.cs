@@ -90,6 +90,18 @@ public sealed class ImageStoreTests : IAsyncDisposable
         Assert.Equal(first.Digest, Assert.Single(_images.Store.ListImages()).Digest);
     }
 
+    [RootFact]
+    public async Task What_an_image_came_in_is_on_the_disk_before_the_image_is_there()
+    {
+        await using var store = ImageStore.Open(_images["through"]);
+        await store.LoadAsync(await _images.WriteLayoutAsync("it", Two), null, null, Cancelled);
+        var blobs = Directory.EnumerateFiles(_images["through/images/blobs/sha256"]).ToList();
+
+        // Until then ext4 and xfs have no blocks for it.
+        Assert.Equal(3, blobs.Count);
+        Assert.DoesNotContain("delalloc", Tools.Run("filefrag", ["-v", .. blobs]), StringComparison.Ordinal);
+    }
+
     [Fact]
     public async Task To_collect_layers_leaves_those_of_images()
     {
