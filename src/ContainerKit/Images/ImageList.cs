@@ -79,12 +79,12 @@ internal sealed class ImageList(StoreDirectory images)
             var index = new ImageIndex { SchemaVersion = 2, MediaType = MediaTypes.ImageIndex, Manifests = after };
             var json = index.ToJson();
             ImageIndex.Read(json, null, File); // what nobody could read again is not written
-            images.Write(File, json);
             if (LayoutFile is var (layout, content) && !images.Has(layout))
             {
-                images.Write(layout, content);
+                images.Write(layout, content); // before: a full disk may have no room for it
             }
 
+            images.Write(File, json);
             images.Sync();
         }
     }
