@@ -1,3 +1,5 @@
+using ContainerKit.Linux;
+
 namespace ContainerKit.Images;
 
 /// <summary>
@@ -33,6 +35,11 @@ internal sealed class ImageList(StoreDirectory images)
             [Tag] = reference.Tag ?? reference.ToString(),
         },
     };
+
+    /// <summary>What is another after each change.</summary>
+    public (ulong Inode, long Seconds, uint Nanoseconds) Version =>
+        Syscall.TryStatus(images.Handle, StoreDirectory.Bytes(File), out var status)
+            ? (status.Inode, status.ModifiedSeconds, status.ModifiedNanoseconds) : default;
 
     /// <summary>What is listed.</summary>
     /// <exception cref="InvalidImageException">It cannot be read.</exception>

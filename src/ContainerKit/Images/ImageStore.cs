@@ -31,8 +31,25 @@ public sealed partial class ImageStore : IAsyncDisposable
         new(LayerStore.Open(directory, options));
 
     /// <summary>The images there are, in the order in which they came.</summary>
-    public IReadOnlyList<Image> ListImages() =>
-        [.. _list.Read().GroupBy(descriptor => descriptor.Digest).Select(group => Describe(group.Key, [.. group]))];
+    public IReadOnlyList<Image> ListImages()
+    {
+        while (true)
+        {
+            var version = _list.Version;
+            try
+            {
+                return
+                [
+                    .. _list.Read().GroupBy(descriptor => descriptor.Digest)
+                        .Select(group => Describe(group.Key, [.. group])),
+                ];
+            }
+            catch (InvalidImageException) when (_list.Version != version)
+            {
+                // One was removed meanwhile, and collected.
+            }
+        }
+    }
 
     /// <summary>
     /// Finds an image by a name, by one with the digest of its manifest (<c>name@sha256:…</c>), by the digest of its

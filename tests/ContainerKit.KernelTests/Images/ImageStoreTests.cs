@@ -90,6 +90,29 @@ public sealed class ImageStoreTests : IAsyncDisposable
         Assert.Equal(first.Digest, Assert.Single(_images.Store.ListImages()).Digest);
     }
 
+    [Fact]
+    public async Task Images_are_listed_while_one_is_removed_and_collected()
+    {
+        var layout = await _images.WriteLayoutAsync("it", Two);
+        using var stop = new CancellationTokenSource();
+        var listing = Task.Run(() =>
+        {
+            while (!stop.IsCancellationRequested)
+            {
+                Assert.InRange(_images.Store.ListImages().Count, 0, 1);
+            }
+        }, Cancelled);
+        for (var i = 0; i < 100; i++)
+        {
+            var image = Assert.Single(await _images.Store.LoadAsync(layout, null, null, Cancelled));
+            await _images.Store.RemoveAsync(image, Cancelled);
+            await _images.Store.CollectGarbageAsync(Cancelled);
+        }
+
+        await stop.CancelAsync();
+        await listing;
+    }
+
     [RootFact]
     public async Task What_an_image_came_in_is_on_the_disk_before_the_image_is_there()
     {
