@@ -119,12 +119,12 @@ internal sealed class StoreDirectory(SafeFileHandle handle) : IDisposable
     /// <summary>Reads a small file; null when there is none.</summary>
     public byte[]? Read(string name, int most = MostBytes)
     {
-        if (!Has(name))
+        using var file = TryOpenFile(name);
+        if (file is null)
         {
             return null;
         }
 
-        using var file = Syscall.OpenEntry(Handle, Bytes(name), OpenFlags.O_RDONLY | OpenFlags.O_NONBLOCK);
         var status = Syscall.Status(file);
         if (!status.IsRegularFile || status.Size > (ulong)most)
         {
@@ -171,6 +171,19 @@ internal sealed class StoreDirectory(SafeFileHandle handle) : IDisposable
                 Syscall.TryUnlink(Handle, Bytes(temporary));
                 throw;
             }
+        }
+    }
+
+    private SafeFileHandle? TryOpenFile(string name)
+    {
+        try
+        {
+            return Has(name)
+                ? Syscall.OpenEntry(Handle, Bytes(name), OpenFlags.O_RDONLY | OpenFlags.O_NONBLOCK) : null;
+        }
+        catch (LinuxException gone) when (gone.Errno is Errno.ENOENT)
+        {
+            return null;
         }
     }
 

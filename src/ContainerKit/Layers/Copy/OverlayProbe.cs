@@ -67,7 +67,10 @@ internal static class OverlayProbe
         }
         finally
         {
-            HostileTree.Remove(staging.Handle, StoreDirectory.Bytes(name));
+            if (staging.Has(name))
+            {
+                HostileTree.Remove(staging.Handle, StoreDirectory.Bytes(name));
+            }
         }
     }
 
