@@ -99,6 +99,27 @@ public class WhiteoutTests
     }
 
     [Fact]
+    public async Task For_an_overlay_a_directory_stays_opaque_whatever_access_list_it_inherits()
+    {
+        byte[] list = // of acl(5): user::rwx, group::r-x, other::r-x
+        [
+            2, 0, 0, 0, 1, 0, 7, 0, 255, 255, 255, 255, 4, 0, 5, 0, 255, 255, 255, 255, 32, 0, 5, 0, 255, 255, 255, 255,
+        ];
+        using var tree = new UnpackedTree();
+        using (var root = tree.Open())
+        {
+            Assert.Null(Linux.Syscall.SetAttribute(root, "system.posix_acl_default\0"u8, list));
+        }
+
+        await tree.UnpackAsync(
+            TreeForm.Overlay, [Member.Directory("opaque/"), Member.File("opaque/.wh..wh..opq"), Member.File("other/file")]);
+
+        Assert.Equal("y"u8.ToArray(), tree.Attribute("opaque", "user.overlay.opaque"));
+        Assert.Null(tree.Attribute("opaque", "system.posix_acl_default"));
+        Assert.Null(tree.Attribute("other", "system.posix_acl_default"));
+    }
+
+    [Fact]
     public async Task Overlay_attributes_and_0_0_devices_of_an_archive_steer_no_overlay()
     {
         using var tree = new UnpackedTree();

@@ -92,17 +92,21 @@ internal sealed partial class TreeWriter
         Syscall.ChangeTimes(directory, pending.ModifiedAt.Seconds, pending.ModifiedAt.Nanoseconds);
     }
 
+    /// <summary>Removes what was taken over from others, but not what the layer itself says of those below.</summary>
     private void RemoveAttributes(SafeFileHandle file)
     {
         for (ReadOnlySpan<byte> names = Syscall.ListAttributes(file); !names.IsEmpty;)
         {
             var name = names[..(names.IndexOf((byte)0) + 1)];
             names = names[name.Length..];
-            if (!name.SequenceEqual(OverlayAttribute.SecurityLabel)
-                && !(_owners.LeavesOutAttributes && !name.StartsWith("user."u8)))
+            if (!IsKept(name))
             {
                 Syscall.RemoveAttribute(file, name);
             }
         }
     }
+
+    private bool IsKept(ReadOnlySpan<byte> name) => name.SequenceEqual(OverlayAttribute.SecurityLabel)
+        || (_form == TreeForm.Overlay && !OverlayAttribute.Prefix(name).IsEmpty)
+        || (_owners.LeavesOutAttributes && !name.StartsWith("user."u8) && !name.StartsWith("system.posix_acl_"u8));
 }
