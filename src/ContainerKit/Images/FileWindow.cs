@@ -4,8 +4,8 @@ using Microsoft.Win32.SafeHandles;
 namespace ContainerKit.Images;
 
 /// <summary>
-/// A part of a file as a stream; many may read the same file at once. It is read in the thread that asks, and fails with
-/// the call and its errno.
+/// A part of a file as a stream; many may read the same file at once. It is read in the thread that asks, and fails
+/// with the call and its errno.
 /// </summary>
 internal sealed class FileWindow(SafeFileHandle file, long offset, long length, bool ownsFile) : UnpackingStream
 {
@@ -21,7 +21,8 @@ internal sealed class FileWindow(SafeFileHandle file, long offset, long length, 
 
     public override int Read(Span<byte> buffer)
     {
-        var count = Syscall.ReadAt(file, buffer[..(int)Math.Min(buffer.Length, length - _position)], offset + _position);
+        var part = buffer[..(int)Math.Min(buffer.Length, length - _position)];
+        var count = Syscall.ReadAt(file, part, offset + _position);
         _position += count;
         return count;
     }

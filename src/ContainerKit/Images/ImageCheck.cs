@@ -72,6 +72,8 @@ internal sealed class ImageCheck(LayerStore layers, BlobStore blobs, ImageList l
         }
     }
 
+    private bool IsMissingOrDamaged(Digest blob) => !blobs.Has(blob) || _damaged.Contains(blob);
+
     private string? FaultOf(Digest digest, Func<Digest, Image> describe)
     {
         try
@@ -79,8 +81,9 @@ internal sealed class ImageCheck(LayerStore layers, BlobStore blobs, ImageList l
             var image = describe(digest);
             return image.Layers.FirstOrDefault(layer => !layers.Contains(layer)) is { } layer && layer != default
                 ? $"Its layer {layer} is missing."
-                : image.Blobs.FirstOrDefault(blob => !blobs.Has(blob.Digest) || _damaged.Contains(blob.Digest)) is { } blob
-                ? $"Its blob {blob.Digest} is missing or damaged."
+                : image.Blobs.Select(blob => blob.Digest).FirstOrDefault(IsMissingOrDamaged) is { } blob
+                    && blob != default
+                ? $"Its blob {blob} is missing or damaged."
                 : null;
         }
         catch (InvalidImageException damaged)

@@ -55,8 +55,8 @@ internal sealed class ImageList(StoreDirectory images)
         })
         {
             throw new InvalidImageException(
-                "The store's list of images is damaged. ImageStore.CheckAsync repairs the store: it begins another, and "
-                + $"images can be loaded again. {damaged.Message}", entry: $"images/{File}");
+                "The store's list of images is damaged. ImageStore.CheckAsync repairs the store: it begins another, "
+                + $"and images can be loaded again. {damaged.Message}", entry: $"images/{File}");
         }
     }
 

@@ -24,8 +24,8 @@ public sealed partial class ImageStore
     /// <exception cref="ArgumentException">It was not made of an image, and none was given; or another one was; or
     /// the name has a digest.</exception>
     /// <exception cref="LinuxException">A layer of the image, or what that came in, is missing: ENOENT.</exception>
-    /// <exception cref="InvalidImageException">A name begins with <c>.wh.</c>, which layers use themselves; or the files
-    /// are longer together than <see cref="CommitOptions.MaxLayerSize"/>.</exception>
+    /// <exception cref="InvalidImageException">A name begins with <c>.wh.</c>, which layers use themselves; or the
+    /// files are longer together than <see cref="CommitOptions.MaxLayerSize"/>.</exception>
     public async Task<Image> CommitAsync(
         WritableLayer writable, CommitOptions? options = null, CancellationToken cancellationToken = default)
     {

@@ -17,8 +17,8 @@ public sealed partial class ImageStore
     /// <summary>
     /// Looks for what no process, even if it is killed, leaves behind: damage by others. It reads all that images came
     /// in, to compare it with its digests. With <paramref name="repair"/>, which waits for loads, commits and saves,
-    /// damaged layers, blobs and images are taken off, and can be loaded again; so can all images whose list is damaged.
-    /// Writable layers are left alone.
+    /// damaged layers, blobs and images are taken off, and can be loaded again; so can all images whose list is
+    /// damaged. Writable layers are left alone.
     /// </summary>
     public async Task<StoreCheck> CheckAsync(bool repair = false, CancellationToken cancellationToken = default)
     {

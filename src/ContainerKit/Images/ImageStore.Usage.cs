@@ -10,10 +10,10 @@ public sealed partial class ImageStore
             .ToLookup(use => use.Layer, use => use.image);
         var writable = Layers.ListWritable().SelectMany(one => one.Layers, (one, layer) => (Layer: layer, one.Id))
             .ToLookup(use => use.Layer, use => use.Id);
-        return [.. Layers.ListLayers().Select(layer => new LayerUsage(layer.DiffId, layer.Size, [.. images[layer.DiffId]])
+        return Layers.ListLayers().Select(layer => new LayerUsage(layer.DiffId, layer.Size, [.. images[layer.DiffId]])
         {
             WritableLayers = [.. writable[layer.DiffId]],
-        })];
+        }).ToList();
     }
 
     /// <summary>How much the layers of each image hold: those that it shares, and those that go with it.</summary>

@@ -4,8 +4,8 @@ using Microsoft.Win32.SafeHandles;
 namespace ContainerKit.Images;
 
 /// <summary>
-/// Opens files that somebody names, once they are known to be such: to open a pipe wakes who writes to it, and to open a
-/// device may do anything.
+/// Opens files that somebody names, once they are known to be such: to open a pipe wakes who writes to it, and to open
+/// a device may do anything.
 /// </summary>
 internal static class RegularFile
 {

@@ -7,8 +7,8 @@ public sealed record UnpackOptions
 {
     /// <summary>
     /// The form of the place; null, the default, tells a layout from an archive of Docker by its files. What is both,
-    /// as Docker has written it since version 25, is read as a layout, whatever the other list says, as containerd reads
-    /// it.
+    /// as Docker has written it since version 25, is read as a layout, whatever the other list says, as containerd
+    /// reads it.
     /// </summary>
     public ImageFormat? Format { get; init; }
 

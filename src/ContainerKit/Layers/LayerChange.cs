@@ -1,9 +1,20 @@
+using System.Text;
+
 namespace ContainerKit;
 
 /// <summary>A file or directory that a writable layer shows otherwise than the layers below it.</summary>
 /// <param name="Path">Its absolute path; what is no UTF-8 in it is replaced.</param>
 /// <param name="Kind">How it differs.</param>
-public sealed record LayerChange(string Path, LayerChangeKind Kind);
+public sealed record LayerChange(string Path, LayerChangeKind Kind)
+{
+    /// <summary>Changes that were found, in the order of the paths' bytes.</summary>
+    internal static IReadOnlyList<LayerChange> ListOf(List<(ReadOnlyMemory<byte> Path, LayerChangeKind Kind)> found)
+    {
+        found.Sort(static (one, other) => one.Path.Span.SequenceCompareTo(other.Path.Span));
+        return found.ConvertAll(
+            static change => new LayerChange($"/{Encoding.UTF8.GetString(change.Path.Span)}", change.Kind));
+    }
+}
 
 /// <summary>How a file or directory differs from that of the layers below.</summary>
 public enum LayerChangeKind

@@ -1,4 +1,3 @@
-using System.Text;
 using ContainerKit.Linux;
 using Microsoft.Win32.SafeHandles;
 
@@ -37,8 +36,7 @@ internal sealed class LayerComparison : IDisposable
             Leave();
         }
 
-        _changes.Sort(static (one, other) => one.Path.Span.SequenceCompareTo(other.Path.Span));
-        return [.. _changes.Select(change => new LayerChange($"/{Encoding.UTF8.GetString(change.Path.Span)}", change.Kind))];
+        return LayerChange.ListOf(_changes);
     }
 
     /// <inheritdoc/>
@@ -133,15 +131,11 @@ internal sealed class LayerComparison : IDisposable
         {
             var attributes = new List<TarAttribute>();
             _upper.Access.ReadAttributes(file!, TreeForm.Overlay, entry.Path.Span, attributes);
-            return attributes.Count == entry.Attributes.Count
-                && attributes.Zip(entry.Attributes).All(pair => IsSame(pair.First, pair.Second))
+            return TarAttribute.AreSame(attributes, entry.Attributes)
                 && (entry.Kind != TarEntryKind.SymbolicLink
                     || entry.LinkTarget.Span.SequenceEqual(Syscall.ReadLink(file!)));
         }
     }
-
-    private static bool IsSame(TarAttribute one, TarAttribute other) =>
-        one.Name.Span.SequenceEqual(other.Name.Span) && one.Value.Span.SequenceEqual(other.Value.Span);
 
     /// <summary>A directory of the writable layer, and that below it, if there is one.</summary>
     private sealed class Level(byte[] path, MergedDirectory? lower) : IDisposable

@@ -43,8 +43,8 @@ public sealed partial class LayerStore
         using var layers = TryOpenPlain(_layers, algorithm);
         if (layers is null)
         {
-            faults.Add(new(
-                $"{LayersRoot.Lower}/{algorithm}", "It is no directory.", repair && SetAside(_layers, algorithm) is not null));
+            var isRepaired = repair && SetAside(_layers, algorithm) is not null;
+            faults.Add(new($"{LayersRoot.Lower}/{algorithm}", "It is no directory.", isRepaired));
             return;
         }
 

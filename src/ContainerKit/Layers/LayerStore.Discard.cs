@@ -40,7 +40,8 @@ public sealed partial class LayerStore
             }
         }
 
-        var isOther = Syscall.TryStatus(_writable.Handle, StoreDirectory.Bytes(id), out var status) && !status.IsDirectory;
+        var isOther = Syscall.TryStatus(_writable.Handle, StoreDirectory.Bytes(id), out var status)
+            && !status.IsDirectory;
         removed = isOther ? SetAside(_writable, id) : null;
         return true;
     }
@@ -51,7 +52,7 @@ public sealed partial class LayerStore
     /// </summary>
     private SafeFileHandle TakeTurn()
     {
-        var turn = Syscall.OpenEntry(_writable.Handle, ".\0"u8, OpenFlags.O_RDONLY); // whose lock no other thread shares
+        var turn = Syscall.OpenEntry(_writable.Handle, ".\0"u8, OpenFlags.O_RDONLY); // with a lock of its own
         try
         {
             Syscall.LockWhole(turn);

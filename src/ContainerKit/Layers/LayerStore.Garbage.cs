@@ -28,17 +28,21 @@ public sealed partial class LayerStore
         return new(collected);
     }
 
-    /// <summary>Keeps collectors out while something is entered that keeps layers; waits behind those that wait.</summary>
+    /// <summary>
+    /// Keeps collectors out while something is entered that keeps layers; waits behind those that wait.
+    /// </summary>
     internal async Task<StoreLock> EnterAsync(CancellationToken cancellationToken)
     {
-        using var gate = await StoreLock.TakeAsync(_root, Gate, together: true, cancellationToken).ConfigureAwait(false);
+        using var gate = await StoreLock.TakeAsync(_root, Gate, together: true, cancellationToken)
+            .ConfigureAwait(false);
         return await StoreLock.TakeAsync(_root, Lock, together: true, cancellationToken).ConfigureAwait(false);
     }
 
     /// <summary>Waits for all who entered, and keeps others out meanwhile: they might never all be gone.</summary>
     internal async Task<StoreLock> EnterAloneAsync(CancellationToken cancellationToken)
     {
-        using var gate = await StoreLock.TakeAsync(_root, Gate, together: false, cancellationToken).ConfigureAwait(false);
+        using var gate = await StoreLock.TakeAsync(_root, Gate, together: false, cancellationToken)
+            .ConfigureAwait(false);
         return await StoreLock.TakeAsync(_root, Lock, together: false, cancellationToken).ConfigureAwait(false);
     }
 

@@ -101,7 +101,8 @@ public sealed partial class LayerStore
         if (layer.Meta is { HasImplied: true })
         {
             using var stored = _layers.Open(LayersRoot.NameOf(layer.DiffId));
-            ReadOnlyMemory<byte> rest = stored.Read(LayerMeta.ImpliedFile, MostImplied) ?? throw new InvalidImageException(
+            ReadOnlyMemory<byte> rest = stored.Read(LayerMeta.ImpliedFile, MostImplied)
+                ?? throw new InvalidImageException(
                 "What the store says of a layer is damaged: CheckAsync removes it.", $"{layer.DiffId}");
             for (; rest.Span.IndexOf((byte)0) is >= 0 and var end; rest = rest[(end + 1)..])
             {

@@ -16,7 +16,9 @@ public sealed partial class LayerStore
         return directory.TryMove(name, _removed, removed) ? removed : null;
     }
 
-    /// <summary>Takes away what could not be made: why not is said by then, and what stays is the collector's.</summary>
+    /// <summary>
+    /// Takes away what could not be made: why not is said by then, and what stays is the collector's.
+    /// </summary>
     private async Task UnmakeAsync(StoreDirectory directory, string name)
     {
         try

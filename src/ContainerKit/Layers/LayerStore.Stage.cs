@@ -102,7 +102,8 @@ public sealed partial class LayerStore
 
             await RemoveDamagedAsync(diffId, cancellationToken).ConfigureAwait(false);
             var name = FlatNameOf(diffId);
-            await RemoveAsync(SetAside(_staging, name), cancellationToken).ConfigureAwait(false); // of one that was killed
+            var left = SetAside(_staging, name); // by one that was killed
+            await RemoveAsync(left, cancellationToken).ConfigureAwait(false);
             using var staged = _staging.Make(name, StoreDirectory.Passable);
             return new(this, diffId, taken, staged.Make(LayersRoot.Files, 0x1ED)); // 0755
         }

@@ -206,7 +206,7 @@ public sealed partial class LayerStore
                     await Task.Run(() => Syscall.SyncFileSystem(written), cancellationToken).ConfigureAwait(false);
                 }
 
-                LockedFile.TryTake(made.Handle, LayersRoot.Lock)?.Dispose(); // a full disk may have no room for it later
+                LockedFile.TryTake(made.Handle, LayersRoot.Lock)?.Dispose(); // later a disk may be too full for it
                 made.Write(WritableMeta.File, meta.ToJson());
                 made.Sync();
             }

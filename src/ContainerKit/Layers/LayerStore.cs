@@ -9,7 +9,9 @@ namespace ContainerKit;
 /// </summary>
 public sealed partial class LayerStore : IAsyncDisposable
 {
-    /// <summary>The lock of those who keep something in the store, and one that whoever waits for it takes before.</summary>
+    /// <summary>
+    /// The lock of those who keep something in the store, and one that whoever waits for it takes before.
+    /// </summary>
     private const string Lock = "lock", Gate = "gate";
 
     private readonly StoreDirectory _root, _layers, _writable, _locks, _staging, _removed;

@@ -5,7 +5,8 @@ public sealed record LayerStoreOptions
 {
     /// <summary>
     /// Whether a layer, or what an image came in, is on the disk before it can be used, so that it is whole even after
-    /// the machine lost its power; true unless said otherwise. A process that is killed leaves a whole store either way.
+    /// the machine lost its power; true unless said otherwise. A process that is killed leaves a whole store either
+    /// way.
     /// </summary>
     public bool WritesThrough { get; init; } = true;
 

@@ -101,7 +101,9 @@ internal sealed class TreeUsage : IDisposable
         }
     }
 
-    /// <summary>Opens the way to the last directory again, unless that was changed: then it is no way any more.</summary>
+    /// <summary>
+    /// Opens the way to the last directory again, unless that was changed: then it is no way any more.
+    /// </summary>
     private void OpenAgain()
     {
         for (var i = _levels.FindLastIndex(level => level.Directory is not null) + 1; i < _levels.Count; i++)

@@ -183,7 +183,8 @@ public sealed class WritableLayer : IAsyncDisposable
 
     private TreeDifference Compare(ReadableChanges changes, CancellationToken cancellationToken) =>
         new(
-            changes.Upper, _readers, _store.ReadLayers(Layers, cancellationToken, tellsLinks: false), cancellationToken);
+            changes.Upper, _readers, _store.ReadLayers(Layers, cancellationToken, tellsLinks: false),
+            cancellationToken);
 
     /// <summary>Opens what lies below the changes, the topmost first.</summary>
     private IReadOnlyList<SafeFileHandle> OpenBelow() => _store.OpenAll(Layers.Reverse(), _hasLaid ? Id : null);

@@ -1,4 +1,3 @@
-using System.Text;
 using ContainerKit.Linux;
 using Microsoft.Win32.SafeHandles;
 
@@ -22,11 +21,7 @@ internal sealed class TreeDifference(
     public IReadOnlyList<LayerChange> List()
     {
         Compare();
-        _changes.Sort(static (one, other) => one.Path.Span.SequenceCompareTo(other.Path.Span));
-        return
-        [
-            .. _changes.Select(change => new LayerChange($"/{Encoding.UTF8.GetString(change.Path.Span)}", change.Kind)),
-        ];
+        return LayerChange.ListOf(_changes);
     }
 
     /// <inheritdoc/>
@@ -158,12 +153,8 @@ internal sealed class TreeDifference(
             == (other.Kind, other.Mode, other.User, other.Group, other.Size, other.Device)
         && (one.Kind == TarEntryKind.Directory || one.ModifiedAt == other.ModifiedAt)
         && one.LinkTarget.Span.SequenceEqual(other.LinkTarget.Span)
-        && one.Attributes.Count == other.Attributes.Count
-        && one.Attributes.Zip(other.Attributes).All(pair => IsSame(pair.First, pair.Second))
+        && TarAttribute.AreSame(one.Attributes, other.Attributes)
         && (one.Kind != TarEntryKind.RegularFile || one.Size == 0 || HoldSame(copy, one.Size));
-
-    private static bool IsSame(TarAttribute one, TarAttribute other) =>
-        one.Name.Span.SequenceEqual(other.Name.Span) && one.Value.Span.SequenceEqual(other.Value.Span);
 
     private bool HoldSame(TreeReader copy, long size)
     {

@@ -90,7 +90,28 @@ internal enum TarEntryKind
 }
 
 /// <summary>An extended attribute; xattr(7).</summary>
-internal readonly record struct TarAttribute(ReadOnlyMemory<byte> Name, ReadOnlyMemory<byte> Value);
+internal readonly record struct TarAttribute(ReadOnlyMemory<byte> Name, ReadOnlyMemory<byte> Value)
+{
+    /// <summary>Whether two files have the same, in the same order.</summary>
+    public static bool AreSame(List<TarAttribute> some, List<TarAttribute> others)
+    {
+        if (some.Count != others.Count)
+        {
+            return false;
+        }
+
+        for (var i = 0; i < some.Count; i++)
+        {
+            if (!some[i].Name.Span.SequenceEqual(others[i].Name.Span)
+                || !some[i].Value.Span.SequenceEqual(others[i].Value.Span))
+            {
+                return false;
+            }
+        }
+
+        return true;
+    }
+}
 
 /// <summary>A piece of a sparse file.</summary>
 internal readonly record struct TarExtent(long Offset, long Length);

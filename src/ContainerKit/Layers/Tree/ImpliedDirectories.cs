@@ -70,7 +70,9 @@ internal sealed class ImpliedDirectories(IReadOnlyList<ImpliedLayer> layers, Tre
     /// <summary>Whether the directory that was entered last is shown as no layer said, and one below has.</summary>
     private bool IsNeeded() => _levels.Peek() is { Said: { } said } level && said != level.Places[0];
 
-    /// <summary>Goes as far as several layers have directories there; gives one below which nothing needs a look.</summary>
+    /// <summary>
+    /// Goes as far as several layers have directories there; gives one below which nothing needs a look.
+    /// </summary>
     private byte[]? Enter(ReadOnlySpan<byte> path)
     {
         while (!IsAtOrBelow(path, _levels.Peek().Path))
@@ -138,7 +140,9 @@ internal sealed class ImpliedDirectories(IReadOnlyList<ImpliedLayer> layers, Tre
         /// <summary>Those that are merged.</summary>
         public List<(int Layer, SafeFileHandle Directory)> Places => places;
 
-        /// <summary>The topmost that its layer says something of, even if it is hidden by what that says nothing of.</summary>
+        /// <summary>
+        /// The topmost that its layer says something of, even if it is hidden by what that says nothing of.
+        /// </summary>
         public (int Layer, SafeFileHandle Directory)? Said { get; private set; }
 
         public bool IsRead { get; set; }

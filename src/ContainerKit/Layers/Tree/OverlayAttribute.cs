@@ -9,7 +9,9 @@ internal static class OverlayAttribute
     /// <summary>The same for overlays that are mounted with <c>userxattr</c>.</summary>
     public static ReadOnlySpan<byte> UserOpaque => "user.overlay.opaque\0"u8;
 
-    /// <summary>Says, of an empty file, that there is nothing; for overlays that are mounted with <c>userxattr</c>.</summary>
+    /// <summary>
+    /// Says, of an empty file, that there is nothing; for overlays that are mounted with <c>userxattr</c>.
+    /// </summary>
     public static ReadOnlySpan<byte> UserWhiteout => "user.overlay.whiteout\0"u8;
 
     /// <summary>What stands behind the prefix of one that is data, and not meant for the overlay itself.</summary>

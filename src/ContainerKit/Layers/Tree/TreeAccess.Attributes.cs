@@ -29,7 +29,8 @@ internal sealed partial class TreeAccess
 
             if (!isData && (rest.SequenceEqual("redirect"u8) || rest.SequenceEqual("metacopy"u8)))
             {
-                throw Invalid("Part of a layer lies in the layers below it.", path, "xattr", TarEntry.Printable(name[..^1]));
+                throw Invalid(
+                    "Part of a layer lies in the layers below it.", path, "xattr", TarEntry.Printable(name[..^1]));
             }
 
             if (!isData)

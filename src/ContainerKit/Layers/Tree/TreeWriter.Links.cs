@@ -96,7 +96,7 @@ internal sealed partial class TreeWriter
         _target.Set(link.Target.Span, entry, "linkpath");
         var directory = _walk.Enter(_path.Parent)!;
         var isThere = Syscall.TryStatus(directory.Handle, _path.Name, out var status)
-            && !IsWhiteout(directory.Handle, _path.Name, status); // which hides what is below, and is hidden by what the layer has
+            && !IsWhiteout(directory.Handle, _path.Name, status); // which what the layer has would replace
         if (!isThere && !TryLink(_path, directory, entry.Name))
         {
             throw Invalid("A hard link leads to what is not in the layer, or through a link.", entry, "linkpath",

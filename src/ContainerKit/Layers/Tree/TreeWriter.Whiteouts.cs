@@ -45,7 +45,8 @@ internal sealed partial class TreeWriter
 
     private void Hide(SafeFileHandle directory, ReadOnlySpan<byte> name)
     {
-        if (!TryMakeWhiteout(directory, name) && Syscall.TryStatus(directory, name, out var status) && status.IsDirectory)
+        if (!TryMakeWhiteout(directory, name)
+            && Syscall.TryStatus(directory, name, out var status) && status.IsDirectory)
         {
             MakeOpaque(directory, name);
         }
@@ -64,8 +65,8 @@ internal sealed partial class TreeWriter
             {
                 throw new LinuxException(
                     refused.Call, refused.Errno, refused.Path!,
-                    "What a layer takes away is a device 0:0, which is refused here: allow mknod in the filter of system "
-                        + "calls, or keep the store on another file system.");
+                    "What a layer takes away is a device 0:0, which is refused here: allow mknod in the filter of "
+                        + "system calls, or keep the store on another file system.");
             }
 
             _marksWhiteouts = true;

@@ -39,14 +39,13 @@ internal static class Whiteout
     /// <summary>Whether what a directory of a layer holds under a name is one, of either kind.</summary>
     public static bool IsOfOverlay(SafeFileHandle directory, ReadOnlySpan<byte> name, FileStatus status)
     {
-        if (!MayBeFile(status) || Syscall.OpenHeld(directory, name, OpenFlags.O_PATH, linkItself: true, out var file) is not null)
+        if (!MayBeFile(status))
         {
             return IsDevice(status);
         }
 
-        using (file)
-        {
-            return Syscall.ReadAttribute(file!, OverlayAttribute.UserWhiteout) is not null;
-        }
+        Syscall.OpenHeld(directory, name, OpenFlags.O_PATH, linkItself: true, out var found);
+        using var file = found; // null when it is gone
+        return file is not null && Syscall.ReadAttribute(file, OverlayAttribute.UserWhiteout) is not null;
     }
 }
