@@ -6,6 +6,7 @@ internal enum CloneFlags : uint
 {
     CLONE_NEWTIME = 0x80,
     CLONE_PIDFD = 0x1000,
+    CLONE_PARENT = 0x8000,
     CLONE_THREAD = 0x10000,
     CLONE_NEWNS = 0x20000,
     CLONE_NEWCGROUP = 0x2000000,

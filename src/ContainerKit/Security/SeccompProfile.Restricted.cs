@@ -39,8 +39,13 @@ public sealed partial record SeccompProfile
         .. Sockets(hasNetwork),
         .. Attributes(),
         .. Requests(),
+        .. NoMode(),
         .. restrictsTruncation ? [] : Truncation(),
         .. OtherProcesses(),
+        new(["clone"], NotPermitted) // the supervisor's child: its end could be taken for the program's
+        {
+            Arguments = [new(0, SeccompComparison.NotEqual, 0) { Mask = (ulong)CloneFlags.CLONE_PARENT }],
+        },
         new(["clone"], NotPermitted)
         {
             Arguments = [new(0, SeccompComparison.NotEqual, 0) { Mask = (ulong)NewNamespaces }],
@@ -89,6 +94,9 @@ public sealed partial record SeccompProfile
                 "chmod chown fchmod fchmodat fchmodat2 fchown fchownat file_setattr fremovexattr fsetxattr futimesat "
                 + "lchown lremovexattr lsetxattr removexattr removexattrat setxattr setxattrat utime utimes"),
             NotPermitted),
+        new(
+            SeccompCalls.In("getxattr getxattrat lgetxattr listxattr listxattrat llistxattr"),
+            SeccompAction.Errno(Errno.ENOTSUP)), // which programs take for a file system without any
         new(["utimensat"], NotPermitted) { Arguments = [new(1, SeccompComparison.NotEqual, 0)] },
     ];
 
@@ -115,6 +123,22 @@ public sealed partial record SeccompProfile
         };
     }
 
+    /// <summary>
+    /// Both bits of an access mode open for neither reading nor writing, of which Landlock asks nothing: a device's
+    /// driver is opened, a terminal can be set, an attribute be read.
+    /// </summary>
+    private static IEnumerable<SeccompRule> NoMode()
+    {
+        const ulong both = (ulong)(OpenFlags.O_WRONLY | OpenFlags.O_RDWR);
+        static SeccompArgument IsNone(int index) => new(index, SeccompComparison.Equal, both) { Mask = both };
+        return
+        [
+            new(["open"], NotPermitted) { Arguments = [IsNone(1)] },
+            new(["openat"], NotPermitted) { Arguments = [IsNone(2)] },
+            new(["openat2"], NotThere), // its flags are in memory, where a filter cannot see them
+        ];
+    }
+
     /// <summary>What truncates a file that is not opened for writing.</summary>
     private static IEnumerable<SeccompRule> Truncation()
     {
@@ -128,7 +152,6 @@ public sealed partial record SeccompProfile
             new(["truncate"], NotPermitted),
             new(["open"], NotPermitted) { Arguments = [Truncates(1)] },
             new(["openat"], NotPermitted) { Arguments = [Truncates(2)] },
-            new(["openat2"], NotThere), // its flags are in memory
         ];
     }
 

@@ -81,6 +81,8 @@ public sealed class RestrictedTests : IAsyncDisposable
                 'removexattr': lambda: os.removexattr(path, 'user.kept'),
                 'truncate': lambda: os.truncate(here + 'truncated', 1),
                 'open': lambda: os.open(here + 'opened', os.O_RDONLY | os.O_TRUNC),
+                'getxattr': lambda: os.getxattr(path, 'user.kept'),
+                'listxattr': lambda: os.listxattr(path),
                 'link': lambda: os.link(path, here + 'link'),
                 'rename': lambda: os.rename(path, here + 'renamed'),
             """, "import fcntl")) with { Mounts = [new BindMount(_data.Path, _data.Path)] });
@@ -91,6 +93,37 @@ public sealed class RestrictedTests : IAsyncDisposable
         Assert.All(
             (string[])["file", "truncated", "opened"], name => Assert.Equal("content", File.ReadAllText(_data[name])));
         Assert.Equal(4, Directory.GetFiles(_data.Path).Length);
+    }
+
+    [PythonFact]
+    public async Task It_opens_nothing_of_the_host_without_an_access_mode()
+    {
+        await File.WriteAllTextAsync(_data["closed"], "content", Token);
+        var output = await OutputAsync(Python(AllDenied("""
+                'file': lambda: os.open(here + 'closed', 3),
+                'device': lambda: os.open('/dev/ptmx', 3),
+                'openat2': lambda: check(libc.syscall(437, -100, b'/usr', (ctypes.c_uint64 * 3)(0, 0, 0), 24)),
+            """, """
+            import ctypes
+            libc = ctypes.CDLL(None, use_errno=True)
+            def check(result):
+                if result < 0: raise OSError(ctypes.get_errno(), 'failed')
+            """)));
+
+        Assert.Equal("", output);
+    }
+
+    [PythonFact]
+    public async Task It_makes_no_child_of_its_supervisor_whose_end_could_be_taken_for_its_own()
+    {
+        Assert.Equal("1", await OutputAsync(Python("""
+            import ctypes, os, platform, signal
+            libc = ctypes.CDLL(None, use_errno=True)
+            CLONE_PARENT = 0x8000
+            clone = 56 if platform.machine() == 'x86_64' else 220
+            if libc.syscall(clone, CLONE_PARENT | signal.SIGCHLD, 0, 0, 0, 0) == 0: os._exit(0)
+            print(ctypes.get_errno())
+            """)));
     }
 
     [Fact]
