@@ -154,8 +154,13 @@ public sealed partial class Container : ContainerProcess
         _cpuTimeout?.Dispose();
         LeaveInside();
         ForgetMounts();
+        if (_options.Restriction is not null)
+        {
+            _ = _entrance.EndExecutedAsync(); // whom no pid namespace takes along
+        }
+
+        _groupRemoved = _group is null ? null : _host.RemoveAsync(_group); // which kills who could still write there
         _held?.Dispose();
-        _groupRemoved = _group is null ? null : _host.RemoveAsync(_group);
         _host.Forget(this);
         Telemetry.Gone();
 

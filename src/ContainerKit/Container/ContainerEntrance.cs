@@ -173,6 +173,11 @@ internal sealed class ContainerEntrance(
                 {
                     _executed.Add(process);
                 }
+
+                if (program.Restriction is not null && ended.IsCompleted)
+                {
+                    process.Kill(); // it came too late to be ended with the container
+                }
             }
 
             return process;

@@ -82,7 +82,7 @@ internal static class ContainerPlan
 
             plan.Because("the host's files");
             var root = plan.Root.OpenDirectory(plan.Root.Data.Add("/"));
-            ProgramPlan.End(plan, options, new(0, 0, [], options.Environment["HOME"]), root, default);
+            ProgramPlan.End(plan, options, new(0, 0, [], options.Restriction!.Directory), root, default);
         });
 
     /// <summary>All that the start of a program of the host in namespaces does.</summary>

@@ -153,6 +153,11 @@ internal static class ProgramPlan
 
         AddDefault("PATH", DefaultPath);
         AddDefault("HOME", user.Home);
+        if (options.Restriction is { } restriction)
+        {
+            AddDefault("TMPDIR", restriction.Directory);
+        }
+
         if (options.SocketActivation)
         {
             PassedDescriptors.Announce(environment, options);

@@ -31,15 +31,12 @@ internal static class RestrictedStart
             Check(options.RequiredIsolation);
         }
 
-        var environment = new Dictionary<string, string>(options.Environment);
-        environment.TryAdd("HOME", directory.FullPath);
-        environment.TryAdd("TMPDIR", directory.FullPath);
         return options with
         {
             Restriction = Restriction.Of(options, directory.FullPath, properties),
-            Environment = environment,
             Namespaces = NamespaceKinds.None,
             MaxProcesses = null,
+            Init = false, // else one would be taken off what its cgroup counted
         };
     }
 

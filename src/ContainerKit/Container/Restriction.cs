@@ -4,7 +4,7 @@ namespace ContainerKit;
 
 /// <summary>What stands in for namespaces where a program is started without any.</summary>
 internal sealed record Restriction(
-    LandlockRules Landlock, SeccompProfile Seccomp, IsolationProperties Properties)
+    LandlockRules Landlock, SeccompProfile Seccomp, string Directory, IsolationProperties Properties)
 {
     private const LandlockAccess OfDevices = LandlockAccess.ReadFile | LandlockAccess.WriteFile;
 
@@ -39,8 +39,15 @@ internal sealed record Restriction(
             SeccompProfile.WithoutNamespaces(
                 hasNetwork,
                 LandlockFeature.AccessOf(LandlockFeature.VersionOfKernel).HasFlag(LandlockAccess.Truncate)),
+            directory,
             properties);
     }
+
+    /// <summary>What is allowed of what is shown.</summary>
+    public static LandlockPath Of(BindMount mount) => new(
+        mount.Source,
+        (mount.ReadOnly ? LandlockAccess.ReadOnly : LandlockAccess.ReadWrite)
+            | (mount.NoExec ? LandlockAccess.None : LandlockAccess.Execute));
 
     /// <summary>A path without links, which rules take none of.</summary>
     public static string WithoutLinks(string path)
@@ -59,9 +66,4 @@ internal sealed record Restriction(
 
     private static LandlockPath[] FindOfNetwork() =>
         [.. LandlockPath.Existing(OfNetwork.Where(File.Exists).Select(WithoutLinks), LandlockAccess.ReadOnly)];
-
-    private static LandlockPath Of(BindMount mount) => new(
-        mount.Source,
-        (mount.ReadOnly ? LandlockAccess.ReadOnly : LandlockAccess.ReadWrite)
-            | (mount.NoExec ? LandlockAccess.None : LandlockAccess.Execute));
 }

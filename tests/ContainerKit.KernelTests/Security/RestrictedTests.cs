@@ -292,6 +292,28 @@ public sealed class RestrictedTests : IAsyncDisposable
     }
 
     [Fact]
+    public async Task What_is_executed_in_it_has_its_directory_and_ends_when_its_program_does()
+    {
+        await using var container = await _host.StartAsync(
+            Shell("exec cat") with { StandardInput = StandardStream.Pipe, SingleProcess = true }, Token);
+        await using var other = await container.ExecAsync(
+            new()
+            {
+                Command = ["sh", "-c", "echo >$HOME/x && echo >$TMPDIR/y && echo $OWN"],
+                Environment = new Dictionary<string, string> { ["OWN"] = "own" },
+                StandardOutput = StandardStream.Capture(ByteSize.KiB(1)),
+            }, Token);
+        Assert.Equal("own\n", (await other.WaitForResultAsync(Token)).StandardOutput);
+        await using var lasting = await container.ExecAsync(new() { Command = ["sleep", "1000"] }, Token);
+
+        await container.StandardInput!.DisposeAsync();
+
+        Assert.True((await container.WaitAsync(Token)).IsSuccess);
+        Assert.Equal(Signal.SIGKILL, (await lasting.WaitAsync(Token).WaitAsync(TimeFactor.Seconds(60), Token)).Signal);
+        await Assert.ThrowsAsync<LaunchException>(() => container.ExecAsync(new() { Command = ["true"] }, Token));
+    }
+
+    [Fact]
     public async Task What_would_reach_the_hosts_files_by_the_container_is_refused()
     {
         await using var container = await _host.StartAsync(Shell("exec sleep 1000"), Token);

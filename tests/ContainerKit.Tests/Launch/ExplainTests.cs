@@ -40,13 +40,13 @@ public class ExplainTests
         var options = new ContainerOptions
         {
             Command = ["/bin/true"],
-            Environment = new Dictionary<string, string> { ["HOME"] = "/tmp/private" },
             MaxProcesses = null,
             SingleProcess = true,
             Seccomp = SeccompProfile.Plugin,
             Restriction = new(
                 new(), // what it makes of rules is the kernel's version of Landlock
                 SeccompProfile.WithoutNamespaces(hasNetwork: false, restrictsTruncation: true),
+                "/tmp/private",
                 IsolationProperties.None),
         };
         using var plan = ContainerPlan.MakeRestricted(options, entrances: null, isWhole: true);
