@@ -37,7 +37,7 @@ internal static class RestrictedCheck
         return
         [
             (nameof(options.Root), options.Root is not HostSystemRoot, mount),
-            (nameof(options.Mounts), !options.Mounts.All(IsPath), mount),
+            (nameof(options.Mounts), !options.Mounts.All(IsPath) || CoverMore(options.Mounts), mount),
             (nameof(options.Directories), options.Directories.Count > 0, mount),
             (nameof(options.MaskedPaths), options.MaskedPaths.Count > 0, mount),
             (nameof(options.ReadOnlyPaths), options.ReadOnlyPaths.Count > 0, mount),
@@ -61,4 +61,21 @@ internal static class RestrictedCheck
     private static bool IsPath(Mount mount) =>
         mount is BindMount { MapIds: false, Recursive: true, Propagation: MountPropagation.Private } bind
         && bind.Source == bind.Target;
+
+    /// <summary>Whether one allows less than what it would cover: rules of Landlock only add up.</summary>
+    private static bool CoverMore(IReadOnlyList<Mount> mounts)
+    {
+        List<LandlockPath> shown =
+        [
+            .. HostSystemRoot.Directories.Select(path => new LandlockPath(path, LandlockAccess.ReadExecute)),
+            .. mounts.OfType<BindMount>().Select(Restriction.Of),
+        ];
+        return shown.Index().Any(last => shown.Take(last.Index).Any(
+            first => (Lies(last.Item, first) || Lies(first, last.Item)) && (first.Access & ~last.Item.Access) != 0));
+
+        static bool Lies(LandlockPath inner, LandlockPath outer) =>
+            Directory(inner).StartsWith(Directory(outer), StringComparison.Ordinal);
+
+        static string Directory(LandlockPath path) => Path.GetFullPath($"{path.Path}/");
+    }
 }

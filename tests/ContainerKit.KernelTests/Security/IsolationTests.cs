@@ -112,6 +112,49 @@ public class IsolationTests
     }
 
     [Theory]
+    [InlineData("/srv", "/srv/read")]
+    [InlineData("/srv/write", "/srv")]
+    [InlineData("/srv", "/srv")]
+    public async Task A_path_that_would_cover_another_with_less_needs_a_mount(string writable, string readOnly)
+    {
+        await using var host = new ContainerHost(new() { WithoutNamespaces = true });
+        var refused = await Assert.ThrowsAsync<IsolationUnavailableException>(() => host.RunAsync(
+            new()
+            {
+                Command = ["true"],
+                MinimumIsolation = Isolation.Restricted,
+                Mounts =
+                [
+                    new BindMount(writable, writable) { ReadOnly = false },
+                    new BindMount(readOnly, readOnly),
+                ],
+            }, Token));
+
+        Assert.Contains(refused.Report, finding => finding is { Name: "Mounts", IsAvailable: false });
+    }
+
+    [Fact]
+    public async Task A_path_below_another_that_allows_more_needs_no_mount()
+    {
+        using var data = new TempDirectory();
+        Directory.CreateDirectory(data["write"]);
+        await using var host = new ContainerHost(new() { WithoutNamespaces = true });
+        var result = await host.RunAsync(
+            Script.Shell($"echo >{data["write/file"]}; (echo >{data["file"]}) 2>&- || echo denied") with
+            {
+                MinimumIsolation = Isolation.Restricted,
+                Mounts =
+                [
+                    new BindMount(data.Path, data.Path),
+                    new BindMount(data["write"], data["write"]) { ReadOnly = false },
+                ],
+            }, Token);
+
+        Assert.Equal("denied\n", result.StandardOutput);
+        Assert.True(File.Exists(data["write/file"]));
+    }
+
+    [Theory]
     [InlineData(IsolationProperties.MemoryLimit, "a limit of memory: no,")]
     [InlineData(IsolationProperties.ProcessLimit, "a limit of processes: no,")]
     [InlineData(IsolationProperties.NoNetwork, "no network: no,")]
