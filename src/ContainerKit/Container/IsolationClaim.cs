@@ -13,7 +13,8 @@ internal sealed record IsolationClaim(
             "Without a pid namespace, what the program starts may outlive it.",
             "Set SingleProcess, or Limits where this user may make cgroups of version 2."),
         Unscoped = new(
-            "This kernel's Landlock does not keep signals in.", "Run Linux 6.12 or newer.");
+            "This kernel's Landlock does not keep signals in, so that the program could kill whoever watches it.",
+            "Run Linux 6.12 or newer.");
 
     /// <summary>All there are.</summary>
     public static readonly IReadOnlyList<IsolationClaim> All =
@@ -26,11 +27,12 @@ internal sealed record IsolationClaim(
             _ => new("Without a pid namespace /proc shows all processes.", "Take this property out, or let this user "
                 + "make namespaces.")),
         new(IsolationProperties.NoSignals, "no signals to the host", Needs(NamespaceKinds.Pid),
-            _ => LandlockFeature.VersionOfKernel >= LandlockFeature.OfScopes ? null : Unscoped),
+            _ => WhyNotScoped()),
         new(IsolationProperties.MemoryLimit, "a limit of memory", LimitsMemory, LimitsMemory),
         new(IsolationProperties.ProcessLimit, "a limit of processes",
             options => options.MaxProcesses is null ? LimitsProcesses(options) : null, LimitsProcesses),
-        new(IsolationProperties.DiesWithHost, "dies with its host", Needs(NamespaceKinds.Pid), Ends),
+        new(IsolationProperties.DiesWithHost, "dies with its host", Needs(NamespaceKinds.Pid),
+            options => Ends(options) ?? WhyNotScoped()),
         new(IsolationProperties.KillsAll, "its end kills all", Needs(NamespaceKinds.Pid), Ends),
     ];
 
@@ -63,6 +65,9 @@ internal sealed record IsolationClaim(
         options.NewNamespaces.HasFlag(kind) ? null
         : options.AllNamespaces.HasFlag(kind) ? Together
         : new($"The container shares the host's: Namespaces is without {kind}.", $"Add NamespaceKinds.{kind}.");
+
+    private static HostRefusal? WhyNotScoped() =>
+        LandlockFeature.VersionOfKernel >= LandlockFeature.OfScopes ? null : Unscoped;
 
     /// <summary>Sockets with a name alone are those of the network namespace, unless Landlock keeps the program in.</summary>
     private static HostRefusal? HasNoNames(ContainerOptions options) =>
