@@ -94,6 +94,11 @@ internal sealed class IsolationChoice(Launcher launcher, bool withoutNamespaces,
         var trial = LazyInitializer.EnsureInitialized(
             ref _trial, () => new HostTry(launcher, CancellationToken.None).StartContainerAsync());
         var failure = await trial.WaitAsync(cancellationToken).ConfigureAwait(false);
+        if (failure?.Errno is Errno.EAGAIN or Errno.EMFILE or Errno.ENFILE or Errno.ENOMEM or Errno.ENOSPC)
+        {
+            _ = Interlocked.CompareExchange(ref _trial, null, trial); // there may be room for one the next time
+        }
+
         return failure is null ? null : HostRefusals.Step(failure, new());
     }
 }
