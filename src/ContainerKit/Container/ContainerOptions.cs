@@ -109,18 +109,22 @@ public sealed record ContainerOptions
     /// </summary>
     public IReadOnlyDictionary<string, string> Sysctls { get; init; } = new Dictionary<string, string>();
 
-    /// <summary>The host name, at most 64 bytes; <c>container</c> unless said otherwise.</summary>
+    /// <summary>
+    /// The host name, at most 64 bytes; <c>container</c> unless said otherwise, and without namespaces the host's.
+    /// </summary>
     public string HostName { get; init; } = DefaultHostName;
 
     /// <summary>
     /// Whether PID 1 is a reaping init and the program its child, as programs expect it; true unless said otherwise.
-    /// Without it the program is PID 1: it must reap orphans, and signals it does not handle are lost.
+    /// Without it the program is PID 1: it must reap orphans, and signals it does not handle are lost. Without
+    /// namespaces there is none.
     /// </summary>
     public bool Init { get; init; } = true;
 
     /// <summary>
     /// How many processes and threads there may be, with the init; 1024 unless said otherwise, null for no limit. Those
-    /// that are started by <see cref="Container.ExecAsync"/> count, and are not refused.
+    /// that are started by <see cref="Container.ExecAsync"/> count, and are not refused. Without namespaces there is no
+    /// such limit: <see cref="CgroupLimits.Pids"/> is one.
     /// </summary>
     public int? MaxProcesses { get; init; } = DefaultMaxProcesses;
 
