@@ -52,9 +52,8 @@ internal static class Restricted
         var plan = ContainerPlan.MakeRestricted(
             options with
             {
-                Restriction = new(new(), SeccompProfile.Unconfined, IsolationProperties.None),
+                Restriction = new(new(), SeccompProfile.Unconfined, "/", IsolationProperties.None),
                 Seccomp = SeccompProfile.Unconfined,
-                Environment = new Dictionary<string, string> { ["HOME"] = "/" },
                 MaxProcesses = null,
             },
             entrances: null, isWhole: true);

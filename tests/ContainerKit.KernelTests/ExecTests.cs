@@ -315,6 +315,41 @@ public class ExecTests
         await before.AssertNone();
     }
 
+    [PythonFact]
+    public async Task A_sibling_that_it_makes_its_supervisors_child_does_not_end_in_its_place()
+    {
+        await using var container = await Container.StartAsync(Script.Python("input()") with
+        {
+            StandardInput = StandardStream.Pipe,
+        }, Token);
+        var process = await container.ExecAsync(
+            new()
+            {
+                Command =
+                [
+                    "/usr/bin/python3", "-I", "-c", """
+                    import ctypes, os, platform, time
+                    libc = ctypes.CDLL(None)
+                    CLONE_PARENT, SIGCHLD, PTRACE_SEIZE, PR_SET_PTRACER = 0x8000, 17, 0x4206, 0x59616d61
+                    clone = 56 if platform.machine() == 'x86_64' else 220
+                    if libc.syscall(clone, CLONE_PARENT | SIGCHLD, 0, 0, 0, 0) == 0: os._exit(0)
+                    libc.prctl(PR_SET_PTRACER, ctypes.c_ulong(-1))
+                    program = os.getpid()
+                    if os.fork() == 0:
+                        print(libc.ptrace(PTRACE_SEIZE, program, 0, 0), flush=True)
+                    time.sleep(1000)
+                    """,
+                ],
+                StandardOutput = StandardStream.Pipe,
+            }, Token);
+        await using var disposed = process;
+        using var traced = new StreamReader(process.StandardOutput!);
+        Assert.Equal("0", await traced.ReadLineAsync(Token));
+        process.SendSignal(Signal.SIGKILL);
+
+        Assert.Equal(Signal.SIGKILL, (await Eventually.Ends(process.WaitAsync(Token))).Signal);
+    }
+
     private static CancellationToken Token => TestContext.Current.CancellationToken;
 
     private static Task<Container> StartAsync() => Container.StartAsync(Script.Shell("sleep 1000"), Token);

@@ -49,7 +49,7 @@ public sealed partial class Container : ContainerProcess
     public Isolation Isolation => IsolationChoice.Of(_options);
 
     /// <summary>What holds of it.</summary>
-    public IsolationProperties IsolationProperties => IsolationClaim.Of(_options);
+    public IsolationProperties IsolationProperties => IsolationClaim.PropertiesOf(_options);
 
     /// <inheritdoc cref="ContainerHost.RunAsync"/>
     public static Task<ContainerResult> RunAsync(

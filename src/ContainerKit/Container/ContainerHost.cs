@@ -280,7 +280,7 @@ public sealed partial class ContainerHost : IAsyncDisposable
             {
                 var directory = RestrictedStart.MakeDirectory();
                 held = HeldTogether.With(held, directory);
-                options = RestrictedStart.Of(options, directory, group);
+                options = RestrictedStart.OptionsOf(options, directory, group);
             }
 
             using var entrances = Entrances.Of(group);

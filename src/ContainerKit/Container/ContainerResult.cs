@@ -9,7 +9,7 @@ public sealed class ContainerResult
         string program, ExitStatus status, Receipt receipt, Captured output, Captured error, ContainerOptions? options)
     {
         Isolation = options is null ? null : IsolationChoice.Of(options);
-        IsolationProperties = options is null ? IsolationProperties.None : IsolationClaim.Of(options);
+        IsolationProperties = options is null ? IsolationProperties.None : IsolationClaim.PropertiesOf(options);
         Program = program;
         ExitStatus = status;
         Receipt = receipt;

@@ -23,6 +23,7 @@ internal sealed class IsolationChoice(Launcher launcher, bool withoutNamespaces,
 
     /// <summary>Gives the options of what this host does, which may be without namespaces.</summary>
     /// <exception cref="IsolationUnavailableException">It is not enough.</exception>
+    /// <exception cref="LinuxException">There is no room to find out.</exception>
     public async ValueTask<ContainerOptions> ChooseAsync(ContainerOptions options, CancellationToken cancellationToken)
     {
         var missing = await WhyNoNamespacesAsync(cancellationToken).ConfigureAwait(false);
@@ -97,6 +98,10 @@ internal sealed class IsolationChoice(Launcher launcher, bool withoutNamespaces,
         if (failure?.Errno is Errno.EAGAIN or Errno.EMFILE or Errno.ENFILE or Errno.ENOMEM or Errno.ENOSPC)
         {
             _ = Interlocked.CompareExchange(ref _trial, null, trial); // there may be room for one the next time
+            if (failure.Errno is not Errno.ENOSPC) // which also says that there are to be no namespaces
+            {
+                throw failure; // or who uses up what there is would have others less isolated
+            }
         }
 
         return failure is null ? null : HostRefusals.Step(failure, new());

@@ -40,11 +40,11 @@ internal sealed record IsolationClaim(
     public const IsolationProperties Known = (IsolationProperties)(2 * (int)IsolationProperties.KillsAll - 1);
 
     /// <summary>What holds of a container that has these options.</summary>
-    public static IsolationProperties Of(ContainerOptions options) =>
-        options.Restriction?.Properties ?? Of(options, isRestricted: false);
+    public static IsolationProperties PropertiesOf(ContainerOptions options) =>
+        options.Restriction?.Properties ?? PropertiesOf(options, isRestricted: false);
 
     /// <summary>What would hold of a container with these options.</summary>
-    public static IsolationProperties Of(ContainerOptions options, bool isRestricted)
+    public static IsolationProperties PropertiesOf(ContainerOptions options, bool isRestricted)
     {
         var all = IsolationProperties.None;
         foreach (var claim in All)

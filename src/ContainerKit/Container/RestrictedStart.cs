@@ -22,9 +22,9 @@ internal static class RestrictedStart
     /// <summary>The options of a start in a cgroup, or in none.</summary>
     /// <exception cref="IsolationUnavailableException">It was to die with its host, and the cgroup does not do that.
     /// </exception>
-    public static ContainerOptions Of(ContainerOptions options, TemporaryDirectory directory, ContainerGroup? group)
+    public static ContainerOptions OptionsOf(ContainerOptions options, TemporaryDirectory directory, ContainerGroup? group)
     {
-        var properties = IsolationClaim.Of(options, isRestricted: true);
+        var properties = IsolationClaim.PropertiesOf(options, isRestricted: true);
         if (!options.SingleProcess && group?.Unified is null)
         {
             properties &= ~IsolationProperties.DiesWithHost;

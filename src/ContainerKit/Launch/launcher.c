@@ -59,7 +59,8 @@ enum { SYS_pidfd_send_signal = 424, SYS_openat2 = 437 }; /* everywhere */
 #if defined(__x86_64__)
 
 enum { SYS_read = 0, SYS_write = 1, SYS_close = 3, SYS_lseek = 8, SYS_mmap = 9, SYS_recvmsg = 47, SYS_clone = 56,
-       SYS_wait4 = 61, SYS_kill = 62, SYS_rt_sigtimedwait = 128, SYS_exit_group = 231, SYS_ppoll = 271 };
+       SYS_wait4 = 61, SYS_kill = 62, SYS_rt_sigtimedwait = 128, SYS_exit_group = 231, SYS_waitid = 247,
+       SYS_ppoll = 271 };
 
 static long call6(long number, long a, long b, long c, long d, long e, long f)
 {
@@ -76,7 +77,7 @@ __asm__(".globl _start\n_start:\n\txor %ebp, %ebp\n\tcall launch\n");
 
 enum { SYS_read = 63, SYS_write = 64, SYS_close = 57, SYS_lseek = 62, SYS_mmap = 222, SYS_recvmsg = 212,
        SYS_clone = 220, SYS_wait4 = 260, SYS_kill = 129, SYS_rt_sigtimedwait = 137, SYS_exit_group = 94,
-       SYS_ppoll = 73 };
+       SYS_waitid = 95, SYS_ppoll = 73 };
 
 static long call6(long number, long a, long b, long c, long d, long e, long f)
 {
@@ -113,11 +114,12 @@ static void report(int control, u32 kind, int status)
     CALL(write, control, &message, sizeof message, 0, 0, 0);
 }
 
-/* Waits for its child, passes signals on to it, and kills it when the host is gone. A tracer in the container can hold
-   a dead child back from its parent: that is looked at again each 10 ms, and once it was to be killed not awaited. */
+/* Waits for its child, passes signals on to it, and kills it when the host is gone. By CLONE_PARENT a program makes its
+   parent others, whose ends are not meant. A tracer in the container can hold a dead child back from its parent: that
+   is looked at again each 10 ms, and once it was to be killed not awaited. */
 __attribute__((noreturn)) static void supervise(int control, int pidfd, int told)
 {
-    enum { POLLIN = 1, WNOHANG = 1, SIGKILL = 9 };
+    enum { POLLIN = 1, WNOHANG = 1, P_PIDFD = 3, WEXITED = 4, EXITED = 1, SIGKILL = 9, CODE = 2, PID = 4, STATUS = 6 };
     static const long interval[2] = {0, 10000000}; /* struct timespec, read-only: the call would write what is left */
     int is_killed = 0, is_held = 0;
     for (;;) {
@@ -125,10 +127,12 @@ __attribute__((noreturn)) static void supervise(int control, int pidfd, int told
         if (CALL(ppoll, polled, 2, is_held ? interval : 0, 0, 0, 0) < 0)
             continue;
         if (is_held || polled[1].revents) {
-            int status = SIGKILL;
-            is_held = CALL(wait4, -1, &status, WNOHANG, 0, 0, 0) == 0;
+            int info[32]; /* siginfo_t */
+            info[CODE] = 0, info[PID] = -1, info[STATUS] = SIGKILL;
+            CALL(waitid, P_PIDFD, pidfd, info, WEXITED | WNOHANG, 0, 0);
+            is_held = info[PID] == 0;
             if (!is_held || is_killed) {
-                report(told, MESSAGE_INIT_EXITED, status);
+                report(told, MESSAGE_INIT_EXITED, is_held ? SIGKILL : info[STATUS] << 8 * (info[CODE] == EXITED));
                 leave(0);
             }
         }

@@ -51,8 +51,7 @@ internal static class SecurityFloor
         confined.SetLimit(Resource.RLIMIT_CORE, 1, 1);
         if (maxProcesses is { } most)
         {
-            // Counted by the kernel within the user namespace since 5.14.
-            // which only CAP_SYS_RESOURCE raises
+            // Counted by the kernel within the user namespace since 5.14; only CAP_SYS_RESOURCE raises the hard one.
             var limit = Math.Min((ulong)most, Syscall.GetLimit(Resource.RLIMIT_NPROC).Hard);
             confined.SetLimit(Resource.RLIMIT_NPROC, limit, limit);
         }
