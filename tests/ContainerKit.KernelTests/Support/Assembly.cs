@@ -1,4 +1,5 @@
 using System.Runtime.Versioning;
+using ContainerKit.KernelTests;
 using Xunit.Sdk;
 using Xunit.v3;
 
@@ -6,3 +7,4 @@ using Xunit.v3;
 
 // One test after another: tests look for what was left in this process and below it, and for what is left of a limit.
 [assembly: Parallelization(Mode = ParallelMode.None)]
+[assembly: AssemblyFixture(typeof(OneAtATime))]

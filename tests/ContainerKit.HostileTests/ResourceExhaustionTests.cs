@@ -2,7 +2,7 @@ using System.Diagnostics;
 using System.Runtime.InteropServices;
 using ContainerKit.Launch;
 
-namespace ContainerKit.KernelTests;
+namespace ContainerKit.HostileTests;
 
 /// <summary>
 /// Hosts that have run out of something: the start fails with what to do, and works again when there is more.

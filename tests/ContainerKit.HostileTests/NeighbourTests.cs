@@ -1,4 +1,4 @@
-namespace ContainerKit.KernelTests;
+namespace ContainerKit.HostileTests;
 
 /// <summary>A container of the same host process is an attacker like any other.</summary>
 public class NeighbourTests

@@ -1,6 +1,6 @@
 using System.Net.Sockets;
 
-namespace ContainerKit.KernelTests;
+namespace ContainerKit.HostileTests;
 
 /// <summary>Ways out of a default container that others have found.</summary>
 public class EscapeTests

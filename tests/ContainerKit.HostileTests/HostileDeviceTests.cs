@@ -1,4 +1,4 @@
-namespace ContainerKit.KernelTests;
+namespace ContainerKit.HostileTests;
 
 /// <summary>Hosts in whose /dev something else lies where a device should: each has mounts of its own.</summary>
 public class HostileDeviceTests

@@ -1,4 +1,4 @@
-namespace ContainerKit.KernelTests;
+namespace ContainerKit.HostileTests;
 
 /// <summary>
 /// Somebody exchanges directories and links while containers start in them: no mount and no file lands outside.

@@ -1,4 +1,4 @@
-namespace ContainerKit.KernelTests;
+namespace ContainerKit.HostileTests;
 
 /// <summary>What the kernel says of a program's privileges, for each kind of start.</summary>
 public class StatusSnapshotTests
