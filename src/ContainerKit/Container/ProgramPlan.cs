@@ -33,14 +33,13 @@ internal static class ProgramPlan
         var command = $"the command '{options.Command[0]}'";
         plan.Because(command);
         plan.Announce();
-        if (options.ResourceLimits.Count > 0)
+
+        // The last, so that they bind nothing but the program: neither what starts it, nor an init.
+        plan.Because("the resource limits");
+        SecurityFloor.LimitDescriptors(plan.Program, IsChosen(options));
+        foreach (var limit in options.ResourceLimits)
         {
-            // The last, so that they bind nothing but the program: neither what starts it, nor an init.
-            plan.Because("the resource limits");
-            foreach (var limit in options.ResourceLimits)
-            {
-                plan.Program.SetLimit(limit.Resource, limit.Soft, limit.Hard);
-            }
+            plan.Program.SetLimit(limit.Resource, limit.Soft, limit.Hard);
         }
 
         // Nothing comes after them but the program, or word of why it did not.
@@ -85,10 +84,7 @@ internal static class ProgramPlan
     {
         var confined = plan.Confined;
         plan.Because("the security floor");
-        SecurityFloor.Limit(
-            confined, options.MaxProcesses,
-            resource => options.ResourceLimits.Count > 0
-                && options.ResourceLimits.Any(limit => limit.Resource == resource));
+        SecurityFloor.Limit(confined, options.MaxProcesses, IsChosen(options));
         if (options.Restriction is null || Syscall.Has(Capability.CAP_SETPCAP))
         {
             SecurityFloor.DropBoundingSet(confined, options.Capabilities.Bounding);
@@ -116,6 +112,9 @@ internal static class ProgramPlan
         confined.ChangeDirectory(confined.OpenInRoot(root, options.WorkingDirectory, OpenFlags.O_PATH));
         confined.SetUmask((uint)options.Umask);
     }
+
+    private static Func<Resource, bool> IsChosen(ContainerOptions options) => resource =>
+        options.ResourceLimits.Count > 0 && options.ResourceLimits.Any(limit => limit.Resource == resource);
 
     /// <summary>Makes a ruleset while everything can be opened; it restricts nothing yet.</summary>
     private static Descriptor? AddLandlock(LaunchPlan plan, LandlockRules? rules, Descriptor root)

@@ -27,7 +27,9 @@ internal static class SecurityFloor
         [
             new("sys/user/max_user_namespaces", userNamespaces.ToString(CultureInfo.InvariantCulture)),
             new("sys/user/max_inotify_instances", "32") { MayBeMissing = true },
+            new("sys/user/max_inotify_watches", "16384") { MayBeMissing = true },
             new("sys/user/max_fanotify_groups", "16") { MayBeMissing = true },
+            new("sys/user/max_fanotify_marks", "16384") { MayBeMissing = true },
         ];
         if (userNamespaces > 0)
         {
@@ -63,6 +65,20 @@ internal static class SecurityFloor
                 var limit = Math.Min(most, Syscall.GetLimit(resource).Hard);
                 confined.SetLimit(resource, limit, limit);
             }
+        }
+    }
+
+    /// <summary>
+    /// Adds the step that keeps the program from ending all passing of descriptors, unless that was
+    /// <paramref name="chosen"/>: the kernel counts those under way in sockets for all processes of the host's user,
+    /// and refuses who has as many as its own limit; unix(7). This process's is higher by an eighth.
+    /// </summary>
+    public static void LimitDescriptors(LaunchStage program, Func<Resource, bool> chosen)
+    {
+        if (!chosen(Resource.RLIMIT_NOFILE))
+        {
+            var (soft, _) = Syscall.GetLimit(Resource.RLIMIT_NOFILE);
+            program.SetLimit(Resource.RLIMIT_NOFILE, soft - (soft / 8), soft - (soft / 8));
         }
     }
 

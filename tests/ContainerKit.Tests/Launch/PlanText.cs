@@ -4,7 +4,7 @@ namespace ContainerKit.Tests;
 
 /// <summary>
 /// What a plan is on every machine and for every user: without the steps for what this host has of files and
-/// capabilities, for whom its ids are mapped to, and the lengths of filters; its results are numbered anew.
+/// capabilities, for whom its ids are mapped to, the lengths of filters, and a part of this process's limit; its results are numbered anew.
 /// </summary>
 internal static partial class PlanText
 {
@@ -12,7 +12,8 @@ internal static partial class PlanText
     {
         var dropped = new HashSet<string>();
         var lines = plan.Split('\n').Where(line => !IsOfHost(line, dropped)).ToList();
-        return Renumber(FilterLength().Replace(string.Join('\n', lines), "len=…"));
+        var text = FilterLength().Replace(string.Join('\n', lines), "len=…");
+        return Renumber(OpenFiles().Replace(text, "RLIMIT_NOFILE, …"));
     }
 
     /// <summary>Whether a step makes something of the host's, or uses what such a step gave.</summary>
@@ -64,6 +65,9 @@ internal static partial class PlanText
 
     [GeneratedRegex(@"^  (mount_setattr|move_mount|write|close)\((?<result>\$\d+)")]
     private static partial Regex Used();
+
+    [GeneratedRegex(@"RLIMIT_NOFILE, (\d+):\1\b")]
+    private static partial Regex OpenFiles();
 
     [GeneratedRegex(@"len=\d+")]
     private static partial Regex FilterLength();
