@@ -1,4 +1,5 @@
 using System.Runtime.InteropServices;
+using ContainerKit.Linux;
 
 namespace ContainerKit.TestHost;
 
@@ -21,6 +22,10 @@ internal sealed unsafe record CallFilter(uint Number, uint? FirstArgument)
 
     /// <summary>A plan that the launcher maps, at the address it always has.</summary>
     public static CallFilter MapPlan { get; } = new(IsX64 ? 9u : 222, 0x1000_0000); // mmap
+
+    /// <summary>Any call of this architecture's.</summary>
+    public static CallFilter Of(string call) =>
+        new((uint)SyscallTable.NumberOf(call, RuntimeInformation.ProcessArchitecture)!.Value, null);
 
     /// <summary>Refuses it to this thread, for good.</summary>
     public void Apply()

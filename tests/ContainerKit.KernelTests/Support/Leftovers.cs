@@ -45,7 +45,8 @@ internal sealed class Leftovers
         foreach (var (number, target) in ProcessTree.Find(Environment.ProcessId)!.Value.Descriptors())
         {
             if (!target.StartsWith($"{own}/", StringComparison.Ordinal)
-                && !target.EndsWith(".dll", StringComparison.Ordinal))
+                && !target.EndsWith(".dll", StringComparison.Ordinal)
+                && !target.EndsWith(".pdb", StringComparison.Ordinal)) // which a first stack trace opens
             {
                 now.Add($"descriptor {number}: {target}");
             }

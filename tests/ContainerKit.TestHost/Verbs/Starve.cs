@@ -47,9 +47,15 @@ internal static class Starve
         var before = Descriptors();
         starve(options).ForEach(Console.WriteLine);
         Console.WriteLine(Try(options));
-        var left = Descriptors().Except(before).Select(number => new FileInfo($"/proc/self/fd/{number}").LinkTarget);
-        Console.WriteLine($"left: {string.Join(' ', left)}{Children()}");
+        Console.WriteLine($"left: {Left(before)}");
         return Task.FromResult(0);
+    }
+
+    /// <summary>What this process has now and had not before: descriptors, and children at all.</summary>
+    internal static string Left(int[] before)
+    {
+        var left = Descriptors().Except(before).Select(number => new FileInfo($"/proc/self/fd/{number}").LinkTarget);
+        return $"{string.Join(' ', left)}{Children()}";
     }
 
     private static List<string> OfProcesses(ContainerOptions options)
@@ -59,7 +65,7 @@ internal static class Starve
     }
 
     /// <summary>On a thread of its own, which keeps the filter, as the launcher does that it starts.</summary>
-    private static List<string> OfMemory(ContainerOptions options, CallFilter refused)
+    internal static List<string> OfMemory(ContainerOptions options, CallFilter refused)
     {
         List<string> said = [];
         var thread = new Thread(() =>
@@ -109,7 +115,7 @@ internal static class Starve
         return said;
     }
 
-    private static string Try(ContainerOptions options)
+    internal static string Try(ContainerOptions options)
     {
         try
         {
@@ -121,7 +127,7 @@ internal static class Starve
         }
     }
 
-    private static int[] Descriptors() =>
+    internal static int[] Descriptors() =>
         [.. Directory.GetFiles("/proc/self/fd")
             .Where(path => Path.Exists(path) || new FileInfo(path).LinkTarget is not null)
             .Select(path => int.Parse(Path.GetFileName(path), CultureInfo.InvariantCulture))];
