@@ -1,0 +1,107 @@
+using System.Diagnostics;
+
+namespace ContainerKit.HostileTests;
+
+/// <summary>
+/// All that stress-ng does to an operating system, in limited containers: the host goes on meanwhile, and has nothing
+/// left of it. For 10 s, or 10 minutes with CONTAINERKIT_SOAK=1.
+/// </summary>
+public class StressTests
+{
+    private const string Program = "/usr/bin/stress-ng";
+
+    private static readonly TimeSpan Time = TimeSpan.FromSeconds(TimeFactor.IsSoak ? 600 : 10);
+
+    /// <summary>Whether there is stress-ng.</summary>
+    public static bool IsThere { get; } =
+        Environment.GetEnvironmentVariable("CONTAINERKIT_MUST_RUN") == "1" || File.Exists(Program);
+
+    public static TheoryData<string> Profiles { get; } =
+        [nameof(SandboxProfiles.Plugin), nameof(SandboxProfiles.BuildStep), nameof(SandboxProfiles.DockerCompatible)];
+
+    [Theory(Skip = "needs /usr/bin/stress-ng", SkipUnless = nameof(IsThere))]
+    [MemberData(nameof(Profiles))]
+    [Trait(Tools.Needs, Tools.Self)]
+    public async Task A_host_goes_on_while_containers_stress_the_kernel_and_nothing_is_left(string name)
+    {
+        var profile = name switch
+        {
+            nameof(SandboxProfiles.Plugin) => SandboxProfiles.Plugin,
+            nameof(SandboxProfiles.BuildStep) => SandboxProfiles.BuildStep,
+            _ => SandboxProfiles.DockerCompatible,
+        };
+        var token = TestContext.Current.CancellationToken;
+        var before = await Leftovers.Before();
+        var shared = Shared();
+        await using var host = new ContainerHost(new() { CgroupParent = CgroupFactAttribute.Parent });
+        string[] everything = ["--class", "os", "--all", "1", "--exclude", "sem-sysv"]; // ends all without System V
+        string[] worst = [.. "bad-ioctl bind-mount mlockmany oom-pipe sysinval watchdog".Split(' ')
+            .SelectMany(stressor => new[] { $"--{stressor}", "1" }), "--pathological"];
+        var runs = new[]
+        {
+            StressAsync(host, Options(profile, everything)),
+            StressAsync(host, Options(profile, worst) with { User = "1000", IdMap = IdMap.SingleId }),
+        }.ToList();
+        var slowest = TimeSpan.Zero;
+        while (!runs.TrueForAll(run => run.IsCompleted))
+        {
+            var start = Stopwatch.GetTimestamp();
+            Assert.Equal("alive", await Script.OutputAsync("echo alive"));
+            var took = Stopwatch.GetElapsedTime(start);
+            slowest = took > slowest ? took : slowest;
+            await Task.WhenAny(Task.WhenAll(runs), Task.Delay(1000, token));
+        }
+
+        TestContext.Current.TestOutputHelper?.WriteLine($"The slowest start took {slowest.TotalMilliseconds:F0} ms.");
+        Assert.InRange(slowest, TimeSpan.Zero, TimeFactor.Seconds(15));
+        await Task.WhenAll(runs);
+        await before.AssertNone(seconds: 20);
+        Assert.Empty(Shared().Except(shared));
+    }
+
+    /// <summary>Some stressors end all of them early: what is left of the time is for others.</summary>
+    private static async Task StressAsync(ContainerHost host, ContainerOptions options)
+    {
+        for (var (start, times) = (Stopwatch.GetTimestamp(), 0); Stopwatch.GetElapsedTime(start) < Time; times++)
+        {
+            var result = await host.RunAsync(options, TestContext.Current.CancellationToken);
+            var said = $"{result.ExitStatus}, {result.Receipt}\n{result.StandardError}\n{result.StandardOutput}";
+            Assert.Contains("dispatching hogs", said, StringComparison.Ordinal);
+            Assert.True(times <= Stopwatch.GetElapsedTime(start).TotalSeconds + 10, said);
+        }
+    }
+
+    private static ContainerOptions Options(ContainerOptions profile, params string[] stressors) => profile with
+    {
+        Command =
+        [
+            Program, .. stressors, "--oomable", "--no-rand-seed", "--temp-path", "/tmp",
+            "--timeout", $"{Time.TotalSeconds:F0}s",
+        ],
+        WorkingDirectory = "/tmp",
+        Limits = CgroupFactAttribute.Parent is null
+            ? null : new() { Memory = ByteSize.MiB(512), Pids = 600, Cpu = CpuMax.Cpus(0.4) },
+        Timeout = Time + TimeSpan.FromSeconds(5), // not all stressors end by themselves
+    };
+
+    /// <summary>What processes share by names that the kernel keeps when they end.</summary>
+    private static HashSet<string> Shared()
+    {
+        var shared = new HashSet<string>();
+        foreach (var kind in new[] { "shm", "msg", "sem" })
+        {
+            shared.UnionWith(File.ReadLines($"/proc/sysvipc/{kind}").Skip(1)
+                .Select(line => line.Split(' ', StringSplitOptions.RemoveEmptyEntries))
+                .Select(fields => $"{kind}: key {fields[0]}, id {fields[1]}"));
+        }
+
+        foreach (var place in new[] { "/dev/shm", "/dev/mqueue" }.Where(Directory.Exists))
+        {
+            shared.UnionWith(Directory.EnumerateFileSystemEntries(place));
+        }
+
+        shared.UnionWith(File.ReadLines("/proc/net/unix").Select(line => line[(line.LastIndexOf(' ') + 1)..])
+            .Where(name => name.Contains("stress", StringComparison.OrdinalIgnoreCase)));
+        return shared;
+    }
+}
