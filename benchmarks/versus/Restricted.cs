@@ -8,7 +8,8 @@ internal static class Restricted
 {
     private const string
         Bare = "posix_spawn", Whole = "ContainerKit, Restricted", Open = "ContainerKit, before Landlock and seccomp",
-        Spare = "ContainerKit, Restricted, a spare", Rootless = "ContainerKit, namespaces, init off";
+        Limit = "limit, posix_spawn of a supervisor", Spare = "ContainerKit, Restricted, a spare",
+        Rootless = "ContainerKit, namespaces, init off";
 
     /// <summary>Measures, prints, and judges.</summary>
     public static async Task RunAsync(Settings settings, Workshop workshop, Verdicts verdicts)
@@ -26,6 +27,7 @@ internal static class Restricted
         var rounds = await Rounds.RunAsync(
             [
                 Contender.Process(Bare, [workshop.True]),
+                Contender.Process(Limit, [workshop.Supervised, workshop.True]),
                 new(Whole, async () => (await host.RunAsync(options)).EnsureSuccess()),
                 new(Spare, async () => (await withSpare.RunAsync(options)).EnsureSuccess()),
                 new(Open, () => RunOpenAsync(options)),
@@ -42,6 +44,7 @@ internal static class Restricted
         }
 
         Console.WriteLine($"{table}\n");
+        verdicts.AtMost($"start {Open} : {Limit}", Statistics.Median(rounds.Ratios(Open, Limit)), 1.2);
         verdicts.AtMost($"start {Open} : {Bare}", Statistics.Median(rounds.Ratios(Open, Bare)), 1.6);
         verdicts.AtMost($"start {Whole} : {Bare}", Statistics.Median(rounds.Ratios(Whole, Bare)), 2.5);
     }

@@ -26,8 +26,9 @@ internal sealed class Workshop : IDisposable
         Compile("streams.c", Streams, "-static");
         Compile("cgroups.c", Cgroups, "-static");
         Compile("files.c", Files, "-static");
-        Compile("limit.c", Limit,
-            ["-static", "-nostdlib", "-ffreestanding", "-fno-stack-protector", .. Versus.Limit.Defines]);
+        string[] alone = ["-static", "-nostdlib", "-ffreestanding", "-fno-stack-protector"];
+        Compile("limit.c", Limit, [.. alone, .. Versus.Limit.Defines]);
+        Compile("supervised.c", Supervised, alone);
         File.WriteAllBytes(System.IO.Path.Combine(Root, "data"), new byte[16 << 20]);
     }
 
@@ -54,6 +55,9 @@ internal sealed class Workshop : IDisposable
 
     /// <summary>The program that makes the files of a layer, and nothing else.</summary>
     public string Files => System.IO.Path.Combine(Path, "files");
+
+    /// <summary>The program that starts another one, and waits for it.</summary>
+    public string Supervised => System.IO.Path.Combine(Path, "supervised");
 
     /// <summary>The limit's program.</summary>
     public string Limit => System.IO.Path.Combine(Path, "limit");

@@ -8,8 +8,6 @@ namespace ContainerKit.KernelTests.Security;
 [Trait(Tools.Needs, Tools.Self)]
 public class LibseccompTests
 {
-    private const string Profile = "/usr/share/containers/seccomp.json";
-
     // What strace counts most in servers, builds, and runtimes.
     private static readonly string[] Frequent =
     [
@@ -25,7 +23,7 @@ public class LibseccompTests
     [InlineData(Architecture.Arm64)]
     public void The_profile_of_container_engines_becomes_the_same(Architecture architecture)
     {
-        var profile = SeccompProfile.Parse(File.ReadAllBytes(Profile));
+        var profile = SeccompProfile.Parse(File.ReadAllBytes(Tools.DockerProfile));
         foreach (var capabilities in new CapabilitySet[]
             { [], CapabilitySet.All, [Capability.CAP_SYS_ADMIN], [Capability.CAP_AUDIT_WRITE] })
         {

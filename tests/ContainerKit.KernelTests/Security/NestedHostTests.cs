@@ -4,11 +4,9 @@ namespace ContainerKit.KernelTests.Security;
 /// Hosts that are contained themselves: each starts a program as well as it can, and its report says what keeps it from
 /// more.
 /// </summary>
+[Trait(Tools.Needs, Tools.Self)]
 public class NestedHostTests
 {
-    /// <summary>Docker's profile, as Debian's golang-github-containers-common has it.</summary>
-    private const string DockerProfile = "/usr/share/containers/seccomp.json";
-
     private static readonly string[] Chroot =
     [
         "unshare", "--map-root-user", "--mount", "sh", "-ec", """
@@ -25,7 +23,7 @@ public class NestedHostTests
     private static readonly string[] Bubblewrap =
         ["bwrap", "--ro-bind", "/", "/", "--dev", "/dev", "--proc", "/proc", "--bind", "/tmp", "/tmp", "--unshare-all"];
 
-    [Fact]
+    [Fact(Skip = "needs bwrap", SkipUnless = nameof(Tools.HasBubblewrap), SkipType = typeof(Tools))]
     public async Task In_a_sandbox_of_bubblewrap_it_has_namespaces_unless_that_covers_proc()
     {
         await using var host = HostProcess.StartThrough(Bubblewrap, "restricted", "--choose", "true");
@@ -34,14 +32,16 @@ public class NestedHostTests
             await host.EndAsync());
     }
 
-    [Fact]
+    [Fact(Skip = "needs bwrap", SkipUnless = nameof(Tools.HasBubblewrap), SkipType = typeof(Tools))]
     public Task In_a_sandbox_of_bubblewrap_without_user_namespaces_it_is_restricted() =>
         AssertRestrictedAsync([.. Bubblewrap, "--unshare-user", "--disable-userns"], "max_user_namespaces");
 
     [Fact]
     public Task In_a_chroot_it_is_restricted() => AssertRestrictedAsync(Chroot, "chroot");
 
-    [Fact]
+    [Fact(
+        Skip = "needs golang-github-containers-common", SkipUnless = nameof(Tools.HasDockerProfile),
+        SkipType = typeof(Tools))]
     public async Task In_a_pod_it_is_restricted()
     {
         var (less, more) = (await InPodAsync("--choose"), await InPodAsync("--rootless"));
@@ -80,7 +80,7 @@ public class NestedHostTests
         ],
         Environment = new Dictionary<string, string> { ["DOTNET_ROOT"] = "/opt/dotnet" },
         Capabilities = new(CapabilitySet.Docker),
-        Seccomp = SeccompProfile.Parse(File.ReadAllBytes(DockerProfile)),
+        Seccomp = SeccompProfile.Parse(File.ReadAllBytes(Tools.DockerProfile)),
         MaxUserNamespaces = 100,
     });
 }

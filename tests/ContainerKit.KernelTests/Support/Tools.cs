@@ -18,11 +18,20 @@ internal static class Tools
     /// <summary>Where Debian's musl is, the one C library here that is not glibc.</summary>
     public const string Musl = "/lib/ld-musl-x86_64.so.1";
 
+    /// <summary>Docker's profile of system calls, as Debian's golang-github-containers-common has it.</summary>
+    public const string DockerProfile = "/usr/share/containers/seccomp.json";
+
     private static readonly bool MustRun = Environment.GetEnvironmentVariable("CONTAINERKIT_MUST_RUN") == "1";
 
     /// <summary>Whether there are C compilers for both architectures.</summary>
     public static bool HasCompilers { get; } = MustRun
         || (Find(Compiler(Architecture.X64)) is not null && Find(Compiler(Architecture.Arm64)) is not null);
+
+    /// <summary>Whether there is bubblewrap.</summary>
+    public static bool HasBubblewrap { get; } = MustRun || Find("bwrap") is not null;
+
+    /// <summary>Whether there is Docker's profile.</summary>
+    public static bool HasDockerProfile { get; } = MustRun || File.Exists(DockerProfile);
 
     /// <summary>Whether programs for arm64 can be run: by qemu, unless this is one.</summary>
     public static bool HasArm64 { get; } = MustRun || Find("qemu-aarch64-static") is not null;
@@ -44,7 +53,7 @@ internal static class Tools
 
     /// <summary>Whether their profile is there, too.</summary>
     public static bool HasSeccompProfile { get; } =
-        MustRun || (HasLibseccomp && File.Exists("/usr/share/containers/seccomp.json"));
+        MustRun || (HasLibseccomp && File.Exists(DockerProfile));
 
     /// <summary>The name of the C compiler for an architecture.</summary>
     public static string Compiler(Architecture architecture) =>
