@@ -13,8 +13,8 @@ public partial class ConstantTests
     [
         "<dirent.h>", "<errno.h>", "<fcntl.h>", "<linux/audit.h>", "<linux/bpf.h>", "<linux/capability.h>",
         "<linux/close_range.h>", "<linux/fs.h>", "<linux/keyctl.h>", "<linux/landlock.h>", "<linux/loop.h>",
-        "<linux/memfd.h>", "<linux/mount.h>", "<linux/netlink.h>", "<linux/nsfs.h>", "<linux/openat2.h>",
-        "<linux/prctl.h>", "<linux/sched.h>",
+        "<linux/magic.h>", "<linux/memfd.h>", "<linux/mount.h>", "<linux/netlink.h>", "<linux/nsfs.h>",
+        "<linux/openat2.h>", "<linux/prctl.h>", "<linux/sched.h>",
         "<linux/seccomp.h>", "<linux/securebits.h>", "<poll.h>", "<signal.h>", "<spawn.h>", "<sys/epoll.h>",
         "<sys/inotify.h>", "<sys/ioctl.h>",
         "<sys/mman.h>", "<sys/resource.h>", "<sys/socket.h>", "<sys/stat.h>", "<sys/syscall.h>", "<sys/wait.h>",
@@ -42,13 +42,17 @@ public partial class ConstantTests
         [nameof(LandlockRestrictFlags.LANDLOCK_RESTRICT_SELF_LOG_SUBDOMAINS_OFF)] = 1 << 2,
     };
 
-    /// <summary>The names that launcher.c gives to what it passes to mmap(2).</summary>
+    /// <summary>What launcher.c names otherwise: of mmap(2), and places in what waitid(2) gives.</summary>
     private static readonly Dictionary<string, string> NamesInLauncher = new()
     {
         ["READ_WRITE"] = "PROT_READ | PROT_WRITE",
         ["PRIVATE"] = "MAP_PRIVATE",
         ["ANONYMOUS"] = "MAP_ANONYMOUS",
         ["FIXED_NOREPLACE"] = "MAP_FIXED_NOREPLACE",
+        ["EXITED"] = "CLD_EXITED",
+        ["CODE"] = "__builtin_offsetof(siginfo_t, si_code) / sizeof(int)",
+        ["PID"] = "__builtin_offsetof(siginfo_t, si_pid) / sizeof(int)",
+        ["STATUS"] = "__builtin_offsetof(siginfo_t, si_status) / sizeof(int)",
     };
 
     [Theory(Skip = Tools.NoCompilers, SkipUnless = nameof(Tools.HasCompilers), SkipType = typeof(Tools))]

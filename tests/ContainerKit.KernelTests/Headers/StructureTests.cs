@@ -58,6 +58,8 @@ public class StructureTests
         [typeof(FilterInstruction)] =
             ("struct sock_filter", [("Operation", "code"), ("IfTrue", "jt"), ("IfFalse", "jf"), ("Value", "k")]),
         [typeof(LaunchStage.FilterProgram)] = ("struct sock_fprog", [("Length", "len"), ("Instructions", "filter")]),
+        [typeof(LaunchStage.Polled)] =
+            ("struct pollfd", [("Descriptor", "fd"), ("Wanted", "events"), ("Found", "revents")]),
         [typeof(LaunchStage.Timeval)] = ("struct timeval", [("Seconds", "tv_sec"), ("Microseconds", "tv_usec")]),
         [typeof(LaunchStage.Limit)] = ("struct rlimit64", [("Soft", "rlim_cur"), ("Hard", "rlim_max")]),
         [typeof(LaunchStage.MountAttributesChange)] = ("struct mount_attr",

@@ -18,7 +18,7 @@ public class LibseccompTests
     private static readonly ulong[] Values =
         [0, 1, 5, 6, 7, 0x7FFFFFFF, 0x80000000, uint.MaxValue, 1UL << 32, (1UL << 32) + 6, 6UL << 32, 1UL << 63, ~0UL];
 
-    [Theory(Skip = "needs " + Profile, SkipUnless = nameof(Tools.HasSeccompProfile), SkipType = typeof(Tools))]
+    [Theory(Skip = "needs " + Tools.DockerProfile, SkipUnless = nameof(Tools.HasSeccompProfile), SkipType = typeof(Tools))]
     [InlineData(Architecture.X64)]
     [InlineData(Architecture.Arm64)]
     public void The_profile_of_container_engines_becomes_the_same(Architecture architecture)
