@@ -115,7 +115,8 @@ public class RuntimesTests
             RestrictedPlugin => SandboxProfiles.Plugin with { RequiredIsolation = IsolationProperties.NoNetwork },
             _ => new ContainerOptions
             {
-                Command = command, MinimumIsolation = IsRestricted(place) ? Isolation.Restricted : null,
+                Command = command,
+                MinimumIsolation = IsRestricted(place) ? Isolation.Restricted : null,
             },
         }) with
         {

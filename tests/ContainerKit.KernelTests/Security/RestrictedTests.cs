@@ -137,13 +137,13 @@ public sealed class RestrictedTests : IAsyncDisposable
             (echo >{_data["read/file"]}) 2>&- || echo denied
             echo written >{_data["write/file"]}
             """) with
-            {
-                Mounts =
+        {
+            Mounts =
                 [
                     new BindMount(_data["read"], _data["read"]),
                     new BindMount(_data["write"], _data["write"]) { ReadOnly = false },
                 ],
-            });
+        });
 
         Assert.Equal("read\ndenied\n", result.StandardOutput);
         Assert.Equal("written\n", await File.ReadAllTextAsync(_data["write/file"], Token));
