@@ -184,7 +184,9 @@ static void mask(void)
 {
     set_limit("sys/user/max_user_namespaces", "0", 1);
     set_limit("sys/user/max_inotify_instances", "32", 2);
+    set_limit("sys/user/max_inotify_watches", "16384", 5);
     set_limit("sys/user/max_fanotify_groups", "16", 2);
+    set_limit("sys/user/max_fanotify_marks", "16384", 5);
     for (size_t i = 0; i < COUNT(masked_proc_files); i++)
         attach(copy(dev, "null"), proc, masked_proc_files[i]);
     for (size_t i = 0; i < COUNT(masked_proc_directories); i++)

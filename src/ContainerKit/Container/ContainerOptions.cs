@@ -179,7 +179,10 @@ public sealed record ContainerOptions
     /// </summary>
     public LandlockRules? Landlock { get; init; }
 
-    /// <summary>Limits of each process; setrlimit(2).</summary>
+    /// <summary>
+    /// Limits of each process; setrlimit(2). A program that is this process's user on the host has an eighth less open
+    /// files than this process, unless RLIMIT_NOFILE is among them.
+    /// </summary>
     public IReadOnlyList<ResourceLimit> ResourceLimits { get; init; } = [];
 
     /// <summary>The permissions that new files do not get; 022 in octal unless said otherwise.</summary>

@@ -36,7 +36,11 @@ internal static class ProgramPlan
 
         // The last, so that they bind nothing but the program: neither what starts it, nor an init.
         plan.Because("the resource limits");
-        SecurityFloor.LimitDescriptors(plan.Program, IsChosen(options));
+        if (options.Restriction is not null || options.IdMap.Maps(Syscall.EffectiveUser))
+        {
+            SecurityFloor.LimitDescriptors(plan.Program, IsChosen(options));
+        }
+
         foreach (var limit in options.ResourceLimits)
         {
             plan.Program.SetLimit(limit.Resource, limit.Soft, limit.Hard);

@@ -12,8 +12,7 @@ internal static partial class PlanText
     {
         var dropped = new HashSet<string>();
         var lines = plan.Split('\n').Where(line => !IsOfHost(line, dropped)).ToList();
-        var text = FilterLength().Replace(string.Join('\n', lines), "len=…");
-        return Renumber(OpenFiles().Replace(text, "RLIMIT_NOFILE, …"));
+        return Renumber(FilterLength().Replace(string.Join('\n', lines), "len=…"));
     }
 
     /// <summary>Whether a step makes something of the host's, or uses what such a step gave.</summary>
@@ -59,15 +58,13 @@ internal static partial class PlanText
           | prctl\(PR_CAPBSET_DROP,\ [1-9]\d*\)
           | digits\ =\ getpid\(\)
           | setgroups\(0,\ \[\]\)
+          | prlimit64\(0,\ RLIMIT_NOFILE,\ (?<limit>\d+):\k<limit>\)
         )
         """, RegexOptions.IgnorePatternWhitespace)]
     private static partial Regex MakesOfHost();
 
     [GeneratedRegex(@"^  (mount_setattr|move_mount|write|close)\((?<result>\$\d+)")]
     private static partial Regex Used();
-
-    [GeneratedRegex(@"RLIMIT_NOFILE, (\d+):\1\b")]
-    private static partial Regex OpenFiles();
 
     [GeneratedRegex(@"len=\d+")]
     private static partial Regex FilterLength();
