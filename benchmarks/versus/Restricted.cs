@@ -34,16 +34,7 @@ internal static class Restricted
                 new(Rootless, () => Ours.RunAsync(workshop, init: false)),
             ],
             settings.Quick ? 2 : 60, settings.Rounds, 2 * settings.Each);
-        var table = new Table("start to exit", "p10 ms", "median ms", $"this : {Bare}");
-        foreach (var name in rounds.Names)
-        {
-            var times = rounds.Times(name).ToArray();
-            table.Add(
-                name, Table.Figure(Statistics.Percentile(times, 0.1)), Table.Figure(Statistics.Median(times)),
-                Table.Figure(Statistics.Median(rounds.Ratios(name, Bare))));
-        }
-
-        Console.WriteLine($"{table}\n");
+        Console.WriteLine(rounds.Table("start to exit", Bare, Bare) + "\n");
         verdicts.AtMost($"start {Open} : {Limit}", Statistics.Median(rounds.Ratios(Open, Limit)), 1.2);
         verdicts.AtMost($"start {Open} : {Bare}", Statistics.Median(rounds.Ratios(Open, Bare)), 1.6);
         verdicts.AtMost($"start {Whole} : {Bare}", Statistics.Median(rounds.Ratios(Whole, Bare)), 2.5);

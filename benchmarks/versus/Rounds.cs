@@ -51,6 +51,22 @@ internal sealed class Rounds
     public IEnumerable<double> Ratios(string name, string other) =>
         _milliseconds[name].Zip(_milliseconds[other], (one, two) => Statistics.Median(one) / Statistics.Median(two));
 
+    /// <summary>A row for each contender, and what it takes by another.</summary>
+    public Table Table(string head, string other, string otherHead)
+    {
+        var table = new Table(head, "p10 ms", "median ms", $"this : {otherHead}");
+        foreach (var name in Names)
+        {
+            var times = Times(name).ToArray();
+            table.Add(
+                name, Versus.Table.Figure(Statistics.Percentile(times, 0.1)),
+                Versus.Table.Figure(Statistics.Median(times)),
+                Versus.Table.Figure(Statistics.Median(Ratios(name, other))));
+        }
+
+        return table;
+    }
+
     /// <summary>Each round's median of a contender.</summary>
     public IEnumerable<double> Medians(string name) => _milliseconds[name].Select(Statistics.Median);
 

@@ -131,16 +131,7 @@ internal static class Seccomp
                     new(Sandbox, () => Ours.RunAsync(workshop, init, SandboxProfiles.Plugin)),
                 ],
                 settings.Quick ? 2 : 60, settings.Rounds, 2 * settings.Each);
-            var table = new Table($"start to exit, init {(init ? "on" : "off")}", "p10 ms", "median ms", "this : no filter");
-            foreach (var name in rounds.Names)
-            {
-                var times = rounds.Times(name).ToArray();
-                table.Add(
-                    name, Table.Figure(Statistics.Percentile(times, 0.1)), Table.Figure(Statistics.Median(times)),
-                    Table.Figure(Statistics.Median(rounds.Ratios(name, Floor))));
-            }
-
-            Console.WriteLine($"{table}\n");
+            Console.WriteLine(rounds.Table($"start to exit, init {(init ? "on" : "off")}", Floor, "no filter") + "\n");
             verdicts.AtMost(
                 $"start with the profile Plugin : without, init {(init ? "on" : "off")}",
                 Statistics.Median(rounds.Ratios(Plugin, Floor)), 1.15);

@@ -17,7 +17,6 @@
 #define AT_RECURSIVE 0x8000
 #define UNBINDABLE (1 << 17)
 #define QUIET (MOUNT_ATTR_NOSUID | MOUNT_ATTR_NOEXEC)
-#define PLAIN (MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV)
 
 static const char *const masked_proc_files[] = {MASKED_PROC_FILES};
 static const char *const masked_proc_directories[] = {MASKED_PROC_DIRECTORIES};
@@ -38,23 +37,6 @@ static const char *root_path, *changes_path; // with layers the first is that of
 static char **layers;
 static int use_init, pair[2], control[2], pidfd, handed_down[2];
 static long root, proc, sys, dev, tmp, run_directory, nodes[COUNT(devices)];
-
-static long memory_tree(void)
-{
-    long context = SYS(fsopen, "tmpfs", FSOPEN_CLOEXEC);
-    set(context, "mode", "755");
-    set(context, "size", "268435456");
-    set(context, "nr_inodes", "65537");
-    long memory = made(context, PLAIN);
-    attach(memory, AT_FDCWD, "/proc/fs");
-    SYS(mkdirat, memory, "dev", 0755);
-    SYS(mkdirat, memory, "proc", 0755);
-    SYS(mkdirat, memory, "run", 0755);
-    SYS(mkdirat, memory, "sys", 0755);
-    SYS(mkdirat, memory, "tmp", 01777);
-    SYS(mkdirat, memory, "shm", 01777);
-    return memory;
-}
 
 static void loopback_up(void)
 {

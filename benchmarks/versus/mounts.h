@@ -4,6 +4,7 @@
 #include <linux/mount.h>
 
 #define PRIVATE (1 << 18)
+#define PLAIN (MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV)
 #define INERT (MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV | MOUNT_ATTR_NOEXEC)
 
 static void set(long context, const char *key, const char *value)
@@ -33,4 +34,21 @@ static void restrict_tree(long tree, unsigned attributes, unsigned flags, unsign
 {
     struct mount_attr attr = {.attr_set = attributes, .propagation = propagation};
     SYS(mount_setattr, tree, "", AT_EMPTY_PATH | flags, &attr, sizeof attr);
+}
+
+static long memory_tree(void)
+{
+    long context = SYS(fsopen, "tmpfs", FSOPEN_CLOEXEC);
+    set(context, "mode", "755");
+    set(context, "size", "268435456");
+    set(context, "nr_inodes", "65537");
+    long memory = made(context, PLAIN);
+    attach(memory, AT_FDCWD, "/proc/fs");
+    SYS(mkdirat, memory, "dev", 0755);
+    SYS(mkdirat, memory, "proc", 0755);
+    SYS(mkdirat, memory, "run", 0755);
+    SYS(mkdirat, memory, "sys", 0755);
+    SYS(mkdirat, memory, "tmp", 01777);
+    SYS(mkdirat, memory, "shm", 01777);
+    return memory;
 }

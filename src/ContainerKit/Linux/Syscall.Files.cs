@@ -45,44 +45,12 @@ internal static unsafe partial class Syscall
     public static string PathOf(SafeHandle file) => $"/proc/self/fd/{file.DangerousGetHandle()}";
 
     /// <summary>
-    /// Locks a whole file for this open file description and its copies, so that the lock ends with the last of them;
-    /// false when another has it. fcntl(2).
-    /// </summary>
-    public static bool TryLock(SafeFileHandle file)
-    {
-        const short F_WRLCK = 1;
-        return SetLock(file, F_WRLCK) || (LastError is Errno.EAGAIN or Errno.EACCES ? false : throw Failed("fcntl"));
-    }
-
-    /// <summary>
     /// The same together with others; whoever has it alone shares it from then on. False when another has it alone.
     /// </summary>
     public static bool TryShareLock(SafeFileHandle file)
     {
         const short F_RDLCK = 0;
         return SetLock(file, F_RDLCK) || (LastError is Errno.EAGAIN or Errno.EACCES ? false : throw Failed("fcntl"));
-    }
-
-    /// <summary>Waits until it can lock a whole file, for this open file description; fcntl(2).</summary>
-    public static void WaitForLock(SafeFileHandle file)
-    {
-        const int F_OFD_SETLKW = 38;
-        const short F_WRLCK = 1;
-        var wanted = new FileLock { Type = F_WRLCK };
-        while (Lock(file, F_OFD_SETLKW, &wanted) < 0)
-        {
-            if (LastError is not Errno.EINTR)
-            {
-                throw Failed("fcntl");
-            }
-        }
-    }
-
-    /// <summary>Gives a lock back, whoever still has a copy of the descriptor; fcntl(2).</summary>
-    public static void Unlock(SafeFileHandle file)
-    {
-        const short F_UNLCK = 2;
-        Check(SetLock(file, F_UNLCK) ? 0 : -1, "fcntl");
     }
 
     /// <summary>
@@ -219,38 +187,6 @@ internal static unsafe partial class Syscall
         }
     }
 
-    /// <summary>Whether another open file description has a lock of a whole file; fcntl(2).</summary>
-    public static bool IsLocked(SafeFileHandle file)
-    {
-        const int F_OFD_GETLK = 36;
-        const short F_WRLCK = 1, F_UNLCK = 2;
-        var found = new FileLock { Type = F_WRLCK };
-        Check(Lock(file, F_OFD_GETLK, &found), "fcntl");
-        return found.Type != F_UNLCK;
-    }
-
-    /// <summary>
-    /// Locks a file or directory for this open file description alone; false when another has it. flock(2).
-    /// </summary>
-    public static bool TryLockWhole(SafeFileHandle file)
-    {
-        const int LOCK_EX = 2, LOCK_NB = 4;
-        return Flock(file, LOCK_EX | LOCK_NB) == 0 || (LastError is Errno.EAGAIN ? false : throw Failed("flock"));
-    }
-
-    /// <summary>The same, once no other has it. flock(2).</summary>
-    public static void LockWhole(SafeFileHandle file)
-    {
-        const int LOCK_EX = 2;
-        while (Flock(file, LOCK_EX) < 0)
-        {
-            if (LastError is not Errno.EINTR)
-            {
-                throw Failed("flock");
-            }
-        }
-    }
-
     /// <summary>Waits until a file or directory is on the disk; fsync(2).</summary>
     public static void Sync(SafeFileHandle file) => Check(Fsync(file), "fsync");
 
@@ -259,13 +195,6 @@ internal static unsafe partial class Syscall
 
     /// <summary>Makes a FIFO that must not be there yet; mkfifo(3).</summary>
     public static void MakeFifo(string path, uint mode) => Check(Mkfifo(path, mode), "mkfifo", path);
-
-    private static bool SetLock(SafeFileHandle file, short type)
-    {
-        const int F_OFD_SETLK = 37;
-        var wanted = new FileLock { Type = type };
-        return Lock(file, F_OFD_SETLK, &wanted) >= 0;
-    }
 
     private const uint STATX_BASIC_STATS = 0x7ff, STATX_MNT_ID = 0x1000, Wanted = STATX_BASIC_STATS | STATX_MNT_ID;
 
@@ -278,12 +207,6 @@ internal static unsafe partial class Syscall
 
     [LibraryImport("libc", EntryPoint = "fcntl", SetLastError = true)]
     private static partial int DuplicateFrom(SafeHandle file, int command, int least);
-
-    [LibraryImport("libc", EntryPoint = "fcntl", SetLastError = true)]
-    private static partial int Lock(SafeFileHandle file, int command, FileLock* wanted);
-
-    [LibraryImport("libc", EntryPoint = "flock", SetLastError = true)]
-    private static partial int Flock(SafeFileHandle file, int operation);
 
     [LibraryImport("libc", EntryPoint = "fsync", SetLastError = true)]
     private static partial int Fsync(SafeFileHandle file);
@@ -394,12 +317,4 @@ internal struct FileStatus
     public readonly bool IsClosedToOthers => (Mode & 0x3F) == 0; // 077
 
     public readonly bool IsA(FileType type) => (Mode & (uint)FileType.S_IFMT) == (uint)type;
-}
-
-/// <summary>A lock of a range of a file; struct flock.</summary>
-internal struct FileLock
-{
-    public short Type, Whence;
-    public long Start, Length;
-    public int ProcessId;
 }

@@ -4,7 +4,7 @@ using ContainerKit.Images;
 
 namespace ContainerKit.Tests.Images;
 
-public sealed class OciLayoutSourceTests : IDisposable
+public sealed partial class OciLayoutSourceTests : IDisposable
 {
     private const string Containerd = "io.containerd.image.name";
 
@@ -361,32 +361,6 @@ public sealed class OciLayoutSourceTests : IDisposable
 
         Assert.Throws<InvalidImageException>(() => read.Layers[0].Open());
         Assert.False(elsewhere.Pending());
-    }
-
-    [Fact]
-    public async Task The_number_of_layers_is_the_same_everywhere()
-    {
-        var image = new TestImage();
-        var config = image.AddBlob(MediaTypes.ImageConfig, TestImage.Config("linux/amd64", [1], [2]));
-        var layer = image.AddBlob(MediaTypes.Layer, TestImage.Layer("x"));
-        image.SetIndex(image.AddBlob(
-            MediaTypes.ImageManifest,
-            new ImageManifest { SchemaVersion = 2, Config = config, Layers = [layer] }.ToJson()));
-
-        Assert.Equal("diff_ids", (await RefusedAsync(image)).Field);
-    }
-
-    [Fact]
-    public async Task An_unknown_kind_of_layer_is_refused()
-    {
-        var image = new TestImage();
-        var config = image.AddBlob(MediaTypes.ImageConfig, TestImage.Config("linux/amd64", [1]));
-        var layer = image.AddBlob("application/vnd.oci.image.layer.v1.tar+lzma", TestImage.Layer("x"));
-        image.SetIndex(image.AddBlob(
-            MediaTypes.ImageManifest,
-            new ImageManifest { SchemaVersion = 2, Config = config, Layers = [layer] }.ToJson()));
-
-        Assert.Equal("mediaType", (await RefusedAsync(image)).Field);
     }
 
     private static ContainerKit.Images.Platform Platform(string text) => ContainerKit.Images.Platform.Parse(text);
