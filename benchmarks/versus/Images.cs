@@ -24,7 +24,8 @@ internal static class Images
 
             var path = Directory.CreateDirectory(Path.Combine(programs.Path, "images")).FullName;
             var disk = workshop.In(path, ImageCodec.Gzip);
-            await MeasureAsync(settings, disk, await ImageContenders.FindAsync(disk), verdicts, ", on a disk");
+            // No bounds: it is the disk that is measured.
+            Print(await MeasureAsync(settings, disk, await ImageContenders.FindAsync(disk)), ", on a disk");
         }
         else
         {

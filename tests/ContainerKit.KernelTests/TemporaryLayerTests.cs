@@ -33,17 +33,18 @@ public class TemporaryLayerTests
         """;
 
     [Fact]
-    public void A_layer_is_gone_when_it_is_disposed_and_so_is_its_lock()
+    public void A_layer_is_locked_and_gone_when_it_is_disposed()
     {
         string path;
         using (var layer = TemporaryLayer.Make())
         {
             path = layer.AsChanges().KeptIn!;
             Assert.True(Directory.Exists(path));
-            Assert.True(File.Exists(path + ".lock"));
+            using var again = Syscall.Open(path, OpenFlags.O_RDONLY);
+            Assert.False(Syscall.TryLockWhole(again));
         }
 
-        Assert.False(Path.Exists(path) || Path.Exists(path + ".lock"));
+        Assert.False(Path.Exists(path));
     }
 
     [Theory]
@@ -59,7 +60,7 @@ public class TemporaryLayerTests
             Assert.NotEmpty(Directory.EnumerateFileSystemEntries(path));
         }
 
-        Assert.False(Path.Exists(path) || Path.Exists(path + ".lock"));
+        Assert.False(Path.Exists(path));
     }
 
     [Fact]
@@ -115,24 +116,19 @@ public class TemporaryLayerTests
         {
             using var layer = TemporaryLayer.Make();
             Assert.True(Directory.Exists(layer.AsChanges().KeptIn));
-            Assert.True(File.Exists(layer.AsChanges().KeptIn + ".lock"));
         });
 
     [Theory]
-    [InlineData(true)]
-    [InlineData(false)] // it was killed before it made the directory
-    public void What_a_killed_host_left_is_removed_by_the_next(bool withDirectory)
+    [InlineData("upper")]
+    [InlineData("")] // it was killed before there was anything
+    public void What_a_killed_host_left_is_removed_by_the_next(string held)
     {
         using var first = TemporaryLayer.Make();
         var left = Beside(first, "left");
-        File.WriteAllText(left + ".lock", "");
-        if (withDirectory)
-        {
-            Directory.CreateDirectory(left + "/upper");
-        }
+        Directory.CreateDirectory($"{left}/{held}");
 
         using var second = TemporaryLayer.Make();
-        Assert.False(Path.Exists(left) || Path.Exists(left + ".lock"));
+        Assert.False(Path.Exists(left));
         Assert.True(Directory.Exists(first.AsChanges().KeptIn));
     }
 
@@ -142,20 +138,19 @@ public class TemporaryLayerTests
         using var first = TemporaryLayer.Make();
         using var outside = new TempDirectory();
         outside.Write("file", "kept");
-        var (linked, linkedLock) = (Beside(first, "linked"), Beside(first, "linkedlock") + ".lock");
-        File.WriteAllText(linked + ".lock", "");
+        var (linked, file) = (Beside(first, "linked"), Beside(first, "file"));
         Directory.CreateSymbolicLink(linked, outside.Path);
-        File.CreateSymbolicLink(linkedLock, outside["file"]);
+        File.WriteAllText(file, "kept");
 
         using (TemporaryLayer.Make())
         {
             Assert.Equal("kept", File.ReadAllText(outside["file"]));
-            Assert.True(Path.Exists(linkedLock));
+            Assert.Equal("kept", File.ReadAllText(file));
+            Assert.True(Path.Exists(linked));
         }
 
         File.Delete(linked);
-        File.Delete(linked + ".lock");
-        File.Delete(linkedLock);
+        File.Delete(file);
     }
 
     private static string Beside(TemporaryLayer layer, string name) =>

@@ -11,7 +11,8 @@ namespace ContainerKit.Images;
 /// </summary>
 internal sealed class BlobPump(ExpectedBlob expected, BlobLimits limits)
 {
-    private const int ChunkSize = 64 << 10;
+    /// <summary>Who reads is woken for several chunks at a time.</summary>
+    private const int ChunkSize = 64 << 10, ChunksOfFlush = 8;
 
     private Codec _codec;
 
@@ -61,7 +62,7 @@ internal sealed class BlobPump(ExpectedBlob expected, BlobLimits limits)
         var isHashed = _codec == Codec.None && algorithm == ExpectedBlob.AlgorithmOf(expected.Digest);
         using var hash = isHashed ? null : IncrementalHash.CreateHash(algorithm);
         long count = 0;
-        while (true)
+        for (var chunks = 1; ; chunks++)
         {
             var chunk = output.GetMemory(ChunkSize)[..ChunkSize];
             var got = await unpacked.ReadAtLeastAsync(chunk, ChunkSize, throwOnEndOfStream: false, cancellationToken)
@@ -75,7 +76,8 @@ internal sealed class BlobPump(ExpectedBlob expected, BlobLimits limits)
             CheckLimits(count, input.Count);
             hash?.AppendData(chunk.Span[..got]);
             output.Advance(got);
-            if ((await output.FlushAsync(cancellationToken).ConfigureAwait(false)).IsCompleted)
+            if (chunks % ChunksOfFlush == 0
+                && (await output.FlushAsync(cancellationToken).ConfigureAwait(false)).IsCompleted)
             {
                 throw new OperationCanceledException("Who reads the archive has given up.");
             }

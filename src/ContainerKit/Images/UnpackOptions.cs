@@ -23,9 +23,10 @@ public sealed record UnpackOptions
     public ImageReference? Reference { get; init; }
 
     /// <summary>
-    /// How many layers are unpacked at a time; as many as there are processors unless said otherwise.
+    /// How many layers are unpacked at a time; two for each processor unless said otherwise, so that small ones end
+    /// beside large ones.
     /// </summary>
-    public int Parallelism { get; init; } = Environment.ProcessorCount;
+    public int Parallelism { get; init; } = 2 * Environment.ProcessorCount;
 
     /// <summary>How much a layer may hold, unpacked; 64 GiB unless said otherwise.</summary>
     public ByteSize MaxLayerSize { get; init; } = ByteSize.GiB(64);

@@ -11,14 +11,12 @@ namespace ContainerKit;
 /// </summary>
 internal sealed class TemporaryDirectory : IDisposable
 {
-    private const string Lock = ".lock";
-
     private readonly string _parent, _name;
 
     private TemporaryDirectory(string parent, string name, SafeFileHandle lease) =>
         (_parent, _name, Lease) = (parent, name, lease);
 
-    /// <summary>The open lock, for others to hold, too.</summary>
+    /// <summary>The directory, open and locked, for others to hold, too.</summary>
     public SafeFileHandle Lease { get; }
 
     /// <summary>Where it is.</summary>
@@ -32,41 +30,28 @@ internal sealed class TemporaryDirectory : IDisposable
             var name = string.Create(
                 CultureInfo.InvariantCulture, $"{prefix}{Environment.ProcessId}-{Guid.NewGuid():N}");
             var path = Path.Combine(parent, name);
-            var directory = new TemporaryDirectory(parent, name, Syscall.Create(path + Lock, 0x180)); // 0600
-            try
+            Syscall.MakeDirectory(path, 0x1C0); // 0700
+            if (TryLease(path) is { } lease)
             {
-                if (TryTake(directory.Lease))
-                {
-                    Syscall.MakeDirectory(path, 0x1C0); // 0700
-                    return directory;
-                }
-
-                directory.Lease.Dispose(); // a sweep came between the making and the locking: it takes the lock away
-            }
-            catch
-            {
-                directory.Dispose();
-                throw;
+                return new(parent, name, lease);
             }
         }
     }
 
-    /// <summary>
-    /// Removes this user's directories of that name that nobody has locked. A killed process left a lock, if anything.
-    /// </summary>
+    /// <summary>Removes this user's directories of that name that nobody has locked.</summary>
     public static void Sweep(string parent, string prefix)
     {
-        using var directory = Syscall.Open(parent, OpenFlags.O_PATH);
+        using var opened = Syscall.Open(parent, OpenFlags.O_PATH);
         var all = new EnumerationOptions { AttributesToSkip = default, IgnoreInaccessible = true };
-        foreach (var path in Directory.EnumerateFiles(parent, $"{prefix}*{Lock}", all))
+        foreach (var path in Directory.EnumerateDirectories(parent, $"{prefix}*", all))
         {
+            var name = Path.GetFileName(path);
             try
             {
-                var name = Path.GetFileName(path);
-                using var file = Syscall.OpenEntry(directory, Bytes(name), OpenFlags.O_RDWR | OpenFlags.O_NONBLOCK);
-                if (IsOwn(file) && TryTake(file))
+                using var directory = Syscall.OpenEntry(opened, Bytes(name + '/'), OpenFlags.O_RDONLY);
+                if (Syscall.Status(directory).Owner == Syscall.EffectiveUser && Syscall.TryLockWhole(directory))
                 {
-                    Remove(directory, name[..^Lock.Length]);
+                    HostileTree.Remove(opened, Bytes(name));
                 }
             }
             catch (LinuxException)
@@ -82,13 +67,10 @@ internal sealed class TemporaryDirectory : IDisposable
         try
         {
             using var parent = Syscall.Open(_parent, OpenFlags.O_PATH);
-            if (IsRemovedEmpty(parent))
+            if (!IsRemovedEmpty(parent))
             {
-                Syscall.TryUnlink(parent, Bytes(_name + Lock));
-                return;
+                Remove(parent);
             }
-
-            Remove(parent, _name);
         }
         catch (LinuxException)
         {
@@ -97,6 +79,33 @@ internal sealed class TemporaryDirectory : IDisposable
         finally
         {
             Lease.Dispose();
+        }
+    }
+
+    /// <summary>Opens and locks what was just made; null when a sweep came between, and took it.</summary>
+    private static SafeFileHandle? TryLease(string path)
+    {
+        SafeFileHandle? lease = null;
+        try
+        {
+            lease = Syscall.Open(path + '/', OpenFlags.O_RDONLY);
+            if (Syscall.TryLockWhole(lease) && Directory.Exists(path))
+            {
+                return lease;
+            }
+
+            lease.Dispose();
+            return null;
+        }
+        catch (LinuxException gone) when (gone.Errno is Errno.ENOENT)
+        {
+            return null;
+        }
+        catch
+        {
+            lease?.Dispose();
+            Directory.Delete(path);
+            throw;
         }
     }
 
@@ -113,35 +122,15 @@ internal sealed class TemporaryDirectory : IDisposable
         }
     }
 
-    /// <summary>Locks a file, unless somebody has; false also when it was removed before it was locked.</summary>
-    private static bool TryTake(SafeFileHandle file) => Syscall.TryLock(file) && Syscall.Status(file).Links > 0;
-
-    /// <summary>The lock goes last: while it is there, a sweep finds what is left.</summary>
-    private static void Remove(SafeFileHandle parent, string name)
+    /// <summary>Removes it with all that is in it, unless another has its name now.</summary>
+    private void Remove(SafeFileHandle parent)
     {
-        if (HasOwn(parent, name))
+        using var found = Syscall.OpenEntry(parent, Bytes(_name), OpenFlags.O_PATH);
+        if (Syscall.Status(found).Inode == Syscall.Status(Lease).Inode)
         {
-            HostileTree.Remove(parent, Bytes(name));
-        }
-
-        Syscall.TryUnlink(parent, Bytes(name + Lock));
-    }
-
-    /// <summary>Whether there is a directory of this user's; another user's, or a link, is not to be touched.</summary>
-    private static bool HasOwn(SafeFileHandle parent, string name)
-    {
-        try
-        {
-            using var directory = Syscall.OpenEntry(parent, Bytes(name), OpenFlags.O_PATH);
-            return IsOwn(directory) ? true : throw new LinuxException("openat2", Errno.EPERM, name);
-        }
-        catch (LinuxException missing) when (missing.Errno is Errno.ENOENT)
-        {
-            return false;
+            HostileTree.Remove(parent, Bytes(_name));
         }
     }
-
-    private static bool IsOwn(SafeFileHandle file) => Syscall.Status(file).Owner == Syscall.EffectiveUser;
 
     private static byte[] Bytes(string name) => Encoding.UTF8.GetBytes(name + '\0');
 }
