@@ -27,6 +27,11 @@ internal static class RestrictedCheck
     /// <summary>Why this kernel cannot; null where it can.</summary>
     public static HostRefusal? WhyNot()
     {
+        if (LandlockFeature.VersionOfKernel > 0)
+        {
+            return null;
+        }
+
         var landlock = HostKernel.Landlock();
         return landlock.IsAvailable ? null : new($"There is no Landlock: {landlock.Reason}", landlock.Remedy!);
     }

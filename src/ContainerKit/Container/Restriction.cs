@@ -31,7 +31,7 @@ internal sealed record Restriction(
                     .. LazyInitializer.EnsureInitialized(ref _ofHost, FindOfHost),
                     .. hasNetwork ? LazyInitializer.EnsureInitialized(ref _ofNetwork, FindOfNetwork) : [],
                     .. options.Mounts.OfType<BindMount>().Select(Of),
-                    new(directory, LandlockAccess.ReadWrite | LandlockAccess.Execute),
+                    LandlockPath.OfDirectory(directory, LandlockAccess.ReadWrite | LandlockAccess.Execute),
                 ],
                 Scopes = LandlockScopes.AbstractSockets | LandlockScopes.Signals,
                 BestEffort = true, // what a version lacks the filter denies, or is told as a property that does not hold

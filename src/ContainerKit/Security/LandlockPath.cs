@@ -13,15 +13,21 @@ public sealed record LandlockPath(string Path, LandlockAccess Access)
     private const LandlockAccess OfFiles = LandlockAccess.Execute | LandlockAccess.WriteFile | LandlockAccess.ReadFile
         | LandlockAccess.Truncate | LandlockAccess.ControlDevice;
 
-    /// <summary>Whether it was a directory when it was looked at; null when nobody did.</summary>
+    /// <summary>Whether it is a directory; null when nobody looked.</summary>
     private bool? IsDirectory { get; init; }
+
+    private bool MayBeGone { get; init; }
 
     /// <summary>What is there now, each by itself, and may be gone when a program starts; links are passed over.</summary>
     internal static IEnumerable<LandlockPath> Existing(IEnumerable<string> paths, LandlockAccess access) =>
         from path in paths
         let isDirectory = Directory.Exists(path)
         where (isDirectory || File.Exists(path)) && new FileInfo(path).LinkTarget is null
-        select new LandlockPath(path, access) { IsDirectory = isDirectory };
+        select new LandlockPath(path, access) { IsDirectory = isDirectory, MayBeGone = true };
+
+    /// <summary>A directory that is there.</summary>
+    internal static LandlockPath OfDirectory(string path, LandlockAccess access) =>
+        new(path, access) { IsDirectory = true };
 
     /// <summary>Complains about what is no path of a container, or allows nothing.</summary>
     internal void Validate()
@@ -62,7 +68,7 @@ public sealed record LandlockPath(string Path, LandlockAccess Access)
                 stage.Last.Tolerate(Errno.ENOTDIR);
             }
 
-            if (IsDirectory is not null)
+            if (MayBeGone)
             {
                 stage.Last.Tolerate(Errno.ENOENT);
                 stage.Last.Tolerate(Errno.ELOOP);
