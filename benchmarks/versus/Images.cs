@@ -7,32 +7,37 @@ internal static class Images
 {
     private const string Limit = "limit";
 
+    private static ImageWorkshop? _workshop; // for both parts
+
     /// <summary>Measures, prints, and judges.</summary>
     public static async Task RunAsync(Settings settings, Workshop programs, Verdicts verdicts)
     {
-        if (ImageWorkshop.Create(settings, programs) is { } workshop)
-        {
-            Console.WriteLine($"The image: {workshop.Image}.\n");
-            var contenders = await ImageContenders.FindAsync(workshop);
-            await CompareAsync(workshop, contenders);
-            await MeasureAsync(settings, workshop, contenders, verdicts, "");
-            foreach (var codec in (ImageCodec[])[ImageCodec.Zstd, ImageCodec.None])
-            {
-                var other = workshop.In(workshop.Path, codec);
-                await MeasureAsync(settings, other, [ImageContenders.OfStore(other)], verdicts, $", {codec.Name}");
-            }
-
-            var path = Directory.CreateDirectory(Path.Combine(programs.Path, "images")).FullName;
-            var disk = workshop.In(path, ImageCodec.Gzip);
-            // No bounds: it is the disk that is measured.
-            Print(await MeasureAsync(settings, disk, await ImageContenders.FindAsync(disk)), ", on a disk");
-        }
-        else
+        if ((_workshop ??= ImageWorkshop.Create(settings, programs)) is not { } workshop)
         {
             verdicts.Unmeasured("an image to files", 1.25);
+            return;
         }
 
-        await Commits.RunAsync(settings, programs, verdicts);
+        Console.WriteLine($"The image: {workshop.Image}.\n");
+        var contenders = await ImageContenders.FindAsync(workshop);
+        await CompareAsync(workshop, contenders);
+        await MeasureAsync(settings, workshop, contenders, verdicts, "");
+        foreach (var codec in (ImageCodec[])[ImageCodec.Zstd, ImageCodec.None])
+        {
+            var other = workshop.In(workshop.Path, codec);
+            await MeasureAsync(settings, other, [ImageContenders.OfStore(other)], verdicts, $", {codec.Name}");
+        }
+    }
+
+    /// <summary>Measures and prints the same where everything lies on a disk: that is what is measured then.</summary>
+    public static async Task RunOnDiskAsync(Settings settings, Workshop programs)
+    {
+        if ((_workshop ??= ImageWorkshop.Create(settings, programs)) is { } workshop)
+        {
+            var path = Directory.CreateDirectory(Path.Combine(programs.Path, "images")).FullName;
+            var disk = workshop.In(path, ImageCodec.Gzip);
+            Print(await MeasureAsync(settings, disk, await ImageContenders.FindAsync(disk)), ", on a disk");
+        }
     }
 
     private static async Task MeasureAsync(

@@ -16,7 +16,7 @@ try
         HybridCgroups.Leave();
     }
 
-    if (settings.Parts.Contains("images") || settings.Parts.Contains("layers"))
+    if (settings.Parts.Any(part => part is "images" or "disk" or "commits" or "layers"))
     {
         Tmpfs.Enter();
     }
@@ -33,6 +33,8 @@ try
             "streams" => Streams.RunAsync(settings, workshop, verdicts),
             "cgroups" => Cgroups.RunAsync(settings, workshop, verdicts),
             "images" => Images.RunAsync(settings, workshop, verdicts),
+            "disk" => Images.RunOnDiskAsync(settings, workshop),
+            "commits" => Commits.RunAsync(settings, workshop, verdicts),
             "layers" => LayeredStarts.RunAsync(settings, workshop, verdicts),
             "seccomp" => Seccomp.RunAsync(settings, workshop, verdicts),
             "restricted" => Restricted.RunAsync(settings, workshop, verdicts),

@@ -5,7 +5,10 @@ internal sealed record Settings
 {
     /// <summary>The parts of the benchmark, in the order in which they run.</summary>
     private static readonly string[] Known =
-        ["start", "live", "steady", "streams", "cgroups", "images", "layers", "seccomp", "restricted", "memory", "quickstart"];
+    [
+        "start", "live", "steady", "streams", "cgroups", "images", "disk", "commits", "layers", "seccomp", "restricted",
+        "memory", "quickstart",
+    ];
 
     /// <summary>The parts to run; all of them unless said otherwise.</summary>
     public IReadOnlyList<string> Parts { get; private init; } = Known;
