@@ -8,26 +8,37 @@ namespace ContainerKit.HostileTests;
 internal static class Attack
 {
     /// <summary>
-    /// Who attacks. But for the first two, no filter stands before what the attack is about: namespaces, ids and mounts
-    /// have to hold alone.
+    /// Who attacks in namespaces. But for the first two, no filter stands before what the attack is about: namespaces,
+    /// ids and mounts have to hold alone.
     /// </summary>
-    public static TheoryData<string> Everybody { get; } = [Root, Plugin, "an unfiltered root", Capable, Nested];
+    public static TheoryData<string> InNamespaces { get; } = [Root, Plugin, "an unfiltered root", Capable, Nested];
+
+    /// <summary>These, and who has none: what <see cref="Isolation.Restricted"/> claims, too.</summary>
+    public static TheoryData<string> Everybody { get; } = [.. InNamespaces, Restricted];
+
+    /// <summary>Everybody whom this kernel keeps from signalling the host: the last one needs Linux 6.12.</summary>
+    public static TheoryData<string> WithoutSignals { get; } =
+        LandlockFeature.VersionOfKernel >= LandlockFeature.OfScopes ? Everybody : InNamespaces;
 
     /// <summary>
-    /// Root of a default container, and as a plugin; with every capability; of a namespace it made.
+    /// Root of a default container, and as a plugin; with every capability; of a namespace it made; and a program of
+    /// the host's user behind Landlock and a filter, in the host's namespaces.
     /// </summary>
     public const string
         Root = "root", Plugin = "a plugin", Capable = "a root with every capability",
-        Nested = "the root of a nested namespace";
+        Nested = "the root of a nested namespace", Restricted = "a program without namespaces";
+
+    private static readonly ContainerHost WithoutNamespaces = new(new() { WithoutNamespaces = true });
 
     /// <summary>
     /// <c>attempt</c> prints what did not fail, <c>call</c> makes a system call by its name, <c>nest</c> becomes root
-    /// of new namespaces.
+    /// of new namespaces. <c>tmp</c> is a directory to write in; who is <c>apart</c> has namespaces.
     /// </summary>
     private static readonly string Prelude = $$"""
         import ctypes, os, re, socket, stat, struct, sys, time
         libc = ctypes.CDLL(None, use_errno=True)
         libc.syscall.restype = ctypes.c_long
+        tmp, apart = os.environ.get('TMPDIR', '/tmp'), 'TMPDIR' not in os.environ
         NR = { {{Numbers()}} }
         def call(name, *arguments):
             arguments = [ctypes.c_long(a) if isinstance(a, int) else a for a in arguments + (0,) * (6 - len(arguments))]
@@ -62,8 +73,30 @@ internal static class Attack
         return attacker switch
         {
             Root => options,
+            Restricted => options with { MinimumIsolation = Isolation.Restricted },
             Plugin => SandboxProfiles.Plugin with { Command = options.Command },
             _ => options with { Seccomp = SeccompProfile.Unconfined },
+        };
+    }
+
+    /// <summary>The host that starts who attacks.</summary>
+    public static ContainerHost HostOf(string attacker) =>
+        attacker is Restricted ? WithoutNamespaces : ContainerHost.Default;
+
+    /// <summary>The options with ids of others, where there are any: not without namespaces.</summary>
+    public static ContainerOptions WithIds(this ContainerOptions options, IdMap ids) =>
+        options.MinimumIsolation is Isolation.Restricted ? options : options with { IdMap = ids };
+
+    /// <summary>
+    /// The options with a directory of the host's, to write in, which a variable names; without namespaces it is where
+    /// it was.
+    /// </summary>
+    public static ContainerOptions Sharing(this ContainerOptions options, string directory, bool readOnly = false)
+    {
+        var target = options.MinimumIsolation is Isolation.Restricted ? directory : "/tmp/volume";
+        return options.Telling("VOLUME", target) with
+        {
+            Mounts = [.. options.Mounts, new BindMount(directory, target) { ReadOnly = readOnly }],
         };
     }
 
@@ -75,13 +108,10 @@ internal static class Attack
         using var root = new RootDirectory();
         var options = Options(attacker, root, script);
         options = with is null ? options : with(options);
-        if (host is null)
-        {
-            return await Script.OutputAsync(options);
-        }
-
-        var result = await Eventually.Ends(host.RunAsync(options), seconds: 60);
-        return result.EnsureSuccess().StandardOutput.TrimEnd('\n');
+        var result = await Eventually.Ends((host ?? HostOf(attacker)).RunAsync(options), seconds: 60);
+        Assert.True(
+            result.ExitStatus.IsSuccess, $"{result.ExitStatus}\n{result.StandardOutput}\n{result.StandardError}");
+        return result.StandardOutput.TrimEnd('\n');
     }
 
     /// <summary>The options with a variable that tells the attack something.</summary>
@@ -102,7 +132,7 @@ internal static class Attack
             kexec_load bpf perf_event_open swapon acct settimeofday clock_settime adjtimex syslog quotactl keyctl
             add_key request_key shmget shmat shmctl msgget msgctl msgrcv semget semctl mq_open mq_unlink chroot
             pivot_root fsopen fsconfig fsmount move_mount open_tree mount_setattr reboot sethostname setdomainname
-            process_madvise process_mrelease lookup_dcookie inotify_init1 fanotify_init mlock clone
+            open creat mknod process_madvise process_mrelease lookup_dcookie inotify_init1 fanotify_init mlock clone
             """;
         var numbers = calls.Split([' ', '\n'], StringSplitOptions.RemoveEmptyEntries)
             .Select(call => (call, SyscallTable.NumberOf(call, RuntimeInformation.ProcessArchitecture)))

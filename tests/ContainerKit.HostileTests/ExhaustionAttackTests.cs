@@ -5,6 +5,8 @@ namespace ContainerKit.HostileTests;
 /// <summary>A container that takes all it can get of something leaves enough to the host and to a neighbour.</summary>
 public class ExhaustionAttackTests
 {
+    private static readonly string[] Processes = ["processes", "a bomb of forks", "threads"];
+
     /// <summary>
     /// What the kernel counts by user, by namespace or by machine: how a container takes it all, and holds it.
     /// </summary>
@@ -56,10 +58,10 @@ public class ExhaustionAttackTests
             """,
         ["descriptors in sockets"] = """
             null = struct.pack('253i', *[os.open('/dev/null', os.O_RDONLY)] * 253)
-            pairs = []
+            pairs, kind = [], socket.SOCK_DGRAM if apart else socket.SOCK_SEQPACKET
             try:
                 while True:
-                    pairs.append(socket.socketpair(socket.AF_UNIX, socket.SOCK_DGRAM))
+                    pairs.append(socket.socketpair(socket.AF_UNIX, kind))
                     try:
                         while True: pairs[-1][0].sendmsg([b'x'], [(1, socket.SCM_RIGHTS, null)], socket.MSG_DONTWAIT)
                     except BlockingIOError: pass
@@ -123,8 +125,19 @@ public class ExhaustionAttackTests
             """,
     };
 
-    public static MatrixTheoryData<string, string> All { get; } =
-        new(Takers.Keys, ["an unfiltered root", Attack.Nested]);
+    /// <summary>
+    /// What is limited without namespaces, too: neither what is written nor what a user may watch, and processes where
+    /// there is a cgroup, which refuses them late, so that who is refused all the time has less than a processor.
+    /// </summary>
+    private static readonly IEnumerable<string> OfUser = Takers.Keys.Except(["inodes", "memory for files", "watches"])
+        .Except(CgroupFactAttribute.Parent is null ? Processes : []);
+
+    /// <summary>Who takes what.</summary>
+    public static TheoryData<string, string> All { get; } =
+    [
+        .. new MatrixTheoryData<string, string>(Takers.Keys, ["an unfiltered root", Attack.Nested]),
+        .. OfUser.Select(taker => new TheoryDataRow<string, string>(taker, Attack.Restricted)),
+    ];
 
     [PythonTheory]
     [MemberData(nameof(All))]
@@ -146,9 +159,18 @@ public class ExhaustionAttackTests
         using (var root = new RootDirectory())
         {
             var script = $"{take}{Takers[what]}\nprint('taken', flush=True)\ntime.sleep(1000)";
-            var options = Attack.Options(attacker, root, script) with
-            { StandardOutput = StandardStream.Pipe, IdMap = Host.IsRoot ? TestIds.Map : IdMap.SingleId };
-            await using var container = await Container.StartAsync(options, TestContext.Current.CancellationToken);
+            var isLimited = attacker is Attack.Restricted && Processes.Contains(what);
+            var options = Attack.Options(attacker, root, script).WithIds(Host.IsRoot ? TestIds.Map : IdMap.SingleId) with
+            {
+                StandardOutput = StandardStream.Pipe,
+                Limits = isLimited ? new() { Pids = 1024, Cpu = CpuMax.Cpus(0.5) } : null,
+            };
+            await using var host = new ContainerHost(new()
+            {
+                WithoutNamespaces = attacker is Attack.Restricted,
+                CgroupParent = isLimited ? CgroupFactAttribute.Parent : null,
+            });
+            await using var container = await host.StartAsync(options, TestContext.Current.CancellationToken);
             using var output = new StreamReader(container.StandardOutput!);
             var line = output.ReadLineAsync(TestContext.Current.CancellationToken).AsTask();
             Assert.Equal("taken", await Eventually.Ends(line, seconds: 60));

@@ -57,12 +57,12 @@ public partial class KernelAttackTests
     {
         await using var neighbour = await Neighbour.StartAsync();
         using var root = new RootDirectory();
-        var result = await Script.RunAsync(Attack.Options(attacker, root, """
+        var result = await Eventually.Ends(Attack.HostOf(attacker).RunAsync(Attack.Options(attacker, root, """
             for command in (0x1234567, 0x4321fedc, 0xcdef0123, 0xd000fce2, 0x45584543, 0x89abcdef, 0):
                 try: call('reboot', 0xfee1dead - (1 << 32), 672274793, command, 0)
                 except OSError: pass
             print('went on')
-            """));
+            """)));
 
         Assert.True(attacker is Attack.Capable || result.StandardOutput == "went on\n", $"{result.ExitStatus}");
         await neighbour.AssertUntouched();
@@ -90,16 +90,13 @@ public partial class KernelAttackTests
                 attempt('revoked', lambda: call('keyctl', 3, number))
                 attempt('changed', lambda: call('keyctl', 2, number, b'evil', 4))
                 attempt('permitted', lambda: call('keyctl', 5, number, 0x3f3f3f3f))
-            if os.path.exists('/proc/keys'):
+            if os.path.exists('/proc/keys') and apart: # or it lists what there is
                 text = open('/proc/keys').read()
                 if 'canary' in text or 'neighbour' in text: print('listed')
             """,
-            options => options.Telling("KEYS", $"{ring} {neighbour.Numbers.Split(' ')[3]}") with
-            {
-                IdMap = Host.IsRoot
-                    ? options.IdMap
-                    : TestIds.Of(new IdRange(0, attacker is Attack.Root or Attack.Plugin ? 0u : 2000, 1000)),
-            });
+            options => options.Telling("KEYS", $"{ring} {neighbour.Numbers.Split(' ')[3]}").WithIds(Host.IsRoot
+                ? options.IdMap
+                : TestIds.Of(new IdRange(0, attacker is Attack.Root or Attack.Plugin ? 0u : 2000, 1000))));
 
         Assert.Equal("", output);
         Assert.Equal("whole\n", Tools.Run("python3", "-c", KeyOfHost, Number("add_key"), Number("keyctl"), "look"));
@@ -124,7 +121,7 @@ public partial class KernelAttackTests
                 """);
             try
             {
-                output.SetResult(Container.RunAsync(options).GetAwaiter().GetResult().EnsureSuccess().StandardOutput);
+                output.SetResult(Attack.HostOf(attacker).RunAsync(options).GetAwaiter().GetResult().EnsureSuccess().StandardOutput);
             }
             catch (Exception failure)
             {
@@ -201,8 +198,8 @@ public partial class KernelAttackTests
                 attempt(path, push)
                 attempt(path, lambda: os.write(os.open(path, os.O_WRONLY | os.O_NOCTTY | os.O_NONBLOCK), b'evil\n'))
             # Its own terminals' numbers are those of the neighbour's, which is another file system.
-            pair = os.openpty()
-            os.write(pair[0], b'evil\n')
+            try: os.write(os.openpty()[0], b'evil\n')
+            except OSError: pass # as who has no terminals
             """);
         await victim.TypeAsync("good\n");
         await victim.SeesAsync("read good");

@@ -6,26 +6,28 @@ namespace ContainerKit.HostileTests;
 public class ProcessAttackTests
 {
     [PythonTheory]
-    [MemberData(nameof(Attack.Everybody), MemberType = typeof(Attack))]
-    public async Task A_process_of_the_host_or_a_neighbour_is_neither_seen_nor_signalled_nor_traced(string attacker)
+    [MemberData(nameof(Attack.WithoutSignals), MemberType = typeof(Attack))]
+    public async Task A_process_of_the_host_or_a_neighbour_is_neither_signalled_nor_traced(string attacker)
     {
         await using var neighbour = await Neighbour.StartAsync(sharesIds: true);
-        using var sleeper = Process.Start("sleep", "1000");
+        await using var bare = await Attack.HostOf(Attack.Restricted).StartAsync(
+            Script.Shell("exec sleep 1000") with { MinimumIsolation = Isolation.Restricted },
+            TestContext.Current.CancellationToken);
+        using var sleeper = Process.Start("env", ["--block-signal=URG", "sleep", "1000"]);
         try
         {
             var output = await Attack.OutputAsync(attacker, """
-                own = {int(name) for name in os.listdir('/proc') if name.isdigit()}
-                for pid in own - {1, os.getpid()}: print('sees', pid)
+                own, signal = {1, os.getpid()}, int(os.environ['SIGNAL'])
                 memory, word = ctypes.create_string_buffer(64), ctypes.create_string_buffer(8)
                 here = struct.pack('QQ', ctypes.addressof(memory), 64)
                 there = struct.pack('QQ', int(os.environ['SECRET']), 64)
                 for pid in map(int, os.environ['PIDS'].split()):
                     if pid in own: continue
-                    attempt('kill', lambda: os.kill(pid, 9))
-                    attempt('kill group', lambda: os.killpg(pid, 9))
-                    attempt('tgkill', lambda: call('tgkill', pid, pid, 9))
-                    attempt('queue', lambda: call('rt_sigqueueinfo', pid, 9, ctypes.create_string_buffer(128)))
-                    attempt('pidfd', lambda: call('pidfd_open', pid))
+                    attempt('kill', lambda: os.kill(pid, signal))
+                    attempt('kill group', lambda: os.killpg(pid, signal))
+                    attempt('tgkill', lambda: call('tgkill', pid, pid, signal))
+                    attempt('queue', lambda: call('rt_sigqueueinfo', pid, signal, ctypes.create_string_buffer(128)))
+                    attempt('descriptor', lambda: call('pidfd_getfd', call('pidfd_open', pid), 0))
                     attempt('attach', lambda: call('ptrace', 16, pid))
                     attempt('seize', lambda: call('ptrace', 0x4206, pid))
                     attempt('read', lambda: call('process_vm_readv', pid, here, 1, there, 1))
@@ -38,24 +40,32 @@ public class ProcessAttackTests
                     attempt('pages', lambda: call('move_pages', pid, 0, 0, 0, 0, 0))
                     attempt('robust', lambda: call('get_robust_list', pid, word, word))
                     attempt('io', lambda: call('ioprio_set', 1, pid, 3 << 13))
-                    for name in ('mem', 'environ', 'root', 'cwd', 'ns/mnt', 'fd', 'oom_score_adj', 'status'):
-                        attempt(name, lambda: os.stat(f'/proc/{pid}/{name}'))
+                    for name in ('environ', 'maps', 'auxv', 'syscall', 'stack', 'pagemap'):
+                        attempt(name, lambda: open(f'/proc/{pid}/{name}', 'rb').read(1))
+                    for name in ('mem', 'fd/0', 'ns/mnt', 'root', 'cwd', 'exe'):
+                        attempt(name, lambda: os.open(f'/proc/{pid}/{name}', os.O_RDONLY))
+                    for name in ('mem', 'oom_score_adj', 'comm', 'clear_refs', 'timens_offsets', 'autogroup', 'sched'):
+                        attempt(name, lambda: os.open(f'/proc/{pid}/{name}', os.O_WRONLY))
                 # Of all with its id, which are the neighbour's, too, and a user's own.
                 for user in (0, os.getuid()):
                     try: call('setpriority', 2, user, 19)
                     except OSError: pass
                     try: call('ioprio_set', 3, user, 3 << 13)
                     except OSError: pass
-                try: os.kill(-1, 9)
+                try: os.kill(-1, signal)
                 except OSError: pass
                 """,
                 options => options.Telling("PIDS", string.Join(' ',
-                    neighbour.Pid, sleeper.Id, Environment.ProcessId, ProcessTree.Find(neighbour.Pid)!.Value.Parent))
-                    .Telling("SECRET", neighbour.Numbers.Split(' ')[^1]) with
-                { IdMap = TestIds.Map });
+                    neighbour.Pid, bare.Pid, sleeper.Id, Environment.ProcessId,
+                    ProcessTree.Find(neighbour.Pid)!.Value.Parent, ProcessTree.Find(bare.Pid)!.Value.Parent))
+                    .Telling("SECRET", neighbour.Numbers.Split(' ')[^1])
+                    // Of what is not in a pid namespace -1 means the machine: a signal that does nothing is enough.
+                    .Telling("SIGNAL", attacker is Attack.Restricted ? 23 : 9)
+                    .WithIds(TestIds.Map));
 
             Assert.Equal("", output);
-            Assert.True(ProcessTree.IsAlive(sleeper.Id));
+            Assert.True(ProcessTree.IsAlive(sleeper.Id) && bare.IsRunning);
+            Assert.Contains("ShdPnd:\t0000000000000000\n", File.ReadAllText($"/proc/{sleeper.Id}/status"));
             Assert.Equal("0", File.ReadAllText($"/proc/{sleeper.Id}/stat").Split(' ')[18]); // its nice value
             await neighbour.AssertUntouched();
         }
@@ -67,25 +77,49 @@ public class ProcessAttackTests
     }
 
     [PythonTheory]
+    [MemberData(nameof(Attack.InNamespaces), MemberType = typeof(Attack))] // without, /proc shows them
+    public async Task A_process_of_the_host_or_a_neighbour_is_not_seen(string attacker)
+    {
+        await using var neighbour = await Neighbour.StartAsync(sharesIds: true);
+        Assert.Equal("", await Attack.OutputAsync(attacker, """
+            own = {int(name) for name in os.listdir('/proc') if name.isdigit()}
+            for pid in own - {1, os.getpid()}: print('sees', pid)
+            for pid in map(int, os.environ['PIDS'].split()):
+                if pid in own: continue
+                attempt('pidfd', lambda: call('pidfd_open', pid))
+                attempt('signal', lambda: os.kill(pid, 0))
+                for name in ('mem', 'environ', 'root', 'cwd', 'ns/mnt', 'fd', 'oom_score_adj', 'status'):
+                    attempt(name, lambda: os.stat(f'/proc/{pid}/{name}'))
+            for name in ('fd', 'task/1/fd'):
+                attempt(name, lambda: os.listdir(f'/proc/1/{name}'))
+            """,
+            options => options.Telling("PIDS", string.Join(' ',
+                neighbour.Pid, Environment.ProcessId, ProcessTree.Find(neighbour.Pid)!.Value.Parent))
+                .WithIds(TestIds.Map)));
+    }
+
+    [PythonTheory]
     [MemberData(nameof(Attack.Everybody), MemberType = typeof(Attack))]
     public async Task CVE_2016_9962_The_init_and_its_view_of_the_machine_are_closed(string attacker) =>
         Assert.Equal("", await Attack.OutputAsync(attacker, """
-            for name in ('mem', 'environ', 'maps', 'fd/0', 'auxv', 'syscall', 'stack', 'pagemap'):
-                attempt(name, lambda: open(f'/proc/1/{name}', 'rb').read(1))
-            for name in ('fd', 'fdinfo', 'map_files', 'task/1/fd'):
-                attempt(name, lambda: os.listdir(f'/proc/1/{name}'))
-            for name in ('root', 'cwd', 'exe', 'ns/mnt', 'task/1/cwd', 'task/1/root'):
-                attempt(name, lambda: os.stat(f'/proc/1/{name}'))
-                attempt(name, lambda: os.readlink(f'/proc/1/{name}') and os.open(f'/proc/1/{name}', os.O_RDONLY))
             memory = ctypes.create_string_buffer(64)
             here, there = struct.pack('QQ', ctypes.addressof(memory), 8), struct.pack('QQ', 0x10000000, 8)
-            attempt('attach', lambda: call('ptrace', 16, 1))
-            attempt('seize', lambda: call('ptrace', 0x4206, 1))
-            attempt('read', lambda: call('process_vm_readv', 1, here, 1, there, 1))
-            attempt('write', lambda: call('process_vm_writev', 1, here, 1, there, 1))
-            pidfd = call('pidfd_open', 1)
-            for number in range(20):
-                attempt('took', lambda: call('pidfd_getfd', pidfd, number))
+            for init in {1, os.getppid() or 1}: # where there is no pid namespace, also who watches it
+                for name in ('mem', 'environ', 'maps', 'fd/0', 'auxv', 'syscall', 'stack', 'pagemap'):
+                    attempt(name, lambda: open(f'/proc/{init}/{name}', 'rb').read(1))
+                for name in ('fdinfo', 'map_files'):
+                    attempt(name, lambda: os.listdir(f'/proc/{init}/{name}'))
+                for name in ('root', 'cwd', 'exe', 'ns/mnt', f'task/{init}/cwd', f'task/{init}/root'):
+                    path = f'/proc/{init}/{name}'
+                    attempt(name, lambda: os.stat(path))
+                    attempt(name, lambda: os.readlink(path) and os.open(path, os.O_RDONLY))
+                attempt('attach', lambda: call('ptrace', 16, init))
+                attempt('seize', lambda: call('ptrace', 0x4206, init))
+                attempt('read', lambda: call('process_vm_readv', init, here, 1, there, 1))
+                attempt('write', lambda: call('process_vm_writev', init, here, 1, there, 1))
+                pidfd = call('pidfd_open', init)
+                for number in range(20):
+                    attempt('took', lambda: call('pidfd_getfd', pidfd, number))
             """));
 
     [PythonTheory]
@@ -93,7 +127,8 @@ public class ProcessAttackTests
     public async Task CVE_2016_9962_CVE_2019_5736_Who_joins_can_be_taken_at_no_moment(string attacker)
     {
         const string attack = """
-            open('/tmp/evil', 'w').write('#!/proc/self/exe\n'); os.chmod('/tmp/evil', 0o755)
+            evil = os.open(tmp + '/evil', os.O_CREAT | os.O_WRONLY, 0o755)
+            os.write(evil, b'#!/proc/self/exe\n'); os.close(evil)
             gained, seen, held = set(), set(), {}
             own, root = {1, os.getpid()}, os.stat('/')
             launcher = lambda link: link and not link.startswith('/usr/')
@@ -115,8 +150,8 @@ public class ProcessAttackTests
                 for flags in (os.O_WRONLY, os.O_RDWR, os.O_RDONLY):
                     try: held.setdefault((pid, flags), os.open(f'/proc/{pid}/exe', flags))
                     except OSError: pass
-            print('up', flush=True)
-            while not os.path.exists('/tmp/over'):
+            print(tmp, flush=True)
+            while not os.path.exists(tmp + '/over'):
                 for pid in {int(name) for name in os.listdir('/proc') if name.isdigit()} - own:
                     seen.add(pid)
                     try: watch(pid)
@@ -143,19 +178,20 @@ public class ProcessAttackTests
             """;
         using var root = new RootDirectory();
         var token = TestContext.Current.CancellationToken;
-        await using var container = await Container.StartAsync(
+        await using var container = await Attack.HostOf(attacker).StartAsync(
             Attack.Options(attacker, root, attack) with { StandardOutput = StandardStream.Pipe }, token);
         using var output = new StreamReader(container.StandardOutput!);
-        Assert.Equal("up", await Eventually.Ends(output.ReadLineAsync(token).AsTask()));
+        var place = await Eventually.Ends(output.ReadLineAsync(token).AsTask());
+        Assert.StartsWith("/tmp", place, StringComparison.Ordinal);
         for (var i = 0; i < TimeFactor.Times(60, soak: 2000); i++)
         {
             await using var joined = await container.ExecAsync(
-                new() { Command = [i % 2 == 0 ? "/usr/bin/true" : "/tmp/evil"] }, token);
+                new() { Command = [i % 2 == 0 ? "/usr/bin/true" : $"{place}/evil"] }, token);
             await Eventually.Ends(joined.WaitAsync(token));
         }
 
         await using var last = await container.ExecAsync(
-            new() { Command = ["/usr/bin/touch", "/tmp/over"] }, token);
+            new() { Command = ["/usr/bin/touch", $"{place}/over"] }, token);
         Assert.Equal("True", await Eventually.Ends(output.ReadLineAsync(token).AsTask()));
         Assert.Equal("alive", await Script.OutputAsync("echo alive"));
     }
