@@ -77,7 +77,7 @@ public class SharedAttackTests
     }
 
     [PythonTheory]
-    [MemberData(nameof(Attack.InNamespaces), MemberType = typeof(Attack))] // without, no mode can be set
+    [MemberData(nameof(Attack.InNamespaces), MemberType = typeof(Attack))] // without, it can make none: see below
     public async Task Setuid_programs_and_capabilities_of_a_shared_directory_give_a_neighbour_nothing(string attacker)
     {
         using var volume = new TempDirectory();
@@ -107,6 +107,38 @@ public class SharedAttackTests
             Assert.Equal("400\n400\nCapPrm:\t0000000000000000\nCapEff:\t0000000000000000",
                 await Script.OutputAsync(victim with { Capabilities = capabilities }));
         }
+    }
+
+    [PythonFact]
+    public async Task Who_has_the_hosts_user_leaves_no_setuid_program_in_a_shared_directory()
+    {
+        using var volume = new TempDirectory();
+        var output = await Attack.OutputAsync(Attack.Restricted, """
+            os.umask(0)
+            place, modes = os.environ['VOLUME'] + '/', (0o4755, 0o2755)
+            def make(file):
+                os.write(file, b'program')
+                os.close(file)
+            def linked(mode):
+                file = os.open(place, os.O_TMPFILE | os.O_RDWR, mode)
+                os.link(f'/proc/self/fd/{file}', f'{place}linked-{mode}', follow_symlinks=True)
+            for mode in modes:
+                attempt('opened', lambda: make(os.open(f'{place}opened-{mode}', os.O_CREAT | os.O_WRONLY, mode)))
+                attempt('without a name', lambda: linked(mode))
+                attempt('made', lambda: os.mknod(f'{place}made-{mode}', stat.S_IFREG | mode))
+                for old, *arguments in (('open', os.O_CREAT, mode), ('creat', mode), ('mknod', stat.S_IFREG | mode, 0)):
+                    name = ctypes.create_string_buffer(f'{place}{old}-{mode}'.encode())
+                    if old in NR: attempt(old, lambda: call(old, name, *arguments))
+                make(os.open(f'{place}plain-{mode}', os.O_CREAT | os.O_WRONLY, 0o755))
+                attempt('changed', lambda: os.chmod(f'{place}plain-{mode}', mode))
+            os.mkdir(place + 'directory', 0o6755)
+            """, options => options.Sharing(volume.Path));
+
+        Assert.Equal("", output);
+        Assert.Equal(["directory", "plain-1517", "plain-2541"], [.. Directory.EnumerateFileSystemEntries(volume.Path)
+            .Select(path => Path.GetFileName(path)).Order(StringComparer.Ordinal)]);
+        Assert.All(Directory.EnumerateFileSystemEntries(volume.Path), path =>
+            Assert.Equal(UnixFileMode.None, File.GetUnixFileMode(path) & (UnixFileMode.SetUser | UnixFileMode.SetGroup)));
     }
 
     [Theory]

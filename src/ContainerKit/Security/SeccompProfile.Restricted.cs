@@ -40,6 +40,7 @@ public sealed partial record SeccompProfile
         .. Attributes(),
         .. Requests(),
         .. NoMode(),
+        .. SetIds(),
         .. restrictsTruncation ? [] : Truncation(),
         .. OtherProcesses(),
         new(["clone"], NotPermitted) // the supervisor's child: its end could be taken for the program's
@@ -137,6 +138,21 @@ public sealed partial record SeccompProfile
             new(["openat"], NotPermitted) { Arguments = [IsNone(2)] },
             new(["openat2"], NotThere), // its flags are in memory, where a filter cannot see them
         ];
+    }
+
+    /// <summary>What makes a file that is set-user-ID: whoever of the host runs it would be this user.</summary>
+    private static IEnumerable<SeccompRule> SetIds()
+    {
+        const ulong creates = 0x400040, setIds = 0xC00; // O_CREAT and O_TMPFILE; S_ISUID and S_ISGID
+        return
+        [
+            new(["open"], NotPermitted) { Arguments = [Has(1, creates), Has(2, setIds)] },
+            new(["openat"], NotPermitted) { Arguments = [Has(2, creates), Has(3, setIds)] },
+            new(["creat", "mknod"], NotPermitted) { Arguments = [Has(1, setIds)] },
+            new(["mknodat"], NotPermitted) { Arguments = [Has(2, setIds)] },
+        ];
+
+        static SeccompArgument Has(int index, ulong mask) => new(index, SeccompComparison.NotEqual, 0) { Mask = mask };
     }
 
     /// <summary>What truncates a file that is not opened for writing.</summary>
