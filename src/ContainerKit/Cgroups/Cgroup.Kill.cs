@@ -127,10 +127,38 @@ public sealed partial class Cgroup
             return;
         }
 
+        LiftCpuLimit();
         await KillAsync(CancellationToken.None).ConfigureAwait(false);
         foreach (var directory in _directories)
         {
             IfThere(() => KillMembers(directory)); // whom somebody put into it in this hierarchy alone
+        }
+    }
+
+    /// <summary>
+    /// Lets those who are killed in a group that is to go, and in those below, die as fast as they can, which takes time
+    /// on CPUs; as far as this user may.
+    /// </summary>
+    internal void LiftCpuLimit()
+    {
+        IfMay(() =>
+        {
+            if (DirectoryOf("cpu", "cpu") is { } directory)
+            {
+                directory.Walk().Prepend(".").ToList().ForEach(path => IfMay(() => CpuController.Lift(directory, path)));
+            }
+        });
+
+        static void IfMay(Action lift)
+        {
+            try
+            {
+                lift();
+            }
+            catch (LinuxException)
+            {
+                // It takes its time, then.
+            }
         }
     }
 

@@ -76,6 +76,10 @@ internal sealed class CpuController : CgroupController
         };
     }
 
+    /// <summary>Takes away the limit of a group, or of one below.</summary>
+    public static void Lift(CgroupDirectory directory, string path) => directory.Write(
+        $"{path}/{(directory.IsUnified ? Max : OldQuota)}", directory.IsUnified ? "max" : "-1");
+
     private static void WriteMax(CgroupDirectory directory, CpuMax max)
     {
         if (directory.IsUnified)

@@ -230,10 +230,21 @@ internal sealed class ContainerGroup
         }
     }
 
-    /// <summary>Lets go what was killed, which this freezes no more, not even if it is about to.</summary>
+    /// <summary>
+    /// Lets go what was killed, which this freezes no more, not even if it is about to, nor keeps from its last time on
+    /// CPUs.
+    /// </summary>
     public void LetGo()
     {
         _isLetGo = true;
+        try
+        {
+            _group.LiftCpuLimit();
+        }
+        catch (ObjectDisposedException)
+        {
+        }
+
         if (HoldsBackKills)
         {
             Thaw();

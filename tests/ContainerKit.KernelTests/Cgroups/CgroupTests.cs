@@ -27,6 +27,22 @@ public class CgroupTests
     }
 
     [CgroupFact]
+    public async Task What_hardly_runs_is_gone_as_fast_as_anything()
+    {
+        await using var group = TestCgroups.Create();
+        using var process = TestCgroups.Rest(
+            group, "for i in $(seq 100); do while :; do :; done & done; wait");
+        await Eventually.Holds(() => group.ReadProcesses().Count > 100, "a hundred processes");
+        group.Update(new() { Cpu = new(TimeSpan.FromMilliseconds(1), TimeSpan.FromSeconds(1)) });
+        await Eventually.Holds(
+            () => group.ReadStatistics().Cpu is { ThrottledPeriods: > 0 }, "a period without CPU time");
+
+        var start = Stopwatch.GetTimestamp();
+        await group.DisposeAsync();
+        Assert.InRange(Stopwatch.GetElapsedTime(start), TimeSpan.Zero, TimeFactor.Seconds(5));
+    }
+
+    [CgroupFact]
     public async Task What_is_below_is_removed_whatever_it_is_called_and_whomever_it_is_closed_to()
     {
         var group = TestCgroups.Create();

@@ -84,6 +84,21 @@ public sealed class ContainerGroupTests
     }
 
     [CgroupFact]
+    public async Task What_is_let_go_to_die_needs_no_more_time_than_it_needs()
+    {
+        await using var parent = TestCgroups.Create();
+        var slow = new CgroupLimits { Cpu = new(TimeSpan.FromMilliseconds(1), TimeSpan.FromSeconds(1)) };
+        var group = ContainerGroup.Make(parent, slow);
+        await using var opened = parent.OpenChild(Path.GetFileName(group.Directories[0]));
+        await using var below = opened.CreateChild("below", slow);
+        group.LetGo();
+        Assert.Null(opened.ReadLimits().Cpu!.Value.Quota);
+        Assert.Null(below.ReadLimits().Cpu!.Value.Quota);
+        await group.RemoveAsync();
+        group.LetGo();
+    }
+
+    [CgroupFact]
     public async Task A_group_that_is_half_removed_is_found_and_removed()
     {
         await using var parent = TestCgroups.Create();
