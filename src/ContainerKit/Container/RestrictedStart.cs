@@ -5,6 +5,9 @@ internal static class RestrictedStart
 {
     private const string Prefix = "containerkit-private-";
 
+    /// <summary>Without a pid namespace, what its program started may live on, and fill it all the while.</summary>
+    private static readonly TimeSpan LongestRemoval = TimeSpan.FromSeconds(10);
+
     private static int _isSwept;
 
     /// <summary>Makes its directory; the first removes what killed hosts left.</summary>
@@ -13,10 +16,10 @@ internal static class RestrictedStart
         var parent = Restriction.WithoutLinks(Path.GetTempPath());
         if (Interlocked.Exchange(ref _isSwept, 1) == 0)
         {
-            TemporaryDirectory.Sweep(parent, Prefix);
+            TemporaryDirectory.Sweep(parent, Prefix, LongestRemoval);
         }
 
-        return TemporaryDirectory.Make(parent, Prefix);
+        return TemporaryDirectory.Make(parent, Prefix, LongestRemoval);
     }
 
     /// <summary>The options of a start in a cgroup, or in none.</summary>

@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using System.Text;
 using Microsoft.Win32.SafeHandles;
 
@@ -19,10 +20,13 @@ internal sealed class HostileTree : IDisposable
     private readonly Level _top;
     private readonly Action<SafeFileHandle, IReadOnlyList<byte[]>>? _giveBack;
 
+    private readonly long _start = Stopwatch.GetTimestamp();
+    private readonly TimeSpan _longest;
+
     private HostileTree(
-        SafeFileHandle parent, byte[] name, Action<SafeFileHandle, IReadOnlyList<byte[]>>? giveBack)
+        SafeFileHandle parent, byte[] name, Action<SafeFileHandle, IReadOnlyList<byte[]>>? giveBack, TimeSpan longest)
     {
-        _giveBack = giveBack;
+        (_giveBack, _longest) = (giveBack, longest);
         _levels.Push(_top = new(this, parent, name));
     }
 
@@ -30,10 +34,13 @@ internal sealed class HostileTree : IDisposable
     /// Removes a directory that another holds. What others own in it <paramref name="giveBack"/> gives to this user: a
     /// directory and names of directories in it, <see cref="MostGivenBack"/> at the most.
     /// </summary>
+    /// <exception cref="LinuxException">ETIMEDOUT: some is left after <paramref name="longest"/>, which somebody may go
+    /// on filling.</exception>
     public static void Remove(
-        SafeFileHandle parent, byte[] name, Action<SafeFileHandle, IReadOnlyList<byte[]>>? giveBack = null)
+        SafeFileHandle parent, byte[] name, Action<SafeFileHandle, IReadOnlyList<byte[]>>? giveBack = null,
+        TimeSpan? longest = null)
     {
-        using var tree = new HostileTree(parent, name, giveBack);
+        using var tree = new HostileTree(parent, name, giveBack, longest ?? TimeSpan.MaxValue);
         while (tree._levels.TryPeek(out var level))
         {
             if (level.NextDirectory() is { } inner)
@@ -116,9 +123,18 @@ internal sealed class HostileTree : IDisposable
         }
     }
 
+    private void RequireTime()
+    {
+        if (Stopwatch.GetElapsedTime(_start) > _longest)
+        {
+            throw new LinuxException("unlinkat", Errno.ETIMEDOUT);
+        }
+    }
+
     /// <summary>A directory that is being emptied.</summary>
     private sealed class Level : IDisposable
     {
+        private readonly HostileTree _tree;
         private readonly SafeFileHandle _parent;
         private readonly byte[] _name;
         private readonly DirectoryReader _reader;
@@ -127,7 +143,7 @@ internal sealed class HostileTree : IDisposable
         public Level(HostileTree tree, SafeFileHandle parent, byte[] name)
         {
             using var directory = tree.OpenUp(parent, name);
-            (_parent, _name) = (parent, name);
+            (_tree, _parent, _name) = (tree, parent, name);
             Directory = Syscall.OpenEntry(directory, ".\0"u8, OpenFlags.O_RDONLY);
             _reader = new(Directory);
         }
@@ -140,6 +156,7 @@ internal sealed class HostileTree : IDisposable
             while (_reader.Next() is { IsEmpty: false } name)
             {
                 _foundAny = true;
+                _tree.RequireTime();
                 if (!Syscall.TryUnlink(Directory, name) && !Syscall.TryRemoveDirectory(Directory, name))
                 {
                     return name.ToArray();

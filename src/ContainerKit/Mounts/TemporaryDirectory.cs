@@ -12,9 +12,10 @@ namespace ContainerKit;
 internal sealed class TemporaryDirectory : IDisposable
 {
     private readonly string _parent, _name;
+    private readonly TimeSpan? _longest;
 
-    private TemporaryDirectory(string parent, string name, SafeFileHandle lease) =>
-        (_parent, _name, Lease) = (parent, name, lease);
+    private TemporaryDirectory(string parent, string name, SafeFileHandle lease, TimeSpan? longest) =>
+        (_parent, _name, Lease, _longest) = (parent, name, lease, longest);
 
     /// <summary>The directory, open and locked, for others to hold, too.</summary>
     public SafeFileHandle Lease { get; }
@@ -22,8 +23,8 @@ internal sealed class TemporaryDirectory : IDisposable
     /// <summary>Where it is.</summary>
     public string FullPath => Path.Combine(_parent, _name);
 
-    /// <summary>Makes one with a name that begins so.</summary>
-    public static TemporaryDirectory Make(string parent, string prefix)
+    /// <summary>Makes one with a name that begins so, whose removal gives up after that time.</summary>
+    public static TemporaryDirectory Make(string parent, string prefix, TimeSpan? longest = null)
     {
         while (true)
         {
@@ -33,13 +34,13 @@ internal sealed class TemporaryDirectory : IDisposable
             Syscall.MakeDirectory(path, 0x1C0); // 0700
             if (TryLease(path) is { } lease)
             {
-                return new(parent, name, lease);
+                return new(parent, name, lease, longest);
             }
         }
     }
 
     /// <summary>Removes this user's directories of that name that nobody has locked.</summary>
-    public static void Sweep(string parent, string prefix)
+    public static void Sweep(string parent, string prefix, TimeSpan? longest = null)
     {
         using var opened = Syscall.Open(parent, OpenFlags.O_PATH);
         var all = new EnumerationOptions { AttributesToSkip = default, IgnoreInaccessible = true };
@@ -51,7 +52,7 @@ internal sealed class TemporaryDirectory : IDisposable
                 using var directory = Syscall.OpenEntry(opened, Bytes(name + '/'), OpenFlags.O_RDONLY);
                 if (Syscall.Status(directory).Owner == Syscall.EffectiveUser && Syscall.TryLockWhole(directory))
                 {
-                    HostileTree.Remove(opened, Bytes(name));
+                    HostileTree.Remove(opened, Bytes(name), longest: longest);
                 }
             }
             catch (LinuxException)
@@ -128,7 +129,7 @@ internal sealed class TemporaryDirectory : IDisposable
         using var found = Syscall.OpenEntry(parent, Bytes(_name), OpenFlags.O_PATH);
         if (Syscall.Status(found).Inode == Syscall.Status(Lease).Inode)
         {
-            HostileTree.Remove(parent, Bytes(_name));
+            HostileTree.Remove(parent, Bytes(_name), longest: _longest);
         }
     }
 

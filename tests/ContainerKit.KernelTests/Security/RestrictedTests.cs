@@ -1,3 +1,5 @@
+using System.Diagnostics;
+using System.Text;
 using ContainerKit.Linux;
 
 namespace ContainerKit.KernelTests.Security;
@@ -311,6 +313,46 @@ public sealed class RestrictedTests : IAsyncDisposable
         Assert.True((await container.WaitAsync(Token)).IsSuccess);
         Assert.Equal(Signal.SIGKILL, (await lasting.WaitAsync(Token).WaitAsync(TimeFactor.Seconds(60), Token)).Signal);
         await Assert.ThrowsAsync<LaunchException>(() => container.ExecAsync(new() { Command = ["true"] }, Token));
+    }
+
+    [PythonFact]
+    public async Task What_outlives_it_and_fills_its_directory_does_not_hold_up_its_end()
+    {
+        var start = Stopwatch.GetTimestamp();
+        var lines = (await OutputAsync(Python("""
+            import itertools, os, time
+            end, place, (ready, written) = time.monotonic() + 60, os.environ['TMPDIR'], os.pipe()
+            here = os.open(place, os.O_RDONLY)
+            print(place)
+            for _ in range(60):
+                child = os.fork()
+                if child == 0:
+                    for stream in range(3): os.close(stream)
+                    for number in itertools.takewhile(lambda _: time.monotonic() < end, itertools.count()):
+                        try: os.close(os.open(f'{os.getpid()}-{number}', os.O_CREAT, dir_fd=here))
+                        except FileNotFoundError: os._exit(0)
+                        if number == 100: os.write(written, b'x')
+                    os._exit(0)
+                print(child)
+            for _ in range(60): os.read(ready, 1)
+            """))).Split('\n');
+        var took = Stopwatch.GetElapsedTime(start);
+        foreach (var child in lines[1..].Select(int.Parse).Where(ProcessTree.IsAlive))
+        {
+            using var process = Process.GetProcessById(child);
+            process.Kill();
+        }
+
+        await Eventually.Holds(() => !lines[1..].Select(int.Parse).Any(ProcessTree.IsAlive), "their end");
+        using (var parent = Syscall.Open(Path.GetDirectoryName(lines[0])!, OpenFlags.O_PATH))
+        {
+            if (Directory.Exists(lines[0]))
+            {
+                HostileTree.Remove(parent, Encoding.UTF8.GetBytes(Path.GetFileName(lines[0]) + '\0'));
+            }
+        }
+
+        Assert.InRange(took, TimeSpan.Zero, TimeFactor.Seconds(30));
     }
 
     [Fact]
