@@ -61,7 +61,8 @@ public sealed partial class Container : ContainerProcess
         ContainerHost.Default.StartAsync(options, cancellationToken);
 
     /// <summary>
-    /// Says, without starting anything, which system calls a start would make where, in the manner of strace.
+    /// Says, without starting anything, which system calls a start in namespaces would make where, in the manner of
+    /// strace.
     /// </summary>
     public static string Explain(ContainerOptions options)
     {

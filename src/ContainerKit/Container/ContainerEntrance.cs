@@ -132,6 +132,10 @@ internal sealed class ContainerEntrance(
         foreach (var process in executed)
         {
             process.Kill();
+        }
+
+        foreach (var process in executed)
+        {
             if (Group is not { HoldsBackKills: true, IsPaused: true })
             {
                 await process.Ended.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
@@ -152,6 +156,7 @@ internal sealed class ContainerEntrance(
     {
         program = OptionsSnapshot.Of(program);
         OptionsCheck.ValidateExec(program);
+        RestrictedCheck.ValidateExec(program);
         if (Group is { IsPaused: true })
         {
             throw LaunchFailure.Paused();

@@ -18,7 +18,7 @@ internal sealed class IsolationChoice(Launcher launcher, bool withoutNamespaces,
     /// <summary>What isolates a container that has these options.</summary>
     public static Isolation Of(ContainerOptions options) =>
         options.Restriction is not null ? Isolation.Restricted
-        : WhyNotFull(options.IdMap) is null ? Isolation.Full
+        : WhyNotFull(options) is null ? Isolation.Full
         : Isolation.Rootless;
 
     /// <summary>Gives the options of what this host does, which may be without namespaces.</summary>
@@ -31,7 +31,7 @@ internal sealed class IsolationChoice(Launcher launcher, bool withoutNamespaces,
         var minimum = options.MinimumIsolation ?? Isolation.Rootless;
         var isRestricted = missing is not null && minimum is Isolation.Restricted;
         List<HostFinding> report =
-            [.. isRestricted ? RestrictedCheck.Find(options) : Tiers(options.IdMap, missing, minimum)];
+            [.. isRestricted ? RestrictedCheck.Find(options) : Tiers(options, missing, minimum)];
         foreach (var claim in IsolationClaim.All)
         {
             if (options.RequiredIsolation.HasFlag(claim.Property))
@@ -58,27 +58,30 @@ internal sealed class IsolationChoice(Launcher launcher, bool withoutNamespaces,
     public static IEnumerable<HostFinding> Probe(HostFinding container)
     {
         var missing = container.IsAvailable ? null : HostRefusals.Needs(container.Name);
-        return [.. Tiers(IdMap.SingleId, missing, Isolation.Full), .. Tiers(IdMap.Identity, missing, Isolation.Rootless),
+        var options = new ContainerOptions { Command = [""] };
+        return [.. Tiers(options, missing, Isolation.Full), .. Tiers(options, missing, Isolation.Rootless),
             HostFinding.Of($"{Tier}{Isolation.Restricted}", RestrictedCheck.WhyNot())];
     }
 
     /// <summary>The finding of the least that was asked for, and of what is more where that is not to be had.</summary>
-    private static IEnumerable<HostFinding> Tiers(IdMap idMap, HostRefusal? missing, Isolation minimum)
+    private static IEnumerable<HostFinding> Tiers(ContainerOptions options, HostRefusal? missing, Isolation minimum)
     {
         if (minimum is Isolation.Full)
         {
-            return [HostFinding.Of($"{Tier}{Isolation.Full}", missing ?? WhyNotFull(idMap))];
+            return [HostFinding.Of($"{Tier}{Isolation.Full}", missing ?? WhyNotFull(options))];
         }
 
         return [HostFinding.Of($"{Tier}{Isolation.Rootless}", missing)];
     }
 
-    private static HostRefusal? WhyNotFull(IdMap idMap) =>
+    private static HostRefusal? WhyNotFull(ContainerOptions options) =>
         Syscall.EffectiveUser != 0
             ? new("This process is not root.", "Start it as root, or set MinimumIsolation to Rootless.")
-            : idMap.Maps(0)
+            : (NamespaceKinds.Default & ~options.AllNamespaces) is not NamespaceKinds.None and var shared
+                ? new($"The container shares the host's: Namespaces is without {shared}.", $"Add {shared}.")
+            : options.IdMap.Maps(0)
                 ? new(
-                    $"With {idMap} the container's users are this process's own: it may map no others, or was asked "
+                    $"With {options.IdMap} the container's users are this process's own: it may map no others, or was asked "
                     + "for that.",
                     "Leave IdMap as it is, and give this process CAP_SETUID and CAP_SETGID.")
                 : null;

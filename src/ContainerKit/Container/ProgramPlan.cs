@@ -89,9 +89,14 @@ internal static class ProgramPlan
         var confined = plan.Confined;
         plan.Because("the security floor");
         SecurityFloor.Limit(confined, options.MaxProcesses, IsChosen(options));
-        if (options.Restriction is null || Syscall.Has(Capability.CAP_SETPCAP))
+        if (options.Restriction is null)
         {
             SecurityFloor.DropBoundingSet(confined, options.Capabilities.Bounding);
+        }
+        else if (Syscall.Has(Capability.CAP_SETPCAP))
+        {
+            // No namespace gives it back, so that it goes while the supervisor tells the host of the child.
+            SecurityFloor.DropBoundingSet(plan.Early, options.Capabilities.Bounding);
         }
 
         if (options.IdMap.HasOtherIds)

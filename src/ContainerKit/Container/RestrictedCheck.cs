@@ -24,6 +24,22 @@ internal static class RestrictedCheck
         }
     }
 
+    /// <summary>Complains about what another program cannot have there.</summary>
+    /// <exception cref="IsolationUnavailableException">There is such an option.</exception>
+    public static void ValidateExec(ContainerOptions program)
+    {
+        if (program.Restriction is null)
+        {
+            return;
+        }
+
+        List<HostFinding> findings = [.. Find(program)];
+        if (!findings.TrueForAll(finding => finding.IsAvailable))
+        {
+            throw new IsolationUnavailableException(findings);
+        }
+    }
+
     /// <summary>Why this kernel cannot; null where it can.</summary>
     public static HostRefusal? WhyNot()
     {

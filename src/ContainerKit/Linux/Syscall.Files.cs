@@ -311,6 +311,10 @@ internal struct FileStatus
 
     public readonly bool IsDirectory => IsA(FileType.S_IFDIR);
 
+    /// <summary>Whether both are of one file.</summary>
+    public readonly bool IsSameAs(FileStatus other) =>
+        (Inode, FileSystemMajor, FileSystemMinor) == (other.Inode, other.FileSystemMajor, other.FileSystemMinor);
+
     /// <summary>Whether it is a regular file.</summary>
     public readonly bool IsRegularFile => IsA(FileType.S_IFREG);
 

@@ -127,7 +127,7 @@ internal sealed class TemporaryDirectory : IDisposable
     private void Remove(SafeFileHandle parent)
     {
         using var found = Syscall.OpenEntry(parent, Bytes(_name), OpenFlags.O_PATH);
-        if (Syscall.Status(found).Inode == Syscall.Status(Lease).Inode)
+        if (Syscall.Status(found).IsSameAs(Syscall.Status(Lease)))
         {
             HostileTree.Remove(parent, Bytes(_name), longest: _longest);
         }

@@ -85,13 +85,13 @@ internal static class SecurityFloor
     /// <summary>
     /// Adds the steps that close the way to all other capabilities; they need the privilege of the container's root.
     /// </summary>
-    public static void DropBoundingSet(LaunchStage confined, CapabilitySet kept)
+    public static void DropBoundingSet(LaunchStage stage, CapabilitySet kept)
     {
         for (var capability = 0; capability <= LastCapability; capability++)
         {
             if (!kept.Contains((Capability)capability))
             {
-                confined.DropFromBoundingSet(capability);
+                stage.DropFromBoundingSet(capability);
             }
         }
     }

@@ -40,12 +40,18 @@ public class IsolationTests
         if (Host.IsRoot)
         {
             Assert.Equal(Isolation.Full, (await Script.RunAsync(full)).Isolation);
+            await RefusedAsync(full with { Namespaces = NamespaceKinds.Default & ~NamespaceKinds.Network }, "Network");
             full = full with { IdMap = IdMap.Identity, MaxProcesses = null };
         }
 
-        var refused = await Refusal.OfAsync<IsolationUnavailableException>(full);
-        Assert.Equal(["isolation Full"], refused.Report.Select(finding => finding.Name));
-        Assert.Contains(Host.IsRoot ? "IdMap" : "not root", refused.Message, StringComparison.Ordinal);
+        await RefusedAsync(full, Host.IsRoot ? "IdMap" : "not root");
+
+        static async Task RefusedAsync(ContainerOptions full, string why)
+        {
+            var refused = await Refusal.OfAsync<IsolationUnavailableException>(full);
+            Assert.Equal(["isolation Full"], refused.Report.Select(finding => finding.Name));
+            Assert.Contains(why, refused.Message, StringComparison.Ordinal);
+        }
     }
 
     [Fact]

@@ -382,6 +382,27 @@ public sealed class RestrictedTests : IAsyncDisposable
         }
     }
 
+    [Fact]
+    public async Task Who_joins_has_no_groups_and_no_terminal()
+    {
+        await using var container = await _host.StartAsync(Shell("exec sleep 1000"), Token);
+        foreach (var (name, options) in new (string, ExecOptions)[]
+        {
+            (nameof(ExecOptions.Groups), new() { Command = ["true"], Groups = ["5"] }),
+            (nameof(StandardStream.Terminal), new()
+            {
+                Command = ["true"],
+                StandardInput = StandardStream.Terminal,
+                StandardOutput = StandardStream.Terminal,
+            }),
+        })
+        {
+            var refused = await Assert.ThrowsAsync<IsolationUnavailableException>(
+                () => container.ExecAsync(options, Token));
+            Assert.Equal(name, Assert.Single(refused.Report, finding => !finding.IsAvailable).Name);
+        }
+    }
+
     private static ContainerOptions Shell(string script) =>
         Script.Shell(script) with { MinimumIsolation = Isolation.Restricted };
 
