@@ -44,6 +44,8 @@ internal sealed class Resting : IDisposable
     {
         _process.Kill();
         _process.WaitForExit();
+        _process.StandardInput.Dispose(); // once used, a stream is no longer the process object's to dispose
+        _process.StandardOutput.Dispose();
         _process.Dispose();
     }
 }
