@@ -26,8 +26,6 @@ internal sealed record LayersRoot(string Store, string Id, IReadOnlyList<Digest>
 
     private const string Written = "changes"; // where a writable layer is mounted
 
-    private const string Discarded = "The writable layer was discarded: make another.";
-
     /// <inheritdoc/>
     public override string ToString() => $"WritableLayer(\"{Id}\")";
 
@@ -72,13 +70,13 @@ internal sealed record LayersRoot(string Store, string Id, IReadOnlyList<Digest>
     internal override (RootFilesystem Root, IDisposable? Held) Open()
     {
         using var writable = OpenWritable();
-        var taken = LockedFile.TryTake(writable, Lock) ?? throw new ArgumentException(
+        var taken = Take(writable) ?? throw new ArgumentException(
             $"The writable layer '{Id}' takes the changes of another container: wait until that is gone, or fork it.");
         try
         {
             if (!IsStillThere(writable))
             {
-                throw new LinuxException("open", Errno.ENOENT, WritablePath, Discarded);
+                throw WasDiscarded();
             }
 
             var changes = new OpenChanges(taken, IsLimited ? LimitedDisk.Attach(writable) : null);
@@ -116,9 +114,24 @@ internal sealed record LayersRoot(string Store, string Id, IReadOnlyList<Digest>
         }
         catch (LinuxException gone) when (gone.Errno is Errno.ENOENT)
         {
-            throw new LinuxException("open", Errno.ENOENT, WritablePath, Discarded);
+            throw WasDiscarded();
         }
     }
+
+    private LockedFile? Take(SafeFileHandle writable)
+    {
+        try
+        {
+            return LockedFile.TryTake(writable, Lock);
+        }
+        catch (LinuxException gone) when (gone.Errno is Errno.ENOENT)
+        {
+            throw WasDiscarded(); // since it was opened
+        }
+    }
+
+    private LinuxException WasDiscarded() => new(
+        "open", Errno.ENOENT, WritablePath, "The writable layer was discarded: make another.");
 
     internal override SafeFileHandle FindForLookup(SafeFileHandle directory, string path)
     {

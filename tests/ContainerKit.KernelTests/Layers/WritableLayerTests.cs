@@ -1,5 +1,6 @@
 using System.Diagnostics;
 using ContainerKit.Linux;
+using Microsoft.Win32.SafeHandles;
 
 namespace ContainerKit.KernelTests;
 
@@ -201,7 +202,7 @@ public class WritableLayerTests : IAsyncDisposable
             await DiscardAsync(Store);
             await TryCreateAsync(layer); // the other is about to discard the last one, perhaps
             using var writable = TryOpen(_fixture["writable/it"]);
-            using var container = writable is null ? null : LockedFile.TryTake(writable, LayersRoot.Lock);
+            using var container = writable is null ? null : TryTake(writable);
             if (container is not null && Directory.Exists(_fixture["writable/it"]))
             {
                 using var found = TryOpen(_fixture["writable/it"]);
@@ -213,6 +214,32 @@ public class WritableLayerTests : IAsyncDisposable
 
         await stop.CancelAsync();
         await discarding;
+    }
+
+    [Fact]
+    public async Task A_start_on_a_layer_that_is_being_discarded_says_so_or_that_another_has_it()
+    {
+        var layer = await _fixture.AddAsync(1);
+        for (var i = 0; i < 100; i++)
+        {
+            var writable = await Store.CreateWritableAsync([layer], new() { Id = "it" }, Cancelled);
+            var discarding = Task.Run(() => DiscardAsync(Store), Cancelled);
+            try
+            {
+                writable.Root.Open().Held?.Dispose();
+            }
+            catch (LinuxException gone)
+            {
+                Assert.Contains("was discarded", gone.Message, StringComparison.Ordinal);
+            }
+            catch (ArgumentException busy)
+            {
+                Assert.Contains("another container", busy.Message, StringComparison.Ordinal);
+            }
+
+            await discarding;
+            await Store.DiscardWritableAsync("it", Cancelled);
+        }
     }
 
     [Fact]
@@ -283,7 +310,20 @@ public class WritableLayerTests : IAsyncDisposable
         }
     }
 
-    private static Microsoft.Win32.SafeHandles.SafeFileHandle? TryOpen(string path)
+    /// <summary>Takes what a container takes; null when another has it, or it is gone since it was opened.</summary>
+    private static LockedFile? TryTake(SafeFileHandle writable)
+    {
+        try
+        {
+            return LockedFile.TryTake(writable, LayersRoot.Lock);
+        }
+        catch (LinuxException gone) when (gone.Errno is Errno.ENOENT)
+        {
+            return null;
+        }
+    }
+
+    private static SafeFileHandle? TryOpen(string path)
     {
         try
         {
