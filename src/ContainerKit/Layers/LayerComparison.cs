@@ -17,7 +17,7 @@ internal sealed class LayerComparison : IDisposable
     /// <summary>Compares with the layers below, the topmost first, whose descriptors it closes.</summary>
     public LayerComparison(SafeFileHandle upper, IReadOnlyList<SafeFileHandle> lower, MappedIds? ids)
     {
-        _upper = new(upper, TreeForm.Overlay, TreeLimits.OfReader, ids);
+        _upper = new(upper, TreeForm.Overlay, TreeLimits.OfReader, ids) { IsBelow = _ => true }; // seen to here
         _levels.Push(new([], new MergedDirectory(lower, _upper.Access)));
     }
 
@@ -67,6 +67,7 @@ internal sealed class LayerComparison : IDisposable
         else if (Whiteout.IsWhiteout(name))
         {
             AddRemoved(level, name[Whiteout.Prefix.Length..]);
+            level.Hidden?.Remove((byte[])[.. name[Whiteout.Prefix.Length..], 0]);
         }
         else
         {

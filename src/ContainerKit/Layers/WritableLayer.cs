@@ -5,7 +5,8 @@ namespace ContainerKit;
 /// <summary>
 /// A layer of a store that takes the changes of one container at a time, over layers that are never changed. Disposing
 /// leaves one with an id of its own in the store, and discards one without, once no container is on it. What reads it
-/// may do so while a container runs: of what that changes meanwhile, something in between is read.
+/// may do so while a container runs: of what that changes meanwhile, something in between is read. Sockets, which no
+/// layer can hold, are not read; what they hide is gone for whoever reads.
 /// </summary>
 public sealed class WritableLayer : IAsyncDisposable
 {
@@ -167,7 +168,10 @@ public sealed class WritableLayer : IAsyncDisposable
     /// <summary>What was changed, as the members of a layer.</summary>
     internal TreeSource Read(ReadableChanges changes, CancellationToken cancellationToken) =>
         Form == WritableForm.Copy ? Compare(changes, cancellationToken)
-        : new TreeReader(changes.Upper, TreeForm.Overlay, TreeLimits.OfReader, _readers);
+        : new TreeReader(changes.Upper, TreeForm.Overlay, TreeLimits.OfReader, _readers)
+        {
+            IsBelow = path => IsBelow(changes, path.Span, cancellationToken),
+        };
 
     private IReadOnlyList<LayerChange> List(ReadableChanges changes, CancellationToken cancellationToken)
     {
@@ -185,6 +189,32 @@ public sealed class WritableLayer : IAsyncDisposable
         new(
             changes.Upper, _readers, _store.ReadLayers(Layers, cancellationToken, tellsLinks: false),
             cancellationToken);
+
+    /// <summary>Whether the layers show something under a path of a change; rarely asked, so none stay open.</summary>
+    private bool IsBelow(ReadableChanges changes, ReadOnlySpan<byte> path, CancellationToken cancellationToken)
+    {
+        cancellationToken.ThrowIfCancellationRequested();
+        using var access = new TreeAccess(_readers);
+        var directory = new MergedDirectory([access.Open(changes.Upper), .. OpenBelow()], access);
+        try
+        {
+            for (int end; (end = path.IndexOf((byte)'/')) >= 0; path = path[(end + 1)..])
+            {
+                using var outer = directory;
+                directory = outer.Enter([.. path[..end], 0], place: 0);
+            }
+
+            return new MergedDirectory([.. directory.Places.Skip(1)], access).TryFind([.. path, 0], out _, out _);
+        }
+        catch (LinuxException gone) when (gone.Errno is Errno.ENOENT or Errno.ENOTDIR)
+        {
+            return false; // a container runs on it
+        }
+        finally
+        {
+            directory.Dispose();
+        }
+    }
 
     /// <summary>Opens what lies below the changes, the topmost first.</summary>
     private IReadOnlyList<SafeFileHandle> OpenBelow() => _store.OpenAll(Layers.Reverse(), _hasLaid ? Id : null);

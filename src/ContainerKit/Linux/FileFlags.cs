@@ -37,6 +37,7 @@ internal enum FileType
     S_IFBLK = 0x6000,
     S_IFREG = 0x8000,
     S_IFLNK = 0xA000,
+    S_IFSOCK = 0xC000,
     S_IFMT = 0xF000,
 }
 

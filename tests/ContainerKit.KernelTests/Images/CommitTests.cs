@@ -193,6 +193,33 @@ public class CommitTests : IAsyncDisposable
         Assert.InRange(fork.ReadUsage().Bytes, 0, 1 << 20);
     }
 
+    [Fact(Skip = "needs python3", SkipUnless = nameof(Host.HasPython), SkipType = typeof(Host))]
+    public async Task A_socket_is_in_nothing_made_of_a_layer_and_what_it_hides_does_not_come_back()
+    {
+        Member[] more = [Member.Directory("anew/"), Member.File("anew/lost"), Member.File("anew/socket")];
+        var image = await _fixture.AddAsync("commit.test/base", ShippedImages.Base, more);
+        await using var writable = await Store.CreateWritableAsync(image, null, Cancelled);
+        await ShippedImages.RunAsync(writable, """
+            set -e; rm /data/kept; rm -r /anew; mkdir /anew /made
+            python3 -c 'import socket, sys; [socket.socket(socket.AF_UNIX).bind(path) for path in sys.argv[1:]]' \
+                /data/kept /data/new /anew/socket /made/socket
+            test -S /data/kept
+            """);
+        var committed = await Store.CommitAsync(writable, null, Cancelled);
+        await using var over = await Store.CreateWritableAsync(committed, null, Cancelled);
+        await using var fork = await writable.ForkAsync(null, Cancelled);
+        var archive = new MemoryStream();
+        await writable.ExportAsync(archive, null, Cancelled);
+        File.WriteAllBytes(_fixture["export.tar"], archive.ToArray());
+
+        const string seen = "cd /; echo data/* anew/* made/*";
+        Assert.Equal("data/old data/same anew/* made/*", await ShippedImages.RunAsync(over, seen));
+        Assert.Equal("data/old data/same anew/* made/*", await ShippedImages.RunAsync(fork, seen));
+        Assert.DoesNotMatch("kept|socket|data/new", Tools.Run("tar", "-tf", _fixture["export.tar"]));
+        Assert.Equal(["/anew/lost", "/anew/socket", "/data/kept"], (await writable.ListChangesAsync(Cancelled))
+            .Where(change => change.Kind == LayerChangeKind.Removed).Select(change => change.Path));
+    }
+
     [Fact]
     public async Task A_file_that_a_layer_cannot_say_is_refused_and_leaves_the_store_as_it_was()
     {

@@ -5,8 +5,8 @@ namespace ContainerKit;
 
 /// <summary>
 /// The members that an archive of a tree has: parents first, names in the order of their bytes, so that one tree gives
-/// one archive. It goes by descriptors, through no link. Sockets are left out: no archive has them. Several layers are
-/// read as the one tree that they show.
+/// one archive. It goes by descriptors, through no link. Sockets are left out, as no archive has them, but not that
+/// they hide what lies below. Several layers are read as the one tree that they show.
 /// </summary>
 internal sealed partial class TreeReader : TreeSource
 {
@@ -43,6 +43,12 @@ internal sealed partial class TreeReader : TreeSource
 
     /// <summary>Directories, by their paths, that are to be told otherwise than they are.</summary>
     public IReadOnlyDictionary<ReadOnlyMemory<byte>, TarEntry>? Laid { get; init; }
+
+    /// <summary>
+    /// Whether something lies below a path, which is gone although no member can be in its place; never, where it is
+    /// null.
+    /// </summary>
+    public Predicate<ReadOnlyMemory<byte>>? IsBelow { get; init; }
 
     /// <summary>How it reads what is closed to this user.</summary>
     public TreeAccess Access => _access;
@@ -147,17 +153,13 @@ internal sealed partial class TreeReader : TreeSource
 
     private TarEntry? DescribeFile(FileStatus status, ReadOnlySpan<byte> name)
     {
-        const uint S_IFSOCK = 0xC000;
-        if ((status.Mode & (uint)FileType.S_IFMT) == S_IFSOCK)
+        var isSocket = status.IsA(FileType.S_IFSOCK);
+        if (isSocket || (_form == TreeForm.Overlay && _access.IsWhiteout(_file!, status)))
         {
-            return null;
-        }
-
-        if (_form == TreeForm.Overlay && _access.IsWhiteout(_file!, status))
-        {
+            var isTold = isSocket ? IsBelow?.Invoke(_path.AsMemory(0, _length)) is true : !_isMerged;
             _length -= name.Length - 1;
             Append(Whiteout.Prefix);
-            return _isMerged ? null : DescribeWhiteout(name[..^1]);
+            return isTold ? DescribeWhiteout(name[..^1]) : null;
         }
 
         Describe(status, _length);
