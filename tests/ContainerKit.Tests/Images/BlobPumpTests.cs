@@ -240,7 +240,7 @@ public class BlobPumpTests
         using var cancel = new CancellationTokenSource();
         var pipe = new Pipe(new(pauseWriterThreshold: 64 << 10, resumeWriterThreshold: 32 << 10));
         var pumping = new BlobPump(new("layer"), new()).RunAsync(
-            new MemoryStream(Content), pipe.Writer, null, cancel.Token);
+            new MemoryStream(Packed.Content(2 << 20)), pipe.Writer, null, cancel.Token);
         Assert.False(pumping.IsCompleted); // nobody reads
 
         await cancel.CancelAsync();
@@ -248,6 +248,21 @@ public class BlobPumpTests
         await Assert.ThrowsAnyAsync<OperationCanceledException>(() => pumping);
         await Assert.ThrowsAnyAsync<OperationCanceledException>(
             async () => await pipe.Reader.ReadAsync(TestContext.Current.CancellationToken));
+    }
+
+    [Theory]
+    [InlineData(100_000)] // before anything was handed on
+    [InlineData(600_000)]
+    [InlineData(1_200_000)]
+    public async Task Cancelling_is_heard_by_who_reads_wherever_it_comes(int position)
+    {
+        using var cancel = new CancellationTokenSource();
+        var pipe = new Pipe(new(pauseWriterThreshold: 0));
+
+        await Assert.ThrowsAnyAsync<OperationCanceledException>(
+            () => new BlobPump(new("layer"), new()).RunAsync(
+                new MemoryStream(Packed.Content(2 << 20)), pipe.Writer, new Canceller(cancel, position), cancel.Token));
+        await Assert.ThrowsAnyAsync<OperationCanceledException>(() => DrainAsync(pipe.Reader));
     }
 
     [Fact]
@@ -298,6 +313,17 @@ public class BlobPumpTests
         Assert.ThrowsAsync<InvalidImageException>(() => PumpAsync(packed, expected, limits));
 
     private static Digest Sha256(byte[] bytes) => Digest.FromHash(SHA256.HashData(bytes));
+
+    private sealed class Canceller(CancellationTokenSource cancel, long position) : IProgress<long>
+    {
+        public void Report(long value)
+        {
+            if (value >= position)
+            {
+                cancel.Cancel();
+            }
+        }
+    }
 
     private sealed class LastReport : IProgress<long>
     {
