@@ -125,6 +125,7 @@ internal sealed class ImageFixture : IAsyncDisposable
         Assert.Equal(before, Images());
         await AssertIsWholeAsync(Store, StorePath);
         AssertNothingOutsideChanged();
+        AssertNothingIsOpen();
         return refusal;
     }
 
@@ -137,6 +138,17 @@ internal sealed class ImageFixture : IAsyncDisposable
         Assert.DoesNotContain(
             Directory.EnumerateFileSystemEntries(Path.Combine(path, "images/blobs")), name => name.Contains("/.new-", StringComparison.Ordinal));
     }
+
+    /// <summary>Asserts that this process has nothing open but what an open store has.</summary>
+    public void AssertNothingIsOpen()
+    {
+        string[] kept = ["", "/layers", "/writable", "/locks", "/staging", "/removed", "/images", "/images/blobs"];
+        Assert.Empty(Open().Except(kept.Select(name => StorePath + name)));
+    }
+
+    /// <summary>The paths below this that this process has open, each as often as it has.</summary>
+    public IEnumerable<string> Open() => ProcessTree.Find(Environment.ProcessId)!.Value.Descriptors().Values
+        .Where(path => path.StartsWith($"{_temp.Path}/", StringComparison.Ordinal));
 
     public void AssertNothingOutsideChanged() => Assert.Equal(_outside, DescribeOutside());
 

@@ -121,10 +121,32 @@ public sealed class LoadingHostTests : IAsyncDisposable
                 source, null, new Told(_ => Cancel(ref left, stop)), stop.Token));
             Assert.Empty(_fixture.Store.ListImages());
             await ImageFixture.AssertIsWholeAsync(_fixture.Store, _fixture.StorePath);
+            _fixture.AssertNothingIsOpen();
             await _fixture.Store.Layers.CollectGarbageAsync([], Cancelled);
         }
 
         Assert.Single(await _fixture.Store.LoadAsync(source, null, null, Cancelled));
+    }
+
+    [Fact]
+    public async Task Who_waits_for_a_layer_makes_it_when_the_load_that_began_it_is_cancelled()
+    {
+        var content = System.Text.Encoding.Latin1.GetString(Packed.Content(3 << 20));
+        var source = _fixture.Write(Codec.Gzip, LayerArchive.Of(Member.File("large", content)));
+        for (var i = 0; i < 5; i++)
+        {
+            using var stop = new CancellationTokenSource();
+            Task<IReadOnlyList<Image>>? second = null;
+            await Assert.ThrowsAnyAsync<OperationCanceledException>(() => _fixture.Store.LoadAsync(
+                source, null, new Told(_ => second ??= LoadAndCancel(source, stop)), stop.Token));
+            var image = Assert.Single(await Eventually.Ends(second!));
+            var file = new FileInfo(_fixture[$"store/layers/sha256/{image.Layers[0].Hex}/fs/large"]);
+            Assert.Equal(content.Length, file.Length);
+            await ImageFixture.AssertIsWholeAsync(_fixture.Store, _fixture.StorePath);
+            _fixture.AssertNothingIsOpen();
+            await _fixture.Store.RemoveAsync(image, Cancelled);
+            Assert.Equal(image.Layers, (await _fixture.Store.CollectGarbageAsync(Cancelled)).Layers);
+        }
     }
 
     [Fact]
@@ -161,6 +183,16 @@ public sealed class LoadingHostTests : IAsyncDisposable
 
     private static bool IsOptimized =>
         !typeof(ImageStore).Assembly.GetCustomAttributes(false).OfType<DebuggableAttribute>().Any(debug => debug.IsJITOptimizerDisabled);
+
+    /// <summary>Begins another load while one unpacks, and cancels that one once the other is about to wait.</summary>
+    private Task<IReadOnlyList<Image>> LoadAndCancel(string source, CancellationTokenSource first)
+    {
+        var second = Task.Run(() => _fixture.Store.LoadAsync(source, null, null, Cancelled));
+        SpinWait.SpinUntil(
+            () => _fixture.Open().Count(path => path == _fixture["store/lock"]) > 1, TimeFactor.Seconds(20));
+        first.Cancel();
+        return second;
+    }
 
     private static void Cancel(ref int left, CancellationTokenSource stop)
     {

@@ -78,6 +78,61 @@ public sealed class StoreCheckTests : IAsyncDisposable
         Assert.Equal("0", await Script.OutputAsync(StoreFixture.Shell(writable, "cat /top")));
     }
 
+    [Theory]
+    [InlineData(true)]
+    [InlineData(false)]
+    public async Task A_damaged_layer_is_not_taken_from_below_a_container_that_is_just_being_started(bool saysWhich)
+    {
+        var layers = await _fixture.AddRootAsync(2);
+        var writable = await _fixture.Store.CreateWritableAsync(layers, new() { Id = "kept" }, Cancelled);
+        await using var other = LayerStore.Open(_fixture.Path);
+        Damage(_fixture[$"layers/sha256/{layers[0].Hex}"], "no record");
+        if (!saysWhich)
+        {
+            File.WriteAllText(_fixture["writable/kept/writable.json"], "{"); // it may be this layer
+        }
+
+        using (writable.Root.Open().Held) // nothing is mounted yet, and nobody supervises
+        {
+            var faults = (await other.CheckAsync(repair: true, Cancelled)).Faults;
+            Assert.DoesNotContain(faults, fault => fault.IsRepaired);
+            Assert.Contains(faults, fault => fault.Problem.Contains("stop its containers", StringComparison.Ordinal));
+            Assert.True(File.Exists(_fixture[$"layers/sha256/{layers[0].Hex}/fs/top"]));
+        }
+
+        Assert.Contains((await other.CheckAsync(repair: true, Cancelled)).Faults, fault => fault.IsRepaired);
+        Assert.False(Directory.Exists(_fixture[$"layers/sha256/{layers[0].Hex}"]));
+    }
+
+    [Fact]
+    public async Task Containers_start_while_the_store_is_repaired_and_another_layer_is_taken_away()
+    {
+        var layers = await _fixture.AddRootAsync(2);
+        await using var writable = await _fixture.Store.CreateWritableAsync(layers, null, Cancelled);
+        await using var other = LayerStore.Open(_fixture.Path);
+        var repaired = 0;
+        using var stop = new CancellationTokenSource();
+        var repairing = Task.Run(async () =>
+        {
+            while (!stop.IsCancellationRequested)
+            {
+                var unused = await _fixture.AddAsync(1);
+                Damage(_fixture[$"layers/sha256/{unused.Hex}"], "no record");
+                var faults = (await other.CheckAsync(repair: true, Cancelled)).Faults;
+                Assert.Equal($"layers/sha256/{unused.Hex}", Assert.Single(faults).Name);
+                repaired++;
+            }
+        }, Cancelled);
+        for (var i = 0; i < 10 || (repaired == 0 && !repairing.IsCompleted); i++)
+        {
+            Assert.Equal("1", await Script.OutputAsync(StoreFixture.Shell(writable, "cat /top")));
+        }
+
+        await stop.CancelAsync();
+        await repairing;
+        Assert.NotEqual(0, repaired);
+    }
+
     [Fact]
     public async Task A_layer_that_a_writable_one_misses_is_named_and_that_is_left_alone()
     {
