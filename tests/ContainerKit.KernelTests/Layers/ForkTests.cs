@@ -63,6 +63,26 @@ public class ForkTests : IAsyncDisposable
     }
 
     [Fact]
+    public async Task What_a_layer_takes_away_where_nothing_lies_below_is_not_listed()
+    {
+        Member[] above =
+        [
+            Member.Directory("anew/"), Member.File("anew/.wh..wh..opq"), Member.File("anew/.wh.gone"),
+            Member.File("anew/kept"), Member.Directory("fresh/"), Member.File("fresh/.wh.gone"),
+            Member.File("fresh/kept"),
+        ];
+        var image = await _fixture.AddAsync("fork.test/it", ShippedImages.Base, [Member.File("anew/gone")], above);
+        await using var writable = await _fixture.Store.CreateWritableAsync(image, null, Cancelled);
+
+        Assert.Equal("anew/kept\nfresh/kept", await ShippedImages.RunAsync(
+            writable, "cd /; for name in anew/* fresh/*; do echo $name; done"));
+        Assert.Equal("gone", await ShippedImages.RunAsync(
+            writable, "cd /; rm fresh/kept; rmdir fresh; rm anew/kept; : >anew/gone; ls anew"));
+        await using var fork = await writable.ForkAsync(null, Cancelled);
+        Assert.Equal("gone", await ShippedImages.RunAsync(fork, "cd /; test ! -e fresh; ls anew"));
+    }
+
+    [Fact]
     public async Task A_layer_that_hides_all_below_leaves_nothing_of_it()
     {
         Member[] opaque = [.. ShippedImages.Base[..8], Member.File(".wh..wh..opq"), Member.File("new", "n")];

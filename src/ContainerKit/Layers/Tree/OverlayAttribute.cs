@@ -10,6 +10,15 @@ internal static class OverlayAttribute
     public static ReadOnlySpan<byte> UserOpaque => "user.overlay.opaque\0"u8;
 
     /// <summary>
+    /// Says what a directory was copied from, which may be unknown, and thereby that it may hold whiteouts; for
+    /// overlays of root.
+    /// </summary>
+    public static ReadOnlySpan<byte> TrustedOrigin => "trusted.overlay.origin\0"u8;
+
+    /// <summary>The same for overlays that are mounted with <c>userxattr</c>.</summary>
+    public static ReadOnlySpan<byte> UserOrigin => "user.overlay.origin\0"u8;
+
+    /// <summary>
     /// Says, of an empty file, that there is nothing; for overlays that are mounted with <c>userxattr</c>.
     /// </summary>
     public static ReadOnlySpan<byte> UserWhiteout => "user.overlay.whiteout\0"u8;

@@ -7,6 +7,7 @@ namespace ContainerKit;
 internal sealed partial class TreeWriter
 {
     private bool _marksWhiteouts; // since the file system makes no devices 0:0
+    private OpenDirectory? _hiding; // the last directory that was said to hold whiteouts
 
     private void AddWhiteout(TarEntry entry, OpenDirectory directory)
     {
@@ -22,7 +23,7 @@ internal sealed partial class TreeWriter
         }
         else if (_form == TreeForm.Overlay)
         {
-            Hide(directory.Handle, hidden);
+            Hide(directory, hidden);
         }
         else
         {
@@ -43,12 +44,39 @@ internal sealed partial class TreeWriter
         }
     }
 
-    private void Hide(SafeFileHandle directory, ReadOnlySpan<byte> name)
+    private void Hide(OpenDirectory directory, ReadOnlySpan<byte> name)
     {
-        if (!TryMakeWhiteout(directory, name)
-            && Syscall.TryStatus(directory, name, out var status) && status.IsDirectory)
+        if (TryMakeWhiteout(directory.Handle, name))
         {
-            MakeOpaque(directory, name);
+            TellOfWhiteouts(directory);
+        }
+        else if (Syscall.TryStatus(directory.Handle, name, out var status) && status.IsDirectory)
+        {
+            MakeOpaque(directory.Handle, name);
+        }
+    }
+
+    /// <summary>
+    /// Says that a directory holds whiteouts, as a copied one may: where overlayfs merges it with no other, since it is
+    /// opaque or there is none below, readdir(3) would list them otherwise.
+    /// </summary>
+    private void TellOfWhiteouts(OpenDirectory directory)
+    {
+        if (_hiding == directory)
+        {
+            return;
+        }
+
+        _hiding = directory;
+        TellOf(directory.Handle, OverlayAttribute.UserOrigin);
+        TellOf(directory.Handle, OverlayAttribute.TrustedOrigin);
+    }
+
+    private static void TellOf(SafeFileHandle directory, ReadOnlySpan<byte> origin)
+    {
+        if (Syscall.SetAttribute(directory, origin, []) is { } error and not (Errno.EPERM or Errno.ENOTSUP))
+        {
+            throw new LinuxException("fsetxattr", error, TarEntry.Printable(origin[..^1]));
         }
     }
 
