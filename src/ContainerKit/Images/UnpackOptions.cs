@@ -24,7 +24,8 @@ public sealed record UnpackOptions
 
     /// <summary>
     /// How many layers are unpacked at a time; two for each processor unless said otherwise, so that small ones end
-    /// beside large ones.
+    /// beside large ones. Each takes a few mebibytes of memory, and one in zstd form up to <see cref="MaxZstdWindow"/>
+    /// besides.
     /// </summary>
     public int Parallelism { get; init; } = 2 * Environment.ProcessorCount;
 
