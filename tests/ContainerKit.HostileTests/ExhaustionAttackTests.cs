@@ -160,7 +160,8 @@ public class ExhaustionAttackTests
         {
             var script = $"{take}{Takers[what]}\nprint('taken', flush=True)\ntime.sleep(1000)";
             var isLimited = attacker is Attack.Restricted && Processes.Contains(what);
-            var options = Attack.Options(attacker, root, script).WithIds(Host.IsRoot ? TestIds.Map : IdMap.SingleId) with
+            var ids = Host.IsRoot ? TestIds.Map : IdMap.SingleId;
+            var options = Attack.Options(attacker, root, script).WithIds(ids) with
             {
                 StandardOutput = StandardStream.Pipe,
                 Limits = isLimited ? new() { Pids = 1024, Cpu = CpuMax.Cpus(0.5) } : null,

@@ -121,7 +121,8 @@ public partial class KernelAttackTests
                 """);
             try
             {
-                output.SetResult(Attack.HostOf(attacker).RunAsync(options).GetAwaiter().GetResult().EnsureSuccess().StandardOutput);
+                var result = Attack.HostOf(attacker).RunAsync(options).GetAwaiter().GetResult();
+                output.SetResult(result.EnsureSuccess().StandardOutput);
             }
             catch (Exception failure)
             {

@@ -79,7 +79,8 @@ public class MountAttackTests
 
         Assert.Equal("", output);
         await neighbour.StandardInput!.DisposeAsync();
-        Assert.Equal("secret\nfile\n", await Eventually.Ends(lines.ReadToEndAsync(TestContext.Current.CancellationToken)));
+        var kept = lines.ReadToEndAsync(TestContext.Current.CancellationToken);
+        Assert.Equal("secret\nfile\n", await Eventually.Ends(kept));
     }
 
     [PythonTheory]
@@ -176,8 +177,8 @@ public class MountAttackTests
                     for device in devices:
                         path = f'{place}/{name}-{device[0]}-{device[1]}'
                         attempt(path, lambda: os.mknod(path, 0o666 | kind, os.makedev(*device)))
-            known = '/dev', '', ('mem kmsg port ptmx console tty tty0 tty1 ttyS0 hvc0 sda vda nvme0n1 loop0 loop-control '
-                'fuse kvm net/tun userfaultfd cpu_dma_latency rtc0 hpet snapshot nvram watchdog').split()
+            known = '/dev', '', ('mem kmsg port ptmx console tty tty0 tty1 ttyS0 hvc0 sda vda nvme0n1 loop0 '
+                'loop-control fuse kvm net/tun userfaultfd cpu_dma_latency rtc0 hpet snapshot nvram watchdog').split()
             for directory, _, files in [known, *os.walk('/', onerror=lambda _: None)]:
                 if directory.startswith(('/proc', '/sys', '/usr')): continue
                 for name in files:

@@ -137,8 +137,9 @@ public class SharedAttackTests
         Assert.Equal("", output);
         Assert.Equal(["directory", "plain-1517", "plain-2541"], [.. Directory.EnumerateFileSystemEntries(volume.Path)
             .Select(path => Path.GetFileName(path)).Order(StringComparer.Ordinal)]);
+        const UnixFileMode setIds = UnixFileMode.SetUser | UnixFileMode.SetGroup;
         Assert.All(Directory.EnumerateFileSystemEntries(volume.Path), path =>
-            Assert.Equal(UnixFileMode.None, File.GetUnixFileMode(path) & (UnixFileMode.SetUser | UnixFileMode.SetGroup)));
+            Assert.Equal(UnixFileMode.None, File.GetUnixFileMode(path) & setIds));
     }
 
     [Theory]

@@ -136,8 +136,8 @@ public sealed partial class Cgroup
     }
 
     /// <summary>
-    /// Lets those who are killed in a group that is to go, and in those below, die as fast as they can, which takes time
-    /// on CPUs; as far as this user may.
+    /// Lets those who are killed in a group that is to go, and in those below, die as fast as they can, which takes
+    /// time on CPUs; as far as this user may.
     /// </summary>
     internal void LiftCpuLimit()
     {
@@ -145,7 +145,8 @@ public sealed partial class Cgroup
         {
             if (DirectoryOf("cpu", "cpu") is { } directory)
             {
-                directory.Walk().Prepend(".").ToList().ForEach(path => IfMay(() => CpuController.Lift(directory, path)));
+                directory.Walk().Prepend(".").ToList().ForEach(
+                    path => IfMay(() => CpuController.Lift(directory, path)));
             }
         });
 
