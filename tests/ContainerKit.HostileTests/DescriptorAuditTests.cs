@@ -10,12 +10,31 @@ public class DescriptorAuditTests
 
     public static TheoryData<string> All { get; } = [.. Starts.Kinds];
 
+    public static TheoryData<string> WithoutNamespaces { get; } = [.. Starts.WithoutNamespaces];
+
     [Theory]
     [MemberData(nameof(All))]
     public async Task CVE_2024_21626_A_program_has_its_standard_streams_and_nothing_else(string kind)
     {
         using var host = new Careless();
         Assert.Equal("0\n1\n2", await Starts.OutputAsync(kind, Script.Shell(""), List));
+    }
+
+    [Theory]
+    [MemberData(nameof(WithoutNamespaces))]
+    public async Task CVE_2024_21626_A_program_without_namespaces_has_its_standard_streams_and_what_is_listed(
+        string kind)
+    {
+        using var host = new Careless();
+        await using var bare = new ContainerHost(new() { WithoutNamespaces = true });
+        var options = Script.Shell("") with { MinimumIsolation = Isolation.Restricted };
+        Assert.Equal("0\n1\n2", await Starts.OutputAsync(kind, options, List, bare));
+        if (kind is not "exec") // to which nothing is listed
+        {
+            using var listed = File.OpenHandle("/dev/zero");
+            Assert.Equal(
+                "0\n1\n2\n3", await Starts.OutputAsync(kind, options with { Descriptors = [listed] }, List, bare));
+        }
     }
 
     [Theory]

@@ -8,6 +8,14 @@ public class StatusSnapshotTests
 
     public static MatrixTheoryData<string, string> All { get; } = new(Starts.Kinds, ["0", "1000"]);
 
+    public static MatrixTheoryData<string, string> Profiles { get; } = new(
+        Starts.Kinds,
+        [
+            nameof(SandboxProfiles.Plugin), nameof(SandboxProfiles.BuildStep), nameof(SandboxProfiles.DockerCompatible),
+        ]);
+
+    public static TheoryData<string> WithoutNamespaces { get; } = [.. Starts.WithoutNamespaces];
+
     [Theory]
     [MemberData(nameof(All))]
     public async Task CVE_2022_29162_CVE_2022_24769_CVE_2022_36109_A_program_has_no_privilege_however_it_is_started(
@@ -71,6 +79,73 @@ public class StatusSnapshotTests
     }
 
     [Theory]
+    [MemberData(nameof(Profiles))]
+    public async Task A_program_of_a_profile_has_what_the_profile_gives_it_however_it_is_started(
+        string kind, string profile)
+    {
+        using var groups = new FurtherGroups();
+        var options = profile switch
+        {
+            nameof(SandboxProfiles.Plugin) => SandboxProfiles.Plugin,
+            nameof(SandboxProfiles.BuildStep) => SandboxProfiles.BuildStep,
+            _ => SandboxProfiles.DockerCompatible,
+        };
+        if (kind.EndsWith("detached", StringComparison.Ordinal)) // which is there to outlive its host
+        {
+            options = options with
+            {
+                MinimumIsolation = Isolation.Rootless,
+                RequiredIsolation = options.RequiredIsolation & ~IsolationProperties.DiesWithHost,
+            };
+        }
+
+        var status = await StatusAsync(kind, options);
+
+        var given = profile is nameof(SandboxProfiles.DockerCompatible) ? "00000000a80425fb" : "0000000000000000";
+        Assert.Equal($"""
+            Uid: 0 0 0 0
+            Gid: 0 0 0 0
+            Groups:
+            CapInh: 0000000000000000
+            CapPrm: {given}
+            CapEff: {given}
+            CapBnd: {given}
+            CapAmb: 0000000000000000
+            NoNewPrivs: 1
+            Seccomp: 2
+            Seccomp_filters: 1
+            """, status);
+    }
+
+    [Theory]
+    [MemberData(nameof(WithoutNamespaces))]
+    public async Task A_program_without_namespaces_has_no_privilege_of_its_user_however_it_is_started(string kind)
+    {
+        using var groups = new FurtherGroups();
+        await using var host = new ContainerHost(new() { WithoutNamespaces = true });
+        var status = await StatusAsync(
+            kind, Script.Shell("") with { MinimumIsolation = Isolation.Restricted }, host);
+
+        // Its groups remain, as its user does; an ordinary user has no say in what could be had.
+        var bounding = File.ReadLines("/proc/self/status")
+            .Single(line => line.StartsWith("CapBnd", StringComparison.Ordinal)).Split('\t')[1];
+        var (user, group) = (Linux.Syscall.EffectiveUser, Linux.Syscall.EffectiveGroup);
+        Assert.Equal($"""
+            Uid: {user} {user} {user} {user}
+            Gid: {group} {group} {group} {group}
+            Groups:{(Host.IsRoot ? " 4 27" : "")}
+            CapInh: 0000000000000000
+            CapPrm: 0000000000000000
+            CapEff: 0000000000000000
+            CapBnd: {(Host.IsRoot ? "0000000000000000" : bounding)}
+            CapAmb: 0000000000000000
+            NoNewPrivs: 1
+            Seccomp: 2
+            Seccomp_filters: 1
+            """, status);
+    }
+
+    [Theory]
     [InlineData("run")]
     [InlineData("detached")]
     public async Task The_init_has_no_more_than_the_program(string kind)
@@ -85,9 +160,9 @@ public class StatusSnapshotTests
     }
 
     /// <summary>The lines, with one space between words; groups that an ordinary user cannot drop are none.</summary>
-    private static async Task<string> StatusAsync(string kind, ContainerOptions options)
+    private static async Task<string> StatusAsync(string kind, ContainerOptions options, ContainerHost? host = null)
     {
-        var status = await Starts.OutputAsync(kind, options, Look);
+        var status = await Starts.OutputAsync(kind, options, Look, host);
         return string.Join('\n', status.Split('\n').Select(Line));
 
         static string Line(string line)

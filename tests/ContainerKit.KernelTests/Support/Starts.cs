@@ -7,31 +7,42 @@ internal static class Starts
     public static string[] Kinds { get; } =
         ["run", "run without init", "start", "exec", "exec without init", "detached", "exec in detached"];
 
+    /// <summary>Those of a program without namespaces: it has no init, and does not outlive its host.</summary>
+    public static string[] WithoutNamespaces { get; } = ["run", "start", "exec"];
+
     private static CancellationToken Token => TestContext.Current.CancellationToken;
 
-    /// <summary>What a script prints as a program of a container with these options, started in some way.</summary>
-    public static Task<string> OutputAsync(string kind, ContainerOptions options, string script) => kind switch
-    {
-        "run" => Script.OutputAsync(options with { Command = ["sh", "-c", script] }),
-        "run without init" => Script.OutputAsync(options with { Command = ["sh", "-c", script], Init = false }),
-        "start" => StartAsync(options with { Command = ["sh", "-c", script] }),
-        "exec" => ExecAsync(options, script),
-        "exec without init" => ExecAsync(options with { Init = false }, script),
-        "detached" => DetachAsync(options, script, executed: false),
-        "exec in detached" => DetachAsync(options, script, executed: true),
-        _ => throw new ArgumentOutOfRangeException(nameof(kind), kind, null),
-    };
+    /// <summary>
+    /// What a script prints as a program of a container with these options, started in some way; by this host, unless
+    /// it is detached.
+    /// </summary>
+    public static Task<string> OutputAsync(
+        string kind, ContainerOptions options, string script, ContainerHost? host = null) => kind switch
+        {
+            "run" => RunAsync(host, options with { Command = ["sh", "-c", script] }),
+            "run without init" => RunAsync(host, options with { Command = ["sh", "-c", script], Init = false }),
+            "start" => StartAsync(host, options with { Command = ["sh", "-c", script] }),
+            "exec" => ExecAsync(host, options, script),
+            "exec without init" => ExecAsync(host, options with { Init = false }, script),
+            "detached" => DetachAsync(options, script, executed: false),
+            "exec in detached" => DetachAsync(options, script, executed: true),
+            _ => throw new ArgumentOutOfRangeException(nameof(kind), kind, null),
+        };
 
-    private static async Task<string> StartAsync(ContainerOptions options)
+    private static async Task<string> RunAsync(ContainerHost? host, ContainerOptions options) =>
+        Output(await Eventually.Ends((host ?? ContainerHost.Default).RunAsync(options, Token), seconds: 60));
+
+    private static async Task<string> StartAsync(ContainerHost? host, ContainerOptions options)
     {
-        await using var container = await Container.StartAsync(
+        await using var container = await (host ?? ContainerHost.Default).StartAsync(
             options with { StandardOutput = StandardStream.Capture(ByteSize.MiB(1)) }, Token);
         return Output(await Eventually.Ends(container.WaitForResultAsync(Token)));
     }
 
-    private static async Task<string> ExecAsync(ContainerOptions options, string script)
+    private static async Task<string> ExecAsync(ContainerHost? host, ContainerOptions options, string script)
     {
-        await using var container = await Container.StartAsync(options with { Command = ["sleep", "1000"] }, Token);
+        await using var container = await (host ?? ContainerHost.Default).StartAsync(
+            options with { Command = ["sleep", "1000"] }, Token);
         return await ExecAsync(container.ExecAsync, script);
     }
 
