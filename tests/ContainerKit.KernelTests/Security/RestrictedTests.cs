@@ -1,4 +1,5 @@
 using System.Diagnostics;
+using System.Runtime.InteropServices;
 using System.Text;
 using ContainerKit.Linux;
 
@@ -176,6 +177,7 @@ public sealed class RestrictedTests : IAsyncDisposable
     public async Task It_does_nothing_to_other_processes()
     {
         var parent = Environment.ProcessId;
+        var word = GC.AllocateArray<byte>(8, pinned: true);
         var result = await _host.RunAsync(Python(AllDenied($$"""
                 'limit': lambda: resource.prlimit({{parent}}, resource.RLIMIT_NOFILE, (64, 64)),
                 'priority': lambda: os.setpriority(os.PRIO_PROCESS, {{parent}}, 19),
@@ -188,21 +190,24 @@ public sealed class RestrictedTests : IAsyncDisposable
                 'descriptors': lambda: os.readlink('/proc/{{parent}}/fd/0'),
                 'score': lambda: open('/proc/{{parent}}/oom_score_adj', 'w').write('1000'),
                 'trace': lambda: check(libc.ptrace(16, {{parent}}, 0, 0)),
-                'read': lambda: check(libc.process_vm_readv({{parent}}, None, 0, None, 0, 1)),
+                'read': lambda: check(libc.process_vm_readv({{parent}}, here, 1, there, 1, 0)),
+                'write': lambda: check(libc.process_vm_writev({{parent}}, here, 1, there, 1, 0)),
                 'shm': lambda: check(libc.shmget(0, 4096, 0o1777)),
                 'msg': lambda: check(libc.msgget(0, 0o1777)),
                 'queue': lambda: check(libc.mq_open(b'/queue', 0o102, 0o600, None)),
                 'namespace': lambda: check(libc.unshare(0x10000000)),
-                'mounts': lambda: check(libc.unshare(0x20000)),
-                'chroot': lambda: os.chroot('/usr'),
-            """, """
-            import ctypes, resource
+            """, $$"""
+            import ctypes, resource, struct
             libc = ctypes.CDLL(None, use_errno=True)
+            own = ctypes.create_string_buffer(b'changed')
+            vector = lambda address: ctypes.create_string_buffer(struct.pack('QQ', address, 8))
+            here, there = vector(ctypes.addressof(own)), vector({{Marshal.UnsafeAddrOfPinnedArrayElement(word, 0)}})
             def check(result):
                 if result < 0: raise OSError(ctypes.get_errno(), 'failed')
             """)), Token);
 
         Assert.Equal(("", ""), (result.StandardOutput, result.StandardError));
+        Assert.Equal(new byte[8], word);
     }
 
     [PythonFact]
