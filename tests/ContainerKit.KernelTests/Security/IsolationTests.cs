@@ -182,21 +182,24 @@ public class IsolationTests
     }
 
     [Theory]
-    [InlineData(IsolationProperties.NoHostProcesses)]
-    [InlineData(IsolationProperties.DiesWithHost)]
-    [InlineData(IsolationProperties.KillsAll)]
-    [InlineData(IsolationProperties.ProcessLimit)]
-    [InlineData(IsolationProperties.MemoryLimit)]
-    public async Task What_needs_a_namespace_or_a_cgroup_cannot_be_required_without(IsolationProperties property)
+    [InlineData(IsolationProperties.NoHostProcesses, "no processes of the host")]
+    [InlineData(IsolationProperties.DiesWithHost, "dies with its host")]
+    [InlineData(IsolationProperties.KillsAll, "its end kills all")]
+    [InlineData(IsolationProperties.ProcessLimit, "a limit of processes")]
+    [InlineData(IsolationProperties.MemoryLimit, "a limit of memory")]
+    public async Task What_needs_a_namespace_or_a_cgroup_cannot_be_required_without(
+        IsolationProperties property, string name)
     {
         await using var host = new ContainerHost(new() { WithoutNamespaces = true });
-        await Assert.ThrowsAsync<IsolationUnavailableException>(() => host.RunAsync(
+        var refused = await Assert.ThrowsAsync<IsolationUnavailableException>(() => host.RunAsync(
             new()
             {
                 Command = ["true"],
                 MinimumIsolation = Isolation.Restricted,
                 RequiredIsolation = property,
             }, Token));
+
+        Assert.Equal(name, Assert.Single(refused.Report, finding => !finding.IsAvailable).Name);
     }
 
     [Fact]
@@ -224,13 +227,13 @@ public class IsolationTests
     [CgroupFact(OfVersion2 = true)]
     public async Task With_a_cgroup_all_that_it_started_dies_with_its_host_and_with_its_program()
     {
-        const string script = "setsid sh -c 'setsid sleep 1000 & sleep 1000' & echo up; sleep 0.5; echo; exec sleep ";
+        const string script =
+            "echo $$; setsid sh -c 'echo $$; setsid sh -c \"echo \\$\\$; exec sleep 1000\" & exec sleep 1000' & ";
         await using var host = HostProcess.Start(
-            "restricted", "--parent", CgroupFactAttribute.Parent!, "sh", "-c", $"{script} 1000");
-        Assert.Equal("up", await host.ReadLineAsync());
-        await host.ReadLineAsync();
+            "restricted", "--parent", CgroupFactAttribute.Parent!, "sh", "-c", $"{script} exec sleep 1000");
+        var started = await PidsAsync(host.ReadLineAsync);
         var below = ProcessTree.Below(host.Process.Id);
-        Assert.True(below.Count >= 6, string.Join('\n', below));
+        Assert.All(started, id => Assert.Contains(below, process => process.Id == id));
 
         await host.KillAsync();
 
@@ -240,16 +243,34 @@ public class IsolationTests
         var before = await Leftovers.Before();
         await using var own =
             new ContainerHost(new() { WithoutNamespaces = true, CgroupParent = CgroupFactAttribute.Parent });
-        var result = await own.RunAsync(
-            Script.Shell($"{script} 0") with
+        await using var container = await own.StartAsync(
+            Script.Shell($"{script} read -r end") with
             {
                 MinimumIsolation = Isolation.Restricted,
                 RequiredIsolation = IsolationProperties.DiesWithHost | IsolationProperties.KillsAll,
+                StandardInput = StandardStream.Pipe,
+                StandardOutput = StandardStream.Pipe,
             }, Token);
+        using var lines = new StreamReader(container.StandardOutput!);
+        started = await PidsAsync(() => Eventually.Ends(lines.ReadLineAsync(Token).AsTask())!);
+        Assert.All(started, process => Assert.True(ProcessTree.IsAlive(process)));
+
+        await container.StandardInput!.WriteAsync("end\n"u8.ToArray(), Token);
+        await container.StandardInput.DisposeAsync();
+
+        var result = await Eventually.Ends(container.WaitForResultAsync(Token));
         Assert.True(result.ExitStatus.IsSuccess);
+        Assert.All(started, process => Assert.False(ProcessTree.IsAlive(process)));
         Assert.NotNull(result.Receipt.PeakPids);
+        await container.DisposeAsync();
         await own.DisposeAsync();
         await before.AssertNone();
+
+        static async Task<int[]> PidsAsync(Func<Task<string>> read)
+        {
+            string[] lines = [await read(), await read(), await read()];
+            return [.. lines.Select(line => int.Parse(line, System.Globalization.CultureInfo.InvariantCulture))];
+        }
     }
 
     [Fact]
