@@ -5,7 +5,15 @@ namespace ContainerKit.KernelTests;
 /// <summary>Large runtimes run in each profile, with and without namespaces, with nothing opened for them.</summary>
 public class RuntimesTests
 {
-    private const string Default = "default", Restricted = "restricted", RestrictedPlugin = "restricted plugin";
+    private const string
+        Default = "default", Restricted = "restricted", RestrictedPlugin = "restricted plugin",
+        NoNative = "needs tests/native, published to native beside the tests, as .ci/native-program does";
+
+    private static readonly string Native = Path.Combine(AppContext.BaseDirectory, "native/Native");
+
+    /// <summary>Whether there is a program that was compiled ahead of time.</summary>
+    public static bool HasNative =>
+        Environment.GetEnvironmentVariable("CONTAINERKIT_MUST_RUN") == "1" || File.Exists(Native);
 
     /// <summary>The profiles, and two without namespaces.</summary>
     public static TheoryData<string> Places { get; } =
@@ -78,6 +86,33 @@ public class RuntimesTests
 
         Assert.Equal(
             "31996000", await OutputAsync(place, [$"{app.Path}/ContainerKit.TestHost", "hello"], app.Path));
+    }
+
+    [Theory(Skip = NoNative, SkipUnless = nameof(HasNative))]
+    [Trait(Tools.Needs, Tools.Self)]
+    [MemberData(nameof(Places))]
+    public async Task A_native_NET_program_runs(string place)
+    {
+        using var app = new TempDirectory();
+        File.SetUnixFileMode(app.Path, (UnixFileMode)0x1ED); // 0755
+        File.Copy(Native, app["Native"]);
+
+        Assert.Equal("31996000", await OutputAsync(place, [app["Native"]], app.Path));
+    }
+
+    [CgroupFact]
+    public async Task A_NET_program_gets_by_with_thirty_two_processes_which_are_its_threads_too()
+    {
+        using var app = new TempDirectory();
+        File.SetUnixFileMode(app.Path, (UnixFileMode)0x1ED); // 0755
+        MakeSelfContained(app.Path);
+
+        var limits = new CgroupLimits { Pids = 32 };
+        foreach (var place in (string[])[Default, nameof(SandboxProfiles.Plugin), RestrictedPlugin])
+        {
+            Assert.Equal(
+                "31996000", await OutputAsync(place, limits, [$"{app.Path}/ContainerKit.TestHost", "hello"], app.Path));
+        }
     }
 
     [CgroupFact]

@@ -1,0 +1,1 @@
+return await ContainerKit.TestHost.Verbs.Hello.StartAsync(args);
