@@ -1,41 +1,8 @@
-using System.Net.Sockets;
-
 namespace ContainerKit.HostileTests;
 
 /// <summary>Ways out of a default container that others have found.</summary>
 public class EscapeTests
 {
-    [PythonFact]
-    public async Task Found_while_designing_A_socket_of_the_host_cannot_be_reached()
-    {
-        using var temp = Open();
-        using var server = new Socket(AddressFamily.Unix, SocketType.Stream, ProtocolType.Unspecified);
-        server.Bind(new UnixDomainSocketEndPoint(temp["socket"]));
-        server.Listen();
-        File.SetUnixFileMode(temp["socket"], (UnixFileMode)0x1FF); // 0777
-        using var hidden = new Socket(AddressFamily.Unix, SocketType.Stream, ProtocolType.Unspecified);
-        var name = $"containerkit-{Environment.ProcessId}";
-        hidden.Bind(new UnixDomainSocketEndPoint("\0" + name));
-        hidden.Listen();
-        using var listener = new TcpListener(System.Net.IPAddress.Loopback, 0);
-        listener.Start();
-        var port = ((System.Net.IPEndPoint)listener.LocalEndpoint).Port;
-
-        var output = await Script.OutputAsync(Script.Python($$"""
-            import socket
-            for family, address in ((socket.AF_UNIX, '{{temp["socket"]}}'), (socket.AF_UNIX, '\0{{name}}'), (socket.AF_INET, ('127.0.0.1', {{port}}))):
-                try:
-                    socket.socket(family).connect(address)
-                    print(address)
-                except OSError:
-                    pass
-            """));
-
-        Assert.Equal("", output);
-        Assert.False(server.Poll(0, SelectMode.SelectRead) || hidden.Poll(0, SelectMode.SelectRead)
-            || listener.Pending());
-    }
-
     [Fact]
     public async Task Found_while_designing_A_file_of_the_host_cannot_be_found()
     {
@@ -217,33 +184,6 @@ public class EscapeTests
         }
 
         Assert.Equal("alive", await Script.OutputAsync("echo alive"));
-    }
-
-    [PythonFact]
-    public async Task CVE_2016_9962_PID_1_can_neither_be_read_nor_traced()
-    {
-        const string attack = """
-            import ctypes, os
-            libc = ctypes.CDLL(None, use_errno=True)
-            for name in ('mem', 'environ', 'maps', 'fd/0', 'root/', 'cwd/', 'exe', 'auxv', 'syscall'):
-                try:
-                    open(f'/proc/1/{name}', 'rb').read(1)
-                    print('read', name)
-                except OSError:
-                    pass
-            try:
-                print('fd', os.listdir('/proc/1/fd'))
-            except OSError:
-                pass
-            libc.ptrace.restype = ctypes.c_long
-            if libc.ptrace(16, 1, 0, 0) == 0: print('attached') # PTRACE_ATTACH
-            if libc.ptrace(0x4206, 1, 0, 0) == 0: print('seized') # PTRACE_SEIZE
-            pidfd = os.pidfd_open(1)
-            for number in range(20):
-                if libc.syscall(438, pidfd, number, 0) >= 0: print('took', number) # pidfd_getfd
-            """;
-
-        Assert.Equal("", await Script.OutputAsync(Script.Python(attack)));
     }
 
     [Fact]

@@ -7,7 +7,8 @@ public class SharedAttackTests
 {
     [PythonTheory]
     [MemberData(nameof(Attack.Everybody), MemberType = typeof(Attack))]
-    public async Task CVE_2020_15257_Sockets_of_the_host_and_a_neighbour_cannot_be_reached(string attacker)
+    public async Task CVE_2020_15257_Found_while_designing_No_socket_of_the_host_or_a_neighbour_can_be_reached(
+        string attacker)
     {
         await using var neighbour = await Neighbour.StartAsync(sharesIds: true);
         using var temp = new TempDirectory();

@@ -313,22 +313,4 @@ public class SeccompTests
             Assert.Equal(Signal.SIGSYS, status.Signal);
         }
     }
-
-    [PythonFact]
-    public async Task A_plugin_makes_no_namespace_and_reaches_no_other_family()
-    {
-        const ulong SIGCHLD = 17, CLONE_NEWUSER = 0x10000000, AF_UNIX = 1, AF_INET = 2, AF_INET6 = 10, AF_NETLINK = 16,
-            AF_PACKET = 17, SOCK_STREAM = 1, SOCK_RAW = 3, TIOCSTI = 0x5412, TIOCLINUX = 0x541C, FIONREAD = 0x541B;
-        var (denied, none) = (Errno.EPERM, Errno.EAFNOSUPPORT);
-
-        Assert.Equal(
-            [denied, Errno.ENOSYS, denied, denied, 0, 0, 0, none, none, denied, denied, Errno.ENOTTY, denied, 0, denied],
-            await RawCalls.ErrnosAsync(
-                SeccompProfile.Plugin,
-                ("clone", [CLONE_NEWUSER | SIGCHLD]), ("clone3", []), ("unshare", [CLONE_NEWUSER]), ("setns", []),
-                ("socket", [AF_UNIX, SOCK_STREAM]), ("socket", [AF_INET, SOCK_STREAM]), ("socket", [AF_INET6, SOCK_STREAM]),
-                ("socket", [AF_NETLINK, SOCK_RAW]), ("socket", [AF_PACKET, SOCK_RAW]),
-                ("ioctl", [0, TIOCSTI]), ("ioctl", [0, (1UL << 32) | TIOCLINUX]), ("ioctl", [0, FIONREAD]),
-                ("personality", [8]), ("personality", [0xFFFFFFFF]), ("ptrace", [])));
-    }
 }
