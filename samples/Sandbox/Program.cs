@@ -17,6 +17,7 @@ var options = SandboxProfiles.Plugin with
     Mounts = arguments.Mounts,
     SingleProcess = arguments.SingleProcess,
     Seccomp = SeccompProfile.Plugin with { LogDenied = true },
+    Landlock = SandboxProfiles.Plugin.Landlock! with { LogsDenials = true }, // where the kernel can: BestEffort
     StandardInput = StandardStream.Inherit,
     StandardOutput = StandardStream.To(output),
     StandardError = StandardStream.To(errors),
@@ -25,10 +26,11 @@ var options = SandboxProfiles.Plugin with
 try
 {
     var before = KernelLog.Read();
-    var result = await Container.RunAsync(options);
+    await using var container = await Container.StartAsync(options);
+    var result = await container.WaitForResultAsync();
     Console.Error.WriteLine($"\n{arguments.Command[0]} {result.ExitStatus}.");
     Console.Error.WriteLine($"{result.Isolation}: {result.IsolationProperties}.");
-    foreach (var denial in KernelLog.DenialsAfter(before))
+    foreach (var denial in KernelLog.DenialsAfter(before, arguments.Command[0], container.Pid))
     {
         Console.Error.WriteLine(denial);
     }

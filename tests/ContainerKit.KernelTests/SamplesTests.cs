@@ -115,20 +115,55 @@ public class SamplesTests
         Assert.False(File.Exists(temp["read/new"]));
     }
 
+    [PythonFact]
+    public async Task A_sandbox_says_what_the_kernel_tells_of_denials()
+    {
+        string[] command = ["/usr/bin/python3", "-I", "-c", "import ctypes; ctypes.CDLL(None).mount(0, 0, 0, 0, 0)"];
+        var (_, said) = await RunAsync("Sandbox", command);
+
+        var mount = Linux.SyscallTable.NumberOf(
+            "mount", System.Runtime.InteropServices.RuntimeInformation.ProcessArchitecture);
+        var denials = said.Split('\n').Where(line => line.StartsWith("Denied", StringComparison.Ordinal));
+        var log = await KernelLogAsync();
+        Assert.Equal(log is null, said.Contains("the kernel's log cannot be read", StringComparison.Ordinal));
+        var logged = log?.Split('\n').Count(line => line.Contains("audit: type=1326", StringComparison.Ordinal)
+            && line.Contains("comm=\"python3\"", StringComparison.Ordinal)
+            && line.Contains($" syscall={mount} ", StringComparison.Ordinal));
+        if (logged > 0) // or auditing is off, or a daemon of the host's has it
+        {
+            Assert.Contains($"Denied: python3 made the system call {mount}.", denials);
+        }
+    }
+
+    /// <summary>The kernel's log; null for whom it is closed to.</summary>
+    private static async Task<string?> KernelLogAsync()
+    {
+        using var dmesg = Process.Start(
+            new ProcessStartInfo("dmesg") { RedirectStandardOutput = true, RedirectStandardError = true })!;
+        var log = await Eventually.Ends(dmesg.StandardOutput.ReadToEndAsync(TestContext.Current.CancellationToken));
+        await Eventually.Ends(dmesg.WaitForExitAsync(TestContext.Current.CancellationToken));
+        return dmesg.ExitCode == 0 ? log : null;
+    }
+
     /// <summary>What a sample prints, which must succeed.</summary>
-    private static async Task<string> OutputAsync(string name, params string[] arguments)
+    private static async Task<string> OutputAsync(string name, params string[] arguments) =>
+        (await RunAsync(name, arguments)).Output;
+
+    private static async Task<(string Output, string Errors)> RunAsync(string name, string[] arguments)
     {
         var start = new ProcessStartInfo(Path.Combine(AppContext.BaseDirectory, name), arguments)
         {
             RedirectStandardOutput = true,
+            RedirectStandardError = true,
             Environment = { ["DOTNET_EnableDiagnostics"] = "0" }, // no sockets in the temp directory
         };
         using var sample = Process.Start(start)!;
-        using var output = sample.StandardOutput;
-        var text = await Eventually.Ends(
-            output.ReadToEndAsync(TestContext.Current.CancellationToken), seconds: 90);
+        var (output, errors) = (
+            sample.StandardOutput.ReadToEndAsync(TestContext.Current.CancellationToken),
+            sample.StandardError.ReadToEndAsync(TestContext.Current.CancellationToken));
+        await Eventually.Ends(Task.WhenAll(output, errors), seconds: 90);
         await Eventually.Ends(sample.WaitForExitAsync(TestContext.Current.CancellationToken));
-        Assert.True(sample.ExitCode == 0, text);
-        return text;
+        Assert.True(sample.ExitCode == 0, $"{await output}\n{await errors}");
+        return (await output, await errors);
     }
 }
