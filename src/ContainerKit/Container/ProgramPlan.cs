@@ -93,10 +93,9 @@ internal static class ProgramPlan
         {
             SecurityFloor.DropBoundingSet(confined, options.Capabilities.Bounding);
         }
-        else if (Syscall.Has(Capability.CAP_SETPCAP))
+        else
         {
-            // No namespace gives it back, so that it goes while the supervisor tells the host of the child.
-            SecurityFloor.DropBoundingSet(plan.Early, options.Capabilities.Bounding);
+            DropOfHost(plan, options);
         }
 
         if (options.IdMap.HasOtherIds)
@@ -120,6 +119,23 @@ internal static class ProgramPlan
         plan.Because($"the working directory '{options.WorkingDirectory}'");
         confined.ChangeDirectory(confined.OpenInRoot(root, options.WorkingDirectory, OpenFlags.O_PATH));
         confined.SetUmask((uint)options.Umask);
+    }
+
+    /// <summary>
+    /// Drops what no namespace gives back, as far as this process may, while the supervisor tells the host of the child.
+    /// </summary>
+    private static void DropOfHost(LaunchPlan plan, ContainerOptions options)
+    {
+        if (Syscall.Has(Capability.CAP_SETPCAP))
+        {
+            SecurityFloor.DropBoundingSet(plan.Early, options.Capabilities.Bounding);
+        }
+
+        if (Syscall.Has(Capability.CAP_SETGID))
+        {
+            plan.Early.SetGroups([]);
+            plan.Early.Last.Tolerate(Errno.EPERM); // by a user namespace around this process
+        }
     }
 
     private static Func<Resource, bool> IsChosen(ContainerOptions options) => resource =>
