@@ -81,8 +81,8 @@ internal sealed class IsolationChoice(Launcher launcher, bool withoutNamespaces,
                 ? new($"The container shares the host's: Namespaces is without {shared}.", $"Add {shared}.")
             : options.IdMap.Maps(0)
                 ? new(
-                    $"With {options.IdMap} the container's users are this process's own: it may map no others, or was asked "
-                    + "for that.",
+                    $"With {options.IdMap} the container's users are this process's own: it may map no others, or was "
+                    + "asked for that.",
                     "Leave IdMap as it is, and give this process CAP_SETUID and CAP_SETGID.")
                 : null;
 

@@ -122,7 +122,8 @@ internal static class ProgramPlan
     }
 
     /// <summary>
-    /// Drops what no namespace gives back, as far as this process may, while the supervisor tells the host of the child.
+    /// Drops what no namespace gives back, as far as this process may, while the supervisor tells the host of the
+    /// child.
     /// </summary>
     private static void DropOfHost(LaunchPlan plan, ContainerOptions options)
     {
