@@ -1,3 +1,5 @@
+using ContainerKit.Linux;
+
 namespace ContainerKit.KernelTests;
 
 /// <content>Many at once, at any instant.</content>
@@ -118,6 +120,32 @@ public sealed partial class DetachedTests
         await source.CancelAsync();
         await listing;
         await before.AssertNone();
+    }
+
+    [Fact]
+    public async Task A_removal_that_finds_one_before_it_has_its_lock_waits_for_it()
+    {
+        Assert.Empty(await _host.ListAsync(Cancelled));
+        using var parent = Syscall.Open(_temp["state/containers"], OpenFlags.O_PATH);
+        Task removal;
+        LockedFile locked;
+        using (LockedFile.TryTake(parent, ".lock")) // by which its host makes it
+        {
+            using var directory = Syscall.Open(
+                Directory.CreateDirectory(_temp["state/containers/new"]).FullName, OpenFlags.O_PATH);
+            removal = _host.RemoveAsync("new", Cancelled); // which has looked at it, and waits for its turn
+            locked = LockedFile.TryTake(directory, "lock")!;
+        }
+
+        using (locked)
+        {
+            await Assert.ThrowsAsync<TimeoutException>(
+                () => removal.WaitAsync(TimeSpan.FromMilliseconds(500), Cancelled));
+            Assert.True(Directory.Exists(_temp["state/containers/new"]));
+        }
+
+        await Eventually.Ends(removal);
+        Assert.False(Directory.Exists(_temp["state/containers/new"]));
     }
 
     [Fact]

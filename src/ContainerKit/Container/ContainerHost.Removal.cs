@@ -45,7 +45,13 @@ public sealed partial class ContainerHost
 
         await read.WaitAsync(Patience, cancellationToken).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
         var group = ContainerGroup.At(directory.ReadRecord()?.Cgroup);
-        await Detached.RemoveAsync(directory, cancellationToken).ConfigureAwait(false);
+        if (!await Detached.TryRemoveAsync(directory, cancellationToken).ConfigureAwait(false))
+        {
+            group?.Leave();
+            await RemoveAsync(directory, read, cancellationToken).ConfigureAwait(false);
+            return;
+        }
+
         await (group?.RemoveAsync() ?? Task.CompletedTask).ConfigureAwait(false);
     }
 

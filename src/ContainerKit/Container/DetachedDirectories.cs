@@ -82,15 +82,29 @@ internal sealed class DetachedDirectories(string? stateDirectory)
         }
     }
 
+    /// <summary>Removes that of a container whose start failed: this one, and no later one of its id.</summary>
+    public Task RemoveAsync(DetachedDirectory directory, CancellationToken cancellationToken) =>
+        RemoveAsync(directory, isStarters: true, cancellationToken);
+
     /// <summary>
-    /// Removes that of a container which is no more, or whose start failed: this one, and no later one of its id.
+    /// The same of one that is no more; false where there is one now: when it was looked at, its host had made the
+    /// directory, and not yet its lock.
     /// </summary>
-    public async Task RemoveAsync(DetachedDirectory directory, CancellationToken cancellationToken)
+    public Task<bool> TryRemoveAsync(DetachedDirectory directory, CancellationToken cancellationToken) =>
+        RemoveAsync(directory, isStarters: false, cancellationToken);
+
+    private async Task<bool> RemoveAsync(
+        DetachedDirectory directory, bool isStarters, CancellationToken cancellationToken)
     {
         using var parent = OpenParent();
         string? path = null;
         using (await TakeTurnAsync(parent, cancellationToken).ConfigureAwait(false))
         {
+            if (!isStarters && directory.IsHeld())
+            {
+                return false;
+            }
+
             if (directory.IsStillAt(parent))
             {
                 path = SetAside(parent, directory.Id);
@@ -101,6 +115,8 @@ internal sealed class DetachedDirectories(string? stateDirectory)
         {
             await Task.Delay(delay, CancellationToken.None).ConfigureAwait(false); // until its last log is written
         }
+
+        return true;
     }
 
     /// <summary>
