@@ -12,7 +12,7 @@ public class IsolationTests
         | IsolationProperties.KillsAll;
 
     /// <summary>No user namespace for whoever is in this one, where its user is root.</summary>
-    private static readonly string[] WithoutNamespaces =
+    internal static readonly string[] WithoutNamespaces =
     [
         "unshare", "--map-root-user", "--mount", "sh", "-ec",
         "echo 0 >/proc/sys/user/max_user_namespaces\nexec \"$@\"", "sh",

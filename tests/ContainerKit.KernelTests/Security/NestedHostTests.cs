@@ -23,6 +23,13 @@ public class NestedHostTests
     private static readonly string[] Bubblewrap =
         ["bwrap", "--ro-bind", "/", "/", "--dev", "/dev", "--proc", "/proc", "--bind", "/tmp", "/tmp", "--unshare-all"];
 
+    /// <summary>All but those that also start something in namespaces, and one that takes its time.</summary>
+    private static readonly string[] Suite =
+    [
+        "--filter-class", "*.RestrictedTests",
+        "--filter-not-method", "*A_single_process_*", "*It_writes_in_a_directory_*", "*fills_its_directory_*",
+    ];
+
     [Fact(Skip = "needs bwrap", SkipUnless = nameof(Tools.HasBubblewrap), SkipType = typeof(Tools))]
     public async Task In_a_sandbox_of_bubblewrap_it_has_namespaces_unless_that_covers_proc()
     {
@@ -44,13 +51,37 @@ public class NestedHostTests
         SkipType = typeof(Tools))]
     public async Task In_a_pod_it_is_restricted()
     {
-        var (less, more) = (await InPodAsync("--choose"), await InPodAsync("--rootless"));
+        var (less, more) = (await StartInPodAsync("--choose"), await StartInPodAsync("--rootless"));
 
         Assert.Equal("up\nRestricted: exited with code 3\n", less.StandardOutput);
         Assert.Equal(1, more.ExitStatus.ExitCode);
         Assert.StartsWith("isolation Rootless: no, ", more.StandardOutput, StringComparison.Ordinal);
         Assert.Contains("seccomp", more.StandardOutput, StringComparison.Ordinal);
     }
+
+    [Fact(Skip = "needs bwrap", SkipUnless = nameof(Tools.HasBubblewrap), SkipType = typeof(Tools))]
+    public void The_tests_without_namespaces_pass_in_a_sandbox_of_bubblewrap() =>
+        AssertSuite([.. Bubblewrap, "--unshare-user", "--disable-userns"]);
+
+    [Fact]
+    public void The_tests_without_namespaces_pass_in_a_chroot() => AssertSuite(Chroot);
+
+    [Fact]
+    public void The_tests_without_namespaces_pass_where_there_are_none() =>
+        AssertSuite(IsolationTests.WithoutNamespaces);
+
+    [Fact(
+        Skip = "needs golang-github-containers-common", SkipUnless = nameof(Tools.HasDockerProfile),
+        SkipType = typeof(Tools))]
+    public async Task The_tests_without_namespaces_pass_in_a_pod()
+    {
+        var result = await InPodAsync("/opt/app/ContainerKit.KernelTests", Suite);
+        Assert.True(result.ExitStatus.IsSuccess, $"{result.StandardOutput}{result.StandardError}");
+    }
+
+    private static void AssertSuite(string[] through) => Tools.Run(
+        through[0],
+        [.. through[1..], Path.Combine(AppContext.BaseDirectory, "ContainerKit.KernelTests"), .. Suite]);
 
     private static async Task AssertRestrictedAsync(string[] through, string reason)
     {
@@ -66,21 +97,25 @@ public class NestedHostTests
         Assert.Contains(reason, output, StringComparison.Ordinal);
     }
 
+    private static Task<ContainerResult> StartInPodAsync(string choice) =>
+        InPodAsync("/opt/app/ContainerKit.TestHost", "restricted", choice, "sh", "-c", "echo up; exit 3");
+
     /// <summary>
     /// A container as a pod's: Docker's capabilities, none of which is CAP_SYS_ADMIN, and its filter; user namespaces
     /// would be there.
     /// </summary>
-    private static Task<ContainerResult> InPodAsync(string choice) => Script.RunAsync(new ContainerOptions
-    {
-        Command = ["/opt/app/ContainerKit.TestHost", "restricted", choice, "sh", "-c", "echo up; exit 3"],
-        Mounts =
-        [
-            new BindMount(AppContext.BaseDirectory, "/opt/app"),
-            new BindMount(RuntimesTests.DotnetRoot, "/opt/dotnet"),
-        ],
-        Environment = new Dictionary<string, string> { ["DOTNET_ROOT"] = "/opt/dotnet" },
-        Capabilities = new(CapabilitySet.Docker),
-        Seccomp = SeccompProfile.Parse(File.ReadAllBytes(Tools.DockerProfile)),
-        MaxUserNamespaces = 100,
-    });
+    private static Task<ContainerResult> InPodAsync(string program, params string[] arguments) =>
+        Script.RunAsync(new ContainerOptions
+        {
+            Command = [program, .. arguments],
+            Mounts =
+            [
+                new BindMount(AppContext.BaseDirectory, "/opt/app"),
+                new BindMount(RuntimesTests.DotnetRoot, "/opt/dotnet"),
+            ],
+            Environment = new Dictionary<string, string> { ["DOTNET_ROOT"] = "/opt/dotnet" },
+            Capabilities = new(CapabilitySet.Docker),
+            Seccomp = SeccompProfile.Parse(File.ReadAllBytes(Tools.DockerProfile)),
+            MaxUserNamespaces = 100,
+        });
 }
