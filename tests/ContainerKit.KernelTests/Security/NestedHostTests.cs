@@ -28,6 +28,7 @@ public class NestedHostTests
     [
         "--filter-class", "*.RestrictedTests",
         "--filter-not-method", "*A_single_process_*", "*It_writes_in_a_directory_*", "*fills_its_directory_*",
+        "--results-directory", "/tmp", // else one is made beside the tests, where it cannot everywhere
     ];
 
     [Fact(Skip = "needs bwrap", SkipUnless = nameof(Tools.HasBubblewrap), SkipType = typeof(Tools))]
