@@ -95,14 +95,7 @@ internal sealed class DetachedDirectory : IDisposable
     public bool IsStillAt(SafeFileHandle parent)
     {
         using var there = Open(parent, Id);
-        if (there is null)
-        {
-            return false;
-        }
-
-        var (own, found) = (Syscall.Status(_directory), Syscall.Status(there._directory));
-        return (own.Inode, own.FileSystemMajor, own.FileSystemMinor)
-            == (found.Inode, found.FileSystemMajor, found.FileSystemMinor);
+        return there is not null && Syscall.Status(there._directory).IsSameAs(Syscall.Status(_directory));
     }
 
     /// <summary>Opens the FIFO, so that it has no end, and the file that the launcher writes to.</summary>

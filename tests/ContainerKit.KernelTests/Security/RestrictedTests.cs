@@ -1,12 +1,10 @@
-using System.Diagnostics;
 using System.Runtime.InteropServices;
-using System.Text;
 using ContainerKit.Linux;
 
 namespace ContainerKit.KernelTests.Security;
 
 /// <summary>Programs that run without namespaces: what they can do, and what they cannot.</summary>
-public sealed class RestrictedTests : IAsyncDisposable
+public sealed partial class RestrictedTests : IAsyncDisposable
 {
     private readonly ContainerHost _host = new(new() { WithoutNamespaces = true });
     private readonly TempDirectory _data = new();
@@ -279,133 +277,6 @@ public sealed class RestrictedTests : IAsyncDisposable
         Assert.Equal("thread\ndenied\ndenied", await OutputAsync(options));
         Assert.Equal(
             "thread\ndenied\ndenied", await Script.OutputAsync(options with { MinimumIsolation = null }));
-    }
-
-    [Fact]
-    public async Task What_is_executed_in_it_is_restricted_too_and_ends_with_it()
-    {
-        await using var container = await _host.StartAsync(Shell("exec sleep 1000"), Token);
-        await using var other = await container.ExecAsync(
-            new()
-            {
-                Command = ["sh", "-c", $"cat {_data.Path}/x /root/.profile || echo denied; echo x >$TMPDIR/x && echo own"],
-                StandardOutput = StandardStream.Capture(ByteSize.KiB(1)),
-            }, Token);
-
-        Assert.Equal("denied\nown\n", (await other.WaitForResultAsync(Token)).StandardOutput);
-        await using var lasting = await container.ExecAsync(new() { Command = ["sleep", "1000"] }, Token);
-        await container.DisposeAsync();
-        Assert.False(lasting.IsRunning);
-    }
-
-    [Fact]
-    public async Task What_is_executed_in_it_has_its_directory_and_ends_when_its_program_does()
-    {
-        await using var container = await _host.StartAsync(
-            Shell("exec cat") with { StandardInput = StandardStream.Pipe, SingleProcess = true }, Token);
-        await using var other = await container.ExecAsync(
-            new()
-            {
-                Command = ["sh", "-c", "echo >$HOME/x && echo >$TMPDIR/y && echo $OWN"],
-                Environment = new Dictionary<string, string> { ["OWN"] = "own" },
-                StandardOutput = StandardStream.Capture(ByteSize.KiB(1)),
-            }, Token);
-        Assert.Equal("own\n", (await other.WaitForResultAsync(Token)).StandardOutput);
-        await using var lasting = await container.ExecAsync(new() { Command = ["sleep", "1000"] }, Token);
-
-        await container.StandardInput!.DisposeAsync();
-
-        Assert.True((await container.WaitAsync(Token)).IsSuccess);
-        Assert.Equal(Signal.SIGKILL, (await lasting.WaitAsync(Token).WaitAsync(TimeFactor.Seconds(60), Token)).Signal);
-        await Assert.ThrowsAsync<LaunchException>(() => container.ExecAsync(new() { Command = ["true"] }, Token));
-    }
-
-    [PythonFact]
-    public async Task What_outlives_it_and_fills_its_directory_does_not_hold_up_its_end()
-    {
-        var start = Stopwatch.GetTimestamp();
-        var lines = (await OutputAsync(Python("""
-            import itertools, os, time
-            end, place, (ready, written) = time.monotonic() + 60, os.environ['TMPDIR'], os.pipe()
-            here = os.open(place, os.O_RDONLY)
-            print(place)
-            for _ in range(60):
-                child = os.fork()
-                if child == 0:
-                    for stream in range(3): os.close(stream)
-                    for number in itertools.takewhile(lambda _: time.monotonic() < end, itertools.count()):
-                        try: os.close(os.open(f'{os.getpid()}-{number}', os.O_CREAT, dir_fd=here))
-                        except FileNotFoundError: os._exit(0)
-                        if number == 100: os.write(written, b'x')
-                    os._exit(0)
-                print(child)
-            for _ in range(60): os.read(ready, 1)
-            """))).Split('\n');
-        var took = Stopwatch.GetElapsedTime(start);
-        foreach (var child in lines[1..].Select(int.Parse).Where(ProcessTree.IsAlive))
-        {
-            using var process = Process.GetProcessById(child);
-            process.Kill();
-        }
-
-        await Eventually.Holds(() => !lines[1..].Select(int.Parse).Any(ProcessTree.IsAlive), "their end");
-        using (var parent = Syscall.Open(Path.GetDirectoryName(lines[0])!, OpenFlags.O_PATH))
-        {
-            if (Directory.Exists(lines[0]))
-            {
-                HostileTree.Remove(parent, Encoding.UTF8.GetBytes(Path.GetFileName(lines[0]) + '\0'));
-            }
-        }
-
-        Assert.InRange(took, TimeSpan.Zero, TimeFactor.Seconds(30));
-    }
-
-    [Fact]
-    public async Task What_would_reach_the_hosts_files_by_the_container_is_refused()
-    {
-        await using var container = await _host.StartAsync(Shell("exec sleep 1000"), Token);
-
-        Assert.Equal(Isolation.Restricted, container.Isolation);
-        await Assert.ThrowsAsync<IsolationUnavailableException>(() => container.OpenReadAsync("/etc/shadow", Token));
-        await Assert.ThrowsAsync<IsolationUnavailableException>(
-            () => container.MountAsync(new BindMount("/root", "/root"), Token));
-        Assert.Throws<ArgumentException>(() => container.OpenNamespaces(NamespaceKinds.Mount));
-    }
-
-    [Fact]
-    public async Task A_spare_becomes_it_with_its_own_streams()
-    {
-        await using var host = new ContainerHost(new() { WithoutNamespaces = true, Spares = 1 });
-        string[] spares = [];
-        for (var number = 0; number < 3; number++)
-        {
-            var result = await host.RunAsync(Shell($"echo $PPID; echo {number} >&2; cat /root/x"), Token);
-            Assert.True(spares is [] || spares.Contains(result.StandardOutput.TrimEnd()), result.StandardOutput);
-            Assert.StartsWith($"{number}\ncat: ", result.StandardError, StringComparison.Ordinal);
-            await Eventually.Holds(() => ProcessTree.Below(Environment.ProcessId).Count >= 2, "a spare");
-            spares = [.. ProcessTree.Below(Environment.ProcessId).Select(process => $"{process.Id}")];
-        }
-    }
-
-    [Fact]
-    public async Task Who_joins_has_no_groups_and_no_terminal()
-    {
-        await using var container = await _host.StartAsync(Shell("exec sleep 1000"), Token);
-        foreach (var (name, options) in new (string, ExecOptions)[]
-        {
-            (nameof(ExecOptions.Groups), new() { Command = ["true"], Groups = ["5"] }),
-            (nameof(StandardStream.Terminal), new()
-            {
-                Command = ["true"],
-                StandardInput = StandardStream.Terminal,
-                StandardOutput = StandardStream.Terminal,
-            }),
-        })
-        {
-            var refused = await Assert.ThrowsAsync<IsolationUnavailableException>(
-                () => container.ExecAsync(options, Token));
-            Assert.Equal(name, Assert.Single(refused.Report, finding => !finding.IsAvailable).Name);
-        }
     }
 
     private static ContainerOptions Shell(string script) =>
