@@ -328,7 +328,6 @@ static _Noreturn void supervise(void)
         SYS(dup3, held[i], 5 + i, O_CLOEXEC);
     SYS(close_range, 5 + COUNT(kinds), ~0U, 0);
     SYS(close, 3);
-    SYS(close, 4);
     SYS(ppoll, polled, 2, NULL, NULL);
     SYS(wait4, -1, &status, 0, NULL);
     SYS(write, 1, &status, sizeof status);

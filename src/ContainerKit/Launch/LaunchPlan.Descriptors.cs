@@ -5,9 +5,9 @@ namespace ContainerKit.Launch;
 
 internal sealed partial class LaunchPlan
 {
-    private const int FirstInherited = 6, FirstPassed = 3, FirstHeld = 5;
+    private const int FirstInherited = 5, FirstPassed = 3, FirstHeld = 4;
 
-    private static readonly Descriptor Setup = Descriptor.Number(4);
+    private static readonly Descriptor Setup = Descriptor.Number(3);
 
     private List<SafeHandle>? _inherited;
     private List<Descriptor>? _passed;
@@ -119,7 +119,6 @@ internal sealed partial class LaunchPlan
         }
 
         Sync.CloseFrom(next);
-        Sync.Close(Descriptor.Number(3));
         Sync.Close(Setup);
         return Descriptor.Number(_detached is null ? 1 : FirstHeld);
     }

@@ -52,7 +52,7 @@ internal sealed partial class LaunchPlan
         stage.SetLimit(Resource.RLIMIT_FSIZE, (ulong)size.Bytes, (ulong)size.Bytes);
         var file = stage.OpenLog(place, name);
         stage.Write(Setup, plan._first.Add("\n"u8), 1);
-        stage.Duplicate(Descriptor.Number(0), 4); // the setup channel's: the end of the pipe is told to nobody
+        stage.Duplicate(Descriptor.Number(0), 3); // the setup channel's: the end of the pipe is told to nobody
         stage.Close(Control);
         var first = stage.Count;
         stage.Splice(source, file, next: first);

@@ -10,8 +10,8 @@ internal sealed partial class LaunchPlan
     /// <summary>The child's directory of /proc, once its process id has taken the place of the last slashes.</summary>
     private const string ChildPath = "/proc///////////";
 
-    /// <summary>What a launcher inherits after the standard streams, the plan and the setup channel.</summary>
-    public static readonly Descriptor Control = Descriptor.Number(5);
+    /// <summary>What a launcher inherits after the standard streams and the setup channel.</summary>
+    public static readonly Descriptor Control = Descriptor.Number(4);
 
     private (Descriptor First, Descriptor Second) _sync;
     private long _childPath;
@@ -88,7 +88,7 @@ internal sealed partial class LaunchPlan
     {
         for (var number = 0; number < 3; number++)
         {
-            Inside.Duplicate(Descriptor.Received(1 + number), number, flags: default);
+            Inside.Duplicate(Descriptor.Received(number), number, flags: default);
         }
     }
 

@@ -44,9 +44,7 @@ internal sealed partial class LaunchedProcess
     /// </summary>
     public bool Complete(LaunchPlan plan, ReadOnlySpan<SafeFileHandle> standard, bool onlyEnd)
     {
-        using var memory = Syscall.MemfdCreate("plan", MemfdFlags.MFD_CLOEXEC);
-        Syscall.WriteWhole(memory, plan.SecondPart);
-        if (!Syscall.Send(_setup, [memory, .. standard]))
+        if (!PartMessage.Send(_setup, plan.SecondPart, standard))
         {
             return false;
         }

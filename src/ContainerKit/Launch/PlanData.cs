@@ -47,9 +47,7 @@ internal sealed unsafe class PlanData : IDisposable
     /// <summary>All of it.</summary>
     public ReadOnlySpan<byte> Content => _buffer.AsSpan(0, Length);
 
-    /// <summary>
-    /// The place of a descriptor that comes with the second part; 1 for the first after the part itself.
-    /// </summary>
+    /// <summary>The place of a descriptor that comes with the second part.</summary>
     // struct received of launcher.c
     public static long Received(int index) => ResultsAddress + 16 + (index * sizeof(int));
 

@@ -45,7 +45,7 @@ internal sealed class Resident : IDisposable
     }
 
     /// <summary>
-    /// Runs a part that opens something, and disposes it. What is given comes with the part, as the second
+    /// Runs a part that opens something, and disposes it. What is given comes with the part, as the first
     /// <see cref="Descriptor.Received"/>. Cancelling while it runs ends the resident: nothing else ends
     /// a system call that waits.
     /// </summary>
@@ -107,12 +107,10 @@ internal sealed class Resident : IDisposable
     private Task<SafeFileHandle> Ask(LaunchPlan part, SafeFileHandle? given)
     {
         part.Encode(RuntimeInformation.ProcessArchitecture);
-        using var memory = Syscall.MemfdCreate("part", MemfdFlags.MFD_CLOEXEC);
-        Syscall.WriteWhole(memory, part.SecondPart);
+        ReadOnlySpan<SafeFileHandle> attached = given is null ? [] : [given];
         lock (_turn)
         {
-            // as many as come with every part
-            if (!IsThere || !Syscall.Send(_launcher.Setup, [memory, given ?? memory, memory, memory]))
+            if (!IsThere || !PartMessage.Send(_launcher.Setup, part.SecondPart, attached))
             {
                 throw _failure ?? LaunchFailure.ContainerGone();
             }

@@ -15,31 +15,29 @@ internal readonly record struct SpawnedLauncher(
 {
     /// <summary>
     /// Starts it on a plan, whose second part may come later, with further descriptors that the plan calls by the
-    /// numbers from 6.
+    /// numbers from 5.
     /// </summary>
     public static SpawnedLauncher Start(
         Launcher launcher, ReadOnlySpan<byte> first, ReadOnlySpan<byte> second, ReadOnlySpan<SafeFileHandle> standard,
         ReadOnlySpan<SafeHandle> others)
     {
         SafeFileHandle? control = null, setup = null;
-        var inherited = new SafeFileHandle?[3 + others.Length];
+        var inherited = new SafeFileHandle?[2 + others.Length];
         var least = Syscall.LeastSafeNumber(inherited.Length);
         try
         {
             (control, var far) = Syscall.SocketPair();
-            inherited[2] = Safe(far, least);
-            (setup, far) = Syscall.SocketPair();
             inherited[1] = Safe(far, least);
-            inherited[0] = Safe(Syscall.MemfdCreate("plan", MemfdFlags.MFD_CLOEXEC), least);
-            Syscall.WriteWhole(inherited[0]!, first);
-            if (!second.IsEmpty)
+            (setup, far) = Syscall.SocketPair();
+            inherited[0] = Safe(far, least);
+            if (!PartMessage.Send(setup, first) || (!second.IsEmpty && !PartMessage.Send(setup, second)))
             {
-                Syscall.WriteWhole(inherited[0]!, second, PlanData.FirstPartSize);
+                throw new LinuxException("sendmsg", Errno.ENOBUFS);
             }
 
             for (var i = 0; i < others.Length; i++)
             {
-                inherited[3 + i] = Syscall.Duplicate(others[i], least);
+                inherited[2 + i] = Syscall.Duplicate(others[i], least);
             }
 
             var process = Spawn(launcher, standard, inherited!, least, out var id);

@@ -1,10 +1,10 @@
 /*
  * The launcher: runs the system calls that C# wrote down, in a process where no managed code can run.
  *
- * It is freestanding and single-threaded, and decides nothing. A plan has two parts, mapped at fixed addresses, so
- * every pointer in it is a number the host knows. The second part comes with the first, or over the setup channel once
- * the host knows it. Four roles: run a plan, supervise PID 1, be PID 1 (init), stay and run parts that come (resident).
- * It inherits the plan as descriptor 3 and the setup channel as 4. Build with ./build-launcher.
+ * It is freestanding and single-threaded, and decides nothing. A plan has two parts at fixed addresses, so every
+ * pointer in it is a number the host knows. Both come over the setup channel, which it inherits as descriptor 3; the
+ * second once the host knows it. Four roles: run a plan, supervise PID 1, be PID 1 (init), stay and run parts that come
+ * (resident). Build with ./build-launcher.
  */
 
 typedef unsigned char u8;
@@ -19,11 +19,12 @@ typedef unsigned long u64;
 #define RESULTS_SIZE 0x10000UL
 #define MOVED_SETUP (*(const int *)(PLAN_ADDRESS - sizeof(int))) /* the last result: SETUP's new number, once set */
 #define MOST_RECEIVED 4
+#define MESSAGE_SIZE 0x10000UL /* a longer part comes as a file */
 #define LAST_ERRNO 4095
 #define EAGAIN 11
 #define NO_STEP (~0U)
 
-enum { PLAN = 3, SETUP = 4 };                                       /* inherited descriptors */
+enum { SETUP = 3 };                                                 /* the inherited descriptor */
 enum { STORE_NOTHING = 0, STORE_NUMBER = 4, STORE_DIGITS = 10 };    /* what becomes of a result */
 enum { ROLE_SUPERVISE = 0xfff0, ROLE_INIT, ROLE_CONTINUE, ROLE_RESIDENT }; /* numbers that no system call has */
 enum { MESSAGE_PROGRAM_EXITED = 2, MESSAGE_INIT_EXITED = 3 };
@@ -44,7 +45,7 @@ struct part { u64 first_step; }; /* its offset */
 
 struct failure { u32 part, step; long result; }; /* an errno, negated; or too small */
 
-/* What comes with the second part, at the start of the results: its file, then what the part calls by number. */
+/* What comes with a part, at the start of the results: what it calls by number, then its file if it has one. */
 struct received {
     u64 length;
     int level, type, descriptor[MOST_RECEIVED];
@@ -58,7 +59,7 @@ enum { SYS_pidfd_send_signal = 424, SYS_openat2 = 437 }; /* everywhere */
 
 #if defined(__x86_64__)
 
-enum { SYS_read = 0, SYS_write = 1, SYS_close = 3, SYS_lseek = 8, SYS_mmap = 9, SYS_recvmsg = 47, SYS_clone = 56,
+enum { SYS_read = 0, SYS_write = 1, SYS_close = 3, SYS_mmap = 9, SYS_recvmsg = 47, SYS_clone = 56,
        SYS_wait4 = 61, SYS_kill = 62, SYS_rt_sigtimedwait = 128, SYS_exit_group = 231, SYS_waitid = 247,
        SYS_ppoll = 271 };
 
@@ -75,7 +76,7 @@ __asm__(".globl _start\n_start:\n\txor %ebp, %ebp\n\tcall launch\n");
 
 #elif defined(__aarch64__)
 
-enum { SYS_read = 63, SYS_write = 64, SYS_close = 57, SYS_lseek = 62, SYS_mmap = 222, SYS_recvmsg = 212,
+enum { SYS_read = 63, SYS_write = 64, SYS_close = 57, SYS_mmap = 222, SYS_recvmsg = 212,
        SYS_clone = 220, SYS_wait4 = 260, SYS_kill = 129, SYS_rt_sigtimedwait = 137, SYS_exit_group = 94,
        SYS_waitid = 95, SYS_ppoll = 73 };
 
@@ -133,6 +134,7 @@ __attribute__((noreturn)) static void supervise(int control, int pidfd, int told
             is_held = info[PID] == 0;
             if (!is_held || is_killed) {
                 report(told, MESSAGE_INIT_EXITED, is_held ? SIGKILL : info[STATUS] << 8 * (info[CODE] == EXITED));
+                CALL(close, control, 0, 0, 0, 0, 0); /* the host need not wait until memory is given back */
                 leave(0);
             }
         }
@@ -200,37 +202,36 @@ static int tolerated(const struct step *step, long result)
     return 0;
 }
 
-/* Maps memory, private and at that address; anonymous when there is no file. */
+/* Maps memory, private and at that address, where nothing of the kernel's is; anonymous when there is no file. */
 static long map(u64 address, u64 size, int file)
 {
-    enum { READ_WRITE = 3, PRIVATE = 0x02, ANONYMOUS = 0x20, FIXED_NOREPLACE = 0x100000, ENOMEM = 12 };
-    long there = CALL(mmap, address, size, READ_WRITE, PRIVATE | FIXED_NOREPLACE | (file < 0 ? ANONYMOUS : 0), file, 0);
-    return there < 0 || there == (long)address ? there : -ENOMEM;
+    enum { READ_WRITE = 3, PRIVATE = 0x02, FIXED = 0x10, ANONYMOUS = 0x20 };
+    return CALL(mmap, address, size, READ_WRITE, PRIVATE | FIXED | (file < 0 ? ANONYMOUS : 0), file, 0);
 }
 
-/* Gives the size. */
-static long map_file(u64 address, int file)
+/* Waits for a part and the descriptors it uses; without a host there is nothing to do. A part that is too long for a
+   message comes as a file, and the message is its size. */
+static void receive_part(u64 address)
 {
-    enum { SEEK_END = 2 };
-    long size = CALL(lseek, file, 0, SEEK_END, 0, 0, 0), mapped = map(address, (u64)size, file);
-    return mapped < 0 ? mapped : size;
-}
-
-/* Waits for the second part and the descriptors it uses; without a host there is nothing to do. */
-static void receive_part(void)
-{
-    enum { MSG_CMSG_CLOEXEC = 0x40000000, EMFILE = 24 };
+    enum { MSG_CTRUNC = 8, MSG_CMSG_CLOEXEC = 0x40000000, EMFILE = 24 };
     struct received *received = (struct received *)RESULTS_ADDRESS;
-    u64 byte, vector[2] = {(u64)&byte, 1};
+    u64 vector[2] = {address, MESSAGE_SIZE};
     u64 message[7] = {0, 0, (u64)vector, 1, RESULTS_ADDRESS, sizeof *received, 0}; /* struct msghdr */
-    long result = CALL(recvmsg, SETUP, message, MSG_CMSG_CLOEXEC, 0, 0, 0);
+    long result = map(address, MESSAGE_SIZE, -1);
+    if (result >= 0)
+        result = CALL(recvmsg, SETUP, message, MSG_CMSG_CLOEXEC, 0, 0, 0);
     if (result == 0)
         leave(0);
-    if (result > 0)
-        result = received->length < sizeof *received ? -EMFILE : map_file(SECOND_PART_ADDRESS, received->descriptor[0]);
+    if (message[6] & MSG_CTRUNC)
+        result = -EMFILE;
+    if (result == sizeof(u64)) {
+        int *file = (int *)(RESULTS_ADDRESS + received->length) - 1;
+        result = map(address, *(const u64 *)address, *file);
+        CALL(close, *file, 0, 0, 0, 0, 0);
+        *file = 0;
+    }
     if (result < 0)
         fail(SETUP, 0, NO_STEP, result);
-    CALL(close, received->descriptor[0], 0, 0, 0, 0, 0);
 }
 
 /* Stays, and gives 0 in a process of its own for each part that comes, one after the other. */
@@ -258,9 +259,10 @@ static const struct step *first_step(u64 part)
 }
 
 /* Writable data of its own would cost each process a page more. */
-__attribute__((noreturn)) static void run(int is_whole)
+__attribute__((noreturn)) static void run(void)
 {
     u32 part = 0;
+    receive_part(PLAN_ADDRESS);
     const struct step *steps = first_step(PLAN_ADDRESS);
     for (const struct step *step = steps;;) {
         long a[6], result = 0;
@@ -270,8 +272,7 @@ __attribute__((noreturn)) static void run(int is_whole)
             if (step->call == ROLE_INIT)
                 init((int)a[0], (int)a[1]);
             if (step->call == ROLE_CONTINUE) {
-                if (!is_whole)
-                    receive_part();
+                receive_part(SECOND_PART_ADDRESS);
                 part++;
                 steps = step = first_step(SECOND_PART_ADDRESS);
                 continue;
@@ -292,9 +293,7 @@ __attribute__((noreturn)) static void run(int is_whole)
 __attribute__((noreturn, used)) void launch(void)
 {
     long result = map(RESULTS_ADDRESS, RESULTS_SIZE, -1);
-    if (result > 0)
-        result = map_file(PLAN_ADDRESS, PLAN);
     if (result < 0)
         fail(SETUP, 0, NO_STEP, result);
-    run(result > (long)FIRST_PART_SIZE); /* both parts came at once */
+    run();
 }

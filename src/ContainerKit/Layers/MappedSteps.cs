@@ -23,7 +23,7 @@ internal sealed class MappedSteps(MappedIds ids, string cause) : IDisposable
     private async Task<SafeFileHandle> RunAsync(SafeFileHandle given, Func<LaunchStage, Descriptor, Descriptor> steps)
     {
         _resident ??= await ids.ResideAsync(cause, CancellationToken.None).ConfigureAwait(false);
-        var part = LaunchPlan.Opening(cause, _ => { }, stage => steps(stage, Descriptor.Received(1)));
+        var part = LaunchPlan.Opening(cause, _ => { }, stage => steps(stage, Descriptor.Received(0)));
         return await _resident.OpenAsync(part, CancellationToken.None, given).ConfigureAwait(false);
     }
 }

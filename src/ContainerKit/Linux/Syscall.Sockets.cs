@@ -34,10 +34,11 @@ internal static unsafe partial class Syscall
     }
 
     /// <summary>
-    /// Sends one byte with descriptors, without waiting; false when they cannot be received any more, or too many are
-    /// on their way. sendmsg(2), unix(7).
+    /// Sends one message with descriptors, without waiting; false when they cannot be received any more, or too many
+    /// are on their way. sendmsg(2), unix(7).
     /// </summary>
-    public static bool Send(SafeFileHandle socket, ReadOnlySpan<SafeFileHandle> descriptors)
+    public static bool Send(
+        SafeFileHandle socket, ReadOnlySpan<byte> message, ReadOnlySpan<SafeFileHandle> descriptors)
     {
         var controlLength = sizeof(ControlHeader) + (sizeof(int) * descriptors.Length);
         var control = stackalloc byte[controlLength];
@@ -47,15 +48,22 @@ internal static unsafe partial class Syscall
             ((int*)(control + sizeof(ControlHeader)))[i] = Number(descriptors[i]);
         }
 
-        byte message = 0;
-        var vector = new IoVector(&message, 1);
-        var header = new MessageHeader
-        { Vectors = &vector, VectorCount = 1, Control = control, ControlLength = (nuint)controlLength };
-        var sent = SendMessage(socket, &header, (int)(MessageFlags.MSG_DONTWAIT | MessageFlags.MSG_NOSIGNAL));
-        return sent >= 0
-            || (LastError is Errno.EPIPE or Errno.ECONNRESET or Errno.ETOOMANYREFS or Errno.ENOBUFS
-                ? false
-                : throw Failed("sendmsg"));
+        fixed (byte* start = message)
+        {
+            var vector = new IoVector(start, (nuint)message.Length);
+            var header = new MessageHeader { Vectors = &vector, VectorCount = 1 };
+            if (!descriptors.IsEmpty)
+            {
+                header.Control = control;
+                header.ControlLength = (nuint)controlLength;
+            }
+
+            var sent = SendMessage(socket, &header, (int)(MessageFlags.MSG_DONTWAIT | MessageFlags.MSG_NOSIGNAL));
+            return sent >= 0
+                || (LastError is Errno.EPIPE or Errno.ECONNRESET or Errno.ETOOMANYREFS or Errno.ENOBUFS
+                    ? false
+                    : throw Failed("sendmsg"));
+        }
     }
 
     /// <summary>

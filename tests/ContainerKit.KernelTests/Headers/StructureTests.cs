@@ -195,7 +195,8 @@ public class StructureTests
         check.Equal("RESULTS_ADDRESS + offsetof(struct received, descriptor)", PlanData.Received(0));
         check.Equal("SECOND_PART_ADDRESS", second.Reserve(1) - sizeof(long));
         check.Equal("(u64)&MOVED_SETUP", PlanData.MovedSetup);
-        check.Equal("MOST_RECEIVED", 4); // the part, and the three standard streams
+        check.Equal("MOST_RECEIVED", 4); // the three standard streams, and the part
+        check.Equal("MESSAGE_SIZE", PartMessage.Most);
         check.Equal("7 * sizeof(u64)", Layout.Of(typeof(MessageHeader)).Size); // as receive_part writes it
         check.Equal("4 * sizeof(u64)", Layout.Of(typeof(MessageHeader)).Offsets["Control"]);
         check.Equal("sizeof(struct pollfd)", 8);

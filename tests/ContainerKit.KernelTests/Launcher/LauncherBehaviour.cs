@@ -56,9 +56,9 @@ public abstract partial class LauncherBehaviour : IDisposable
             // 0600
             var file =
                 stage.Open(Descriptor.WorkingDirectory, Directory["file"], OpenFlags.O_CREAT | OpenFlags.O_RDWR, 0x180);
-            stage.Duplicate(Descriptor.Number(4), 60);
+            stage.Duplicate(Descriptor.Number(3), 60);
             stage.KeepResultAt(PlanData.MovedSetup);
-            stage.Duplicate(file, 4);
+            stage.Duplicate(file, 3);
             stage.Open(Descriptor.WorkingDirectory, Directory["missing"], OpenFlags.O_RDONLY);
         }));
 
@@ -219,7 +219,7 @@ public abstract partial class LauncherBehaviour : IDisposable
     public async Task A_plan_that_cannot_be_mapped_is_reported_as_no_step()
     {
         using var empty = Syscall.MemfdCreate("plan", MemfdFlags.MFD_CLOEXEC);
-        using var run = new LauncherRun(Architecture, empty);
+        using var run = new LauncherRun(Architecture, new byte[sizeof(long)], empty);
 
         Assert.Equal(new Failure(0, -1, -(long)Errno.EINVAL), await run.ReadSetup());
         Assert.Equal(125, run.Reap().ExitCode);

@@ -23,22 +23,22 @@ internal sealed partial class LauncherRun : IDisposable
         (_setup, _farSetup) = Syscall.SocketPair();
         (_near, var far) = Syscall.SocketPair();
         using (far)
-        using (var memory = Syscall.MemfdCreate("plan", MemfdFlags.MFD_CLOEXEC))
         {
-            add(plan, Descriptor.Number(5));
-            Syscall.WriteWhole(memory, plan.Encode(architecture));
-            Id = Spawn(architecture, memory, far);
+            add(plan, LaunchPlan.Control);
+            Assert.True(PartMessage.Send(_setup, plan.Encode(architecture)));
+            Id = Spawn(architecture, far);
         }
     }
 
     /// <summary>Starts the launcher with something else in place of a plan.</summary>
-    public LauncherRun(Architecture architecture, SafeFileHandle plan)
+    public LauncherRun(Architecture architecture, ReadOnlySpan<byte> message, SafeFileHandle attached)
     {
         (_setup, _farSetup) = Syscall.SocketPair();
         (_near, var far) = Syscall.SocketPair();
         using (far)
         {
-            Id = Spawn(architecture, plan, far);
+            Assert.True(Syscall.Send(_setup, message, [attached]));
+            Id = Spawn(architecture, far);
         }
     }
 
@@ -65,12 +65,9 @@ internal sealed partial class LauncherRun : IDisposable
     }
 
     /// <summary>Sends a second part over the setup channel, with descriptors.</summary>
-    public void SendPart(HandMadePlan part, Architecture architecture, params ReadOnlySpan<SafeFileHandle> descriptors)
-    {
-        using var memory = Syscall.MemfdCreate("plan", MemfdFlags.MFD_CLOEXEC);
-        Syscall.WriteWhole(memory, part.Encode(architecture));
-        Assert.True(Syscall.Send(_setup, [memory, .. descriptors]));
-    }
+    public void SendPart(
+        HandMadePlan part, Architecture architecture, params ReadOnlySpan<SafeFileHandle> descriptors) =>
+        Assert.True(PartMessage.Send(_setup, part.Encode(architecture), descriptors));
 
     /// <summary>Closes the host's end of the setup channel.</summary>
     public void CloseSetup() => _setup.Dispose();
@@ -113,7 +110,7 @@ internal sealed partial class LauncherRun : IDisposable
         _directory.Dispose();
     }
 
-    private int Spawn(Architecture architecture, SafeFileHandle plan, SafeFileHandle control)
+    private int Spawn(Architecture architecture, SafeFileHandle control)
     {
         var program = _directory["launcher"];
         File.WriteAllBytes(program, Launcher.Program(architecture));
@@ -124,7 +121,7 @@ internal sealed partial class LauncherRun : IDisposable
         using var input = new SafeFileHandle(_input.ClientSafePipeHandle.DangerousGetHandle(), ownsHandle: false);
         using var nothing = Syscall.Open("/dev/null", OpenFlags.O_RDWR);
         string[] command = [.. emulator, program];
-        var id = Syscall.Spawn(command[0], command, [input, nothing, nothing], [plan, _farSetup, control]);
+        var id = Syscall.Spawn(command[0], command, [input, nothing, nothing], [_farSetup, control]);
         _farSetup.Dispose();
         _input.DisposeLocalCopyOfClientHandle();
         return id;

@@ -54,8 +54,8 @@ public class MountPlanTests
             $11 = open_tree(AT_FDCWD, "/", OPEN_TREE_CLONE | AT_RECURSIVE | OPEN_TREE_CLOEXEC)
             mount_setattr($11, "", AT_EMPTY_PATH | AT_RECURSIVE, MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV, MS_PRIVATE)
             mount_setattr($11, "", AT_EMPTY_PATH | AT_RECURSIVE, MOUNT_ATTR_IDMAP)
-            setns(6, CLONE_NEWUSER)
-            close(6)
+            setns(5, CLONE_NEWUSER)
+            close(5)
             digits = clone3(CLONE_PIDFD | CLONE_NEWNS | CLONE_NEWUSER, pidfd=[+32])
             """, plan.Outside.ToString());
     }
@@ -209,10 +209,10 @@ public class MountPlanTests
         Assert.False(plan.CanBePrepared);
         Assert.Equal("""
             rt_sigprocmask(SIG_SETMASK, [])
-            write(5, "\x01", 8)
-            $16383 = dup3(4, 9, O_CLOEXEC)
-            dup3(7, 3, 0)
-            dup3(8, 4, 0)
+            write(4, "\x01", 8)
+            $16383 = dup3(3, 8, O_CLOEXEC)
+            dup3(6, 3, 0)
+            dup3(7, 4, 0)
             close_range(5, 0xffffffff, CLOSE_RANGE_CLOEXEC)
             execve("/x", ["x"], [])
             """, plan.Program.ToString());

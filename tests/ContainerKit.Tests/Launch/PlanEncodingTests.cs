@@ -79,7 +79,7 @@ public class PlanEncodingTests
         Assert.Equal(init ? 1 : 0, second.Count(step => step.Fork != 0));
         if (init)
         {
-            Assert.Equal("dup3(5, 0, O_CLOEXEC)", Names(plan, 1)[(int)second.Single(step => step.Fork != 0).Fork]);
+            Assert.Equal("dup3(4, 0, O_CLOEXEC)", Names(plan, 1)[(int)second.Single(step => step.Fork != 0).Fork]);
             Assert.StartsWith("init(0, $", Names(plan, 1)[^1]);
         }
     }

@@ -66,7 +66,7 @@ internal sealed class MappedOwners(MappedIds ids) : TreeOwners
 
     private Descriptor AddTo(LaunchStage stage, int first)
     {
-        var root = Descriptor.Received(1);
+        var root = Descriptor.Received(0);
         for (var i = first; i < Math.Min(first + BatchSize, _pending.Count); i++)
         {
             AddTo(stage, root, _pending[i]);
