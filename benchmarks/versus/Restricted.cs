@@ -9,6 +9,7 @@ internal static class Restricted
     private const string
         Bare = "posix_spawn", Whole = "ContainerKit, Restricted", Open = "ContainerKit, before Landlock and seccomp",
         Limit = "limit, posix_spawn of a supervisor", Spare = "ContainerKit, Restricted, a spare",
+        OpenSpare = "ContainerKit, before Landlock and seccomp, a spare",
         Rootless = "ContainerKit, namespaces, init off";
 
     /// <summary>Measures, prints, and judges.</summary>
@@ -16,6 +17,7 @@ internal static class Restricted
     {
         await using var host = new ContainerHost(new() { WithoutNamespaces = true });
         await using var withSpare = new ContainerHost(new() { WithoutNamespaces = true, Spares = 1 });
+        await using Spares none = new(Launcher.Memory, 0), one = new(Launcher.Memory, 1);
         var options = new ContainerOptions
         {
             Command = [workshop.True],
@@ -30,7 +32,8 @@ internal static class Restricted
                 Contender.Process(Limit, [workshop.Supervised, workshop.True]),
                 new(Whole, async () => (await host.RunAsync(options)).EnsureSuccess()),
                 new(Spare, async () => (await withSpare.RunAsync(options)).EnsureSuccess()),
-                new(Open, () => RunOpenAsync(options)),
+                new(Open, () => RunOpenAsync(options, none)),
+                new(OpenSpare, () => RunOpenAsync(options, one)),
                 new(Rootless, () => Ours.RunAsync(workshop, init: false)),
             ],
             settings.Quick ? 2 : 60, settings.Rounds, 2 * settings.Each);
@@ -41,7 +44,7 @@ internal static class Restricted
     }
 
     /// <summary>The same start without the rules, the filter, and the directory that they allow.</summary>
-    private static async ValueTask RunOpenAsync(ContainerOptions options)
+    private static async ValueTask RunOpenAsync(ContainerOptions options, Spares spares)
     {
         var plan = ContainerPlan.MakeRestricted(
             options with
@@ -51,7 +54,7 @@ internal static class Restricted
                 MaxProcesses = null,
             },
             entrances: null, isWhole: true);
-        var launched = LaunchedProcess.Start(Launcher.Memory, plan, StandardStreams.None, onlyEnd: true);
+        var launched = spares.Start(plan, StandardStreams.None, onlyEnd: true);
         if ((await launched.Ended).Value != 0)
         {
             throw new InvalidOperationException($"{Open}: it failed");

@@ -290,7 +290,7 @@ public class ProgramTerminalTests
               ioctl($, TIOCSPTLCK)
               ioctl($, TIOCSWINSZ)
               $ = ioctl($, TIOCGPTPEER)
-              sendmsg(5, 0)
+              sendmsg(4, 0)
               ioctl($, TIOCSCTTY)
               dup3($, 0, 0)
               dup3($, 1, 0)

@@ -101,12 +101,24 @@ internal sealed class IsolationChoice(Launcher launcher, bool withoutNamespaces,
         if (failure?.Errno is Errno.EAGAIN or Errno.EMFILE or Errno.ENFILE or Errno.ENOMEM or Errno.ENOSPC)
         {
             _ = Interlocked.CompareExchange(ref _trial, null, trial); // there may be room for one the next time
-            if (failure.Errno is not Errno.ENOSPC) // which also says that there are to be no namespaces
+            if (failure.Errno is not Errno.ENOSPC || !await AreForbiddenAsync().ConfigureAwait(false))
             {
                 throw failure; // or who uses up what there is would have others less isolated
             }
         }
 
         return failure is null ? null : HostRefusals.Step(failure, new());
+    }
+
+    /// <summary>
+    /// Whether there are to be no namespaces of some kind, and not only none left: for both the kernel says ENOSPC. Of
+    /// user namespaces a limit of 0 may be that of a parent, which is not seen from here.
+    /// </summary>
+    private async Task<bool> AreForbiddenAsync()
+    {
+        string[] kinds = ["mnt", "pid", "net", "ipc", "uts", "cgroup"];
+        return kinds.Any(kind => HostSurroundings.NumberSetting($"user.max_{kind}_namespaces") == 0)
+            || await new HostTry(launcher, CancellationToken.None).StartAsync(CloneFlags.CLONE_NEWUSER)
+                .ConfigureAwait(false) is not null;
     }
 }

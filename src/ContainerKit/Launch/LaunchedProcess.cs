@@ -183,8 +183,9 @@ internal sealed partial class LaunchedProcess
                     _program = new(message.Status);
                     break;
                 default:
-                    _init = new(message.Status);
-                    break;
+                    _init = new(message.Status); // the supervisor's last word
+                    OnEnd();
+                    return;
             }
         }
     }

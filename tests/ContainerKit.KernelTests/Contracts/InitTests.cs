@@ -59,6 +59,18 @@ public class InitTests
         Assert.Equal(9, (await container.EndAsync()).ExitCode);
     }
 
+    [PythonFact]
+    public async Task A_program_that_asks_init_to_trace_it_has_not_ended_when_a_signal_stops_it()
+    {
+        var traced = Script.Python("""
+            import ctypes, os
+            assert ctypes.CDLL(None).ptrace(0, 0, 0, 0) == 0
+            os.kill(os.getpid(), 10)
+            """) with { Timeout = TimeSpan.FromSeconds(2) };
+        var result = await Container.RunAsync(traced, TestContext.Current.CancellationToken);
+        Assert.True(result.ExitStatus.TimedOut, $"{result.ExitStatus}\n{result.StandardError}");
+    }
+
     [Fact]
     public async Task A_signal_whose_default_is_to_kill_kills_a_program_below_init()
     {

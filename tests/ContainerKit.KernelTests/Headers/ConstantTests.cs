@@ -42,13 +42,14 @@ public partial class ConstantTests
         [nameof(LandlockRestrictFlags.LANDLOCK_RESTRICT_SELF_LOG_SUBDOMAINS_OFF)] = 1 << 2,
     };
 
-    /// <summary>What launcher.c names otherwise: of mmap(2), and places in what waitid(2) gives.</summary>
+    /// <summary>What launcher.c names otherwise: of mmap(2), and what waitid(2) and wait4(2) give.</summary>
     private static readonly Dictionary<string, string> NamesInLauncher = new()
     {
         ["READ_WRITE"] = "PROT_READ | PROT_WRITE",
         ["PRIVATE"] = "MAP_PRIVATE",
         ["ANONYMOUS"] = "MAP_ANONYMOUS",
-        ["FIXED_NOREPLACE"] = "MAP_FIXED_NOREPLACE",
+        ["FIXED"] = "MAP_FIXED",
+        ["STOPPED"] = "__W_STOPCODE(0)",
         ["EXITED"] = "CLD_EXITED",
         ["CODE"] = "__builtin_offsetof(siginfo_t, si_code) / sizeof(int)",
         ["PID"] = "__builtin_offsetof(siginfo_t, si_pid) / sizeof(int)",
@@ -159,7 +160,7 @@ public partial class ConstantTests
         check.Verify(architecture);
 
         static bool IsOwn(string name) =>
-            name is "PLAN" or "SETUP" || OwnPrefix().IsMatch(name);
+            name is "SETUP" || OwnPrefix().IsMatch(name);
     }
 
     [Fact]

@@ -72,6 +72,25 @@ public class IsolationTests
         }
     }
 
+    [Theory]
+    [InlineData(0, "Restricted: exited with code 3\n")]
+    [InlineData(1, "")]
+    public async Task Where_namespaces_are_used_up_nobody_gets_less_and_where_there_are_to_be_none_who_asked_does(
+        int most, string expected)
+    {
+        string[] through =
+        [
+            "unshare", "--map-root-user", "--mount", "--uts", "sh", "-ec",
+            $"echo {most} >/proc/sys/user/max_uts_namespaces\nexec \"$@\"", "sh",
+        ];
+        await using var host = HostProcess.StartThrough(through, "restricted", "--choose", "sh", "-c", "exit 3");
+        var (exitCode, output) = await host.EndAsync();
+
+        Assert.Equal(expected, output);
+        Assert.Equal(most == 0, exitCode == 0);
+        Assert.Equal(most != 0, host.Errors.Contains("ENOSPC", StringComparison.Ordinal));
+    }
+
     [Fact]
     public async Task The_report_of_a_host_has_its_tiers()
     {
