@@ -28,10 +28,9 @@ public class ResourceExhaustionTests
     {
         // By hand: this process's own limit would have to be lower than what .NET has reserved already.
         using var temp = new TempDirectory();
-        var (launcher, plan, setup) =
-            (temp["launcher"], temp.Write("plan", new string('\0', 1 << 20)), temp.Write("setup", ""));
+        var (launcher, setup) = (temp["launcher"], temp.Write("setup", ""));
         Launcher.Save(launcher);
-        var command = $"exec 3<'{plan}' 4>'{setup}'; exec prlimit --as=1000000 '{launcher}'";
+        var command = $"exec 3>'{setup}'; exec prlimit --as=200000 '{launcher}'";
         using var process = Process.Start("sh", ["-c", command]);
         await process.WaitForExitAsync(TestContext.Current.CancellationToken)
             .WaitAsync(TimeFactor.Seconds(30), TestContext.Current.CancellationToken);
@@ -44,10 +43,11 @@ public class ResourceExhaustionTests
     }
 
     [Theory]
-    [InlineData("making", "LinuxException memfd_create ENOMEM memfd_create 'plan': ENOMEM")]
+    [InlineData("sending", "LinuxException sendmsg ENOMEM")]
+    [InlineData("making", "LinuxException memfd_create ENOMEM memfd_create 'containerkit': ENOMEM")]
     [InlineData("writing", "LinuxException pwrite ENOMEM")]
     [InlineData("mapping", "LaunchException mmap ENOMEM")]
-    public async Task A_host_that_is_refused_memory_for_a_plan_says_so_and_recovers(string what, string says)
+    public async Task A_host_that_is_refused_memory_for_a_launcher_says_so_and_recovers(string what, string says)
     {
         var lines = await StarveAsync([], what);
 

@@ -4,7 +4,8 @@ namespace ContainerKit.HostileTests;
 
 /// <summary>
 /// All that stress-ng does to an operating system, in limited containers: the host goes on meanwhile, and has nothing
-/// left of it. For a minute the strictest profile, a quarter of one the others; 10 minutes each with CONTAINERKIT_SOAK=1.
+/// left of it. A minute for the strictest profile, a quarter of one for the others; 10 minutes each with
+/// CONTAINERKIT_SOAK=1.
 /// </summary>
 public class StressTests
 {

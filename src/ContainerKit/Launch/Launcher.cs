@@ -67,9 +67,17 @@ public sealed class Launcher
     private static SafeFileHandle InMemory()
     {
         var file = MakeExecutable();
-        Syscall.WriteWhole(file, Here.Value);
-        Syscall.AddSeals(file, Seals.F_SEAL_WRITE | Seals.F_SEAL_GROW | Seals.F_SEAL_SHRINK | Seals.F_SEAL_SEAL);
-        return file;
+        try
+        {
+            Syscall.WriteWhole(file, Here.Value);
+            Syscall.AddSeals(file, Seals.F_SEAL_WRITE | Seals.F_SEAL_GROW | Seals.F_SEAL_SHRINK | Seals.F_SEAL_SEAL);
+            return file;
+        }
+        catch
+        {
+            file.Dispose();
+            throw;
+        }
     }
 
     private static SafeFileHandle MakeExecutable()

@@ -10,7 +10,9 @@ internal static class PartMessage
     /// <summary>A longer one goes as a file; MESSAGE_SIZE of launcher.c.</summary>
     public const int Most = 0x10000;
 
-    /// <summary>Sends it; false when nobody can receive it any more, or too many descriptors are on their way.</summary>
+    /// <summary>
+    /// Sends it; false when nobody can receive it any more, or too many descriptors are on their way.
+    /// </summary>
     public static bool Send(
         SafeFileHandle setup, ReadOnlySpan<byte> part, params ReadOnlySpan<SafeFileHandle> descriptors)
     {

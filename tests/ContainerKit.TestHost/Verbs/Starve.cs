@@ -5,10 +5,10 @@ using Microsoft.Win32.SafeHandles;
 namespace ContainerKit.TestHost.Verbs;
 
 /// <summary>
-/// starve descriptors|mounts|processes|making|writing|mapping|nothing: starts a container when this process has run out
-/// of something (of memory, when a plan is made, written or mapped by the launcher), gives it back, and prints, after a
-/// line to begin with, what came of it, and what was left: descriptors, children. All of it on the main thread: one
-/// that has a filter hands it down to those it makes, and the pool's may be among them.
+/// starve descriptors|mounts|processes|sending|making|writing|mapping|nothing: starts a container when this process has
+/// run out of something (of memory, when a plan is sent, a launcher made or written, or the plan mapped by it), gives it
+/// back, and prints, after a line to begin with, what came of it, and what was left: descriptors, children. All of it on
+/// the main thread: one that has a filter hands it down to those it makes, and the pool's may be among them.
 /// </summary>
 internal static class Starve
 {
@@ -34,6 +34,7 @@ internal static class Starve
         Func<ContainerOptions, List<string>> starve = arguments[0] switch
         {
             "processes" => OfProcesses,
+            "sending" => options => OfMemory(options, CallFilter.Of("sendmsg")),
             "making" => options => OfMemory(options, CallFilter.MemfdCreate),
             "writing" => options => OfMemory(options, CallFilter.Write),
             "mapping" => options => OfMemory(options, CallFilter.MapPlan),
