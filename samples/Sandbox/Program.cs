@@ -16,6 +16,7 @@ var options = SandboxProfiles.Plugin with
     Command = arguments.Command,
     Mounts = arguments.Mounts,
     SingleProcess = arguments.SingleProcess,
+    Limits = arguments.Memory is { } memory ? new() { Memory = memory, Pids = 256 } : null,
     Seccomp = SeccompProfile.Plugin with { LogDenied = true },
     Landlock = SandboxProfiles.Plugin.Landlock! with { LogsDenials = true }, // where the kernel can: BestEffort
     StandardInput = StandardStream.Inherit,
@@ -42,7 +43,7 @@ catch (IsolationUnavailableException refused)
     Console.Error.WriteLine($"This host cannot hold it:\n{refused.Message}");
     return 1;
 }
-catch (Exception failure) when (failure is LaunchException or ArgumentException)
+catch (Exception failure) when (failure is LinuxException or LimitNotSupportedException or ArgumentException)
 {
     Console.Error.WriteLine(failure.Message);
     return 1;

@@ -54,8 +54,8 @@ public class DescriptorAuditTests
     {
         using var host = new Careless();
         using var listed = File.OpenHandle("/dev/zero");
-        await using var container = await Container.StartAsync(
-            Script.Shell("exec sleep 1000") with { Descriptors = [listed] }, TestContext.Current.CancellationToken);
+        await using var container = await Eventually.Ends(Container.StartAsync(
+            Script.Shell("exec sleep 1000") with { Descriptors = [listed] }, TestContext.Current.CancellationToken));
         var program = ProcessTree.Find(container.Pid)!.Value;
         var init = ProcessTree.Find(program.Parent)!.Value;
         await Eventually.Holds(() => init.Descriptors().Count == 1, () => string.Join(' ', init.Descriptors()));

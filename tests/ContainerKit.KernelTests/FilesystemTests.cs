@@ -127,12 +127,16 @@ public class FilesystemTests
     }
 
     [Fact]
-    public async Task An_empty_root_has_only_the_mounts()
+    public async Task An_empty_root_has_only_the_mounts_and_cannot_be_written()
     {
         Mount[] mounts =
             [new BindMount("/usr", "/usr"), new BindMount("/usr/lib64", "/lib64"), new BindMount("/usr/lib", "/lib")];
         var output = await Script.OutputAsync(new ContainerOptions
-        { Root = RootFilesystem.Empty, Mounts = mounts, Command = ["/usr/bin/ls", "-A", "/"] });
+        {
+            Root = RootFilesystem.Empty,
+            Mounts = mounts,
+            Command = ["/usr/bin/sh", "-c", "/usr/bin/mkdir /new 2>&-; /usr/bin/ls -A /"],
+        });
 
         Assert.Equal("dev\nlib\nlib64\nproc\nrun\nsys\ntmp\nusr", output);
     }

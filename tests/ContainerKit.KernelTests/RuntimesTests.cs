@@ -7,6 +7,7 @@ public class RuntimesTests
 {
     private const string
         Default = "default", Restricted = "restricted", RestrictedPlugin = "restricted plugin",
+        RestrictedProcess = "restricted plugin of one process",
         NoNative = "needs tests/native, published to native beside the tests, as .ci/native-program does";
 
     private static readonly string Native = Path.Combine(AppContext.BaseDirectory, "native/Native");
@@ -15,11 +16,11 @@ public class RuntimesTests
     public static bool HasNative =>
         Environment.GetEnvironmentVariable("CONTAINERKIT_MUST_RUN") == "1" || File.Exists(Native);
 
-    /// <summary>The profiles, and two without namespaces.</summary>
+    /// <summary>The profiles, and three without namespaces.</summary>
     public static TheoryData<string> Places { get; } =
     [
         Default, nameof(SandboxProfiles.Plugin), nameof(SandboxProfiles.BuildStep),
-        nameof(SandboxProfiles.DockerCompatible), Restricted, RestrictedPlugin,
+        nameof(SandboxProfiles.DockerCompatible), Restricted, RestrictedPlugin, RestrictedProcess,
     ];
 
     [PythonTheory]
@@ -27,18 +28,20 @@ public class RuntimesTests
     public async Task Python_runs_with_threads_processes_and_files(string place)
     {
         const string script = """
-            import concurrent.futures, json, multiprocessing, ssl, sqlite3, subprocess, tempfile
+            import concurrent.futures, json, multiprocessing, ssl, sqlite3, subprocess, sys, tempfile
             with concurrent.futures.ThreadPoolExecutor(8) as pool:
                 total = sum(pool.map(lambda i: i * i, range(100)))
             with tempfile.NamedTemporaryFile() as file:
                 file.write(b'x')
-            if multiprocessing_works: multiprocessing.Lock()
-            print(json.dumps([total, subprocess.check_output(['echo', 'child']).decode().strip()]))
+            if 'shared memory' in sys.argv: multiprocessing.Lock()
+            child = subprocess.check_output(['echo', 'child']).decode().strip() if 'children' in sys.argv else 'child'
+            print(json.dumps([total, child]))
             """;
 
         // What is shared by a name lies in /dev/shm, which is the host's where there is no namespace.
-        var first = $"multiprocessing_works = {(IsRestricted(place) ? "False" : "True")}\n";
-        Assert.Equal("[328350, \"child\"]", await OutputAsync(place, ["/usr/bin/python3", "-I", "-c", first + script]));
+        string[] has = [IsRestricted(place) ? "" : "shared memory", place is RestrictedProcess ? "" : "children"];
+        Assert.Equal(
+            "[328350, \"child\"]", await OutputAsync(place, ["/usr/bin/python3", "-I", "-c", script, .. has]));
     }
 
     [Theory(Skip = "needs /usr/bin/node", SkipUnless = nameof(Host.HasNode), SkipType = typeof(Host))]
@@ -133,7 +136,7 @@ public class RuntimesTests
         }
     }
 
-    private static bool IsRestricted(string place) => place is Restricted or RestrictedPlugin;
+    private static bool IsRestricted(string place) => place is Restricted or RestrictedPlugin or RestrictedProcess;
 
     /// <summary>What a program prints, which sees these paths of the host where they are.</summary>
     private static Task<string> OutputAsync(string place, string[] command, params string[] paths) =>
@@ -148,6 +151,7 @@ public class RuntimesTests
             nameof(SandboxProfiles.BuildStep) => SandboxProfiles.BuildStep,
             nameof(SandboxProfiles.DockerCompatible) => SandboxProfiles.DockerCompatible,
             RestrictedPlugin => SandboxProfiles.Plugin with { RequiredIsolation = IsolationProperties.NoNetwork },
+            RestrictedProcess => SandboxProfiles.Plugin with { SingleProcess = true },
             _ => new ContainerOptions
             {
                 Command = command,

@@ -115,6 +115,23 @@ public class SamplesTests
         Assert.False(File.Exists(temp["read/new"]));
     }
 
+    [CgroupFact(AsRoot = true)]
+    public async Task A_sandbox_with_a_limit_has_no_more_memory()
+    {
+        var start = new ProcessStartInfo(
+            Path.Combine(AppContext.BaseDirectory, "Sandbox"),
+            ["--memory", "64", "/usr/bin/python3", "-I", "-c", "bytearray(1 << 28)"])
+        {
+            RedirectStandardError = true,
+            Environment = { ["DOTNET_EnableDiagnostics"] = "0" },
+        };
+        using var sample = Process.Start(start)!;
+        var said = await Eventually.Ends(sample.StandardError.ReadToEndAsync(TestContext.Current.CancellationToken));
+
+        Assert.Contains("memory", said, StringComparison.Ordinal);
+        Assert.Contains(nameof(IsolationProperties.MemoryLimit), said, StringComparison.Ordinal);
+    }
+
     [PythonFact]
     public async Task A_sandbox_says_what_the_kernel_tells_of_denials()
     {

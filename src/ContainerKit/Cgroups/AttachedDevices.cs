@@ -97,8 +97,8 @@ internal sealed class AttachedDevices(SafeFileHandle group, string path) : IDisp
     }
 
     /// <summary>
-    /// Objects that find none at the same time attach one each, which the kernel lists in that order: the last stays, as
-    /// if it had taken the place of the others.
+    /// Objects that find none at the same time attach one each, which the kernel lists in that order: the last stays,
+    /// as if it had taken the place of the others.
     /// </summary>
     private bool TryDetachEarlier(uint last)
     {

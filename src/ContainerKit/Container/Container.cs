@@ -46,10 +46,10 @@ public sealed partial class Container : ContainerProcess
     }
 
     /// <summary>What isolates it.</summary>
-    public Isolation Isolation => IsolationChoice.Of(_options);
+    public Isolation Isolation => Obtained.Tier;
 
     /// <summary>What holds of it.</summary>
-    public IsolationProperties IsolationProperties => IsolationClaim.PropertiesOf(_options);
+    public IsolationProperties IsolationProperties => Obtained.Properties;
 
     /// <inheritdoc cref="ContainerHost.RunAsync"/>
     public static Task<ContainerResult> RunAsync(

@@ -70,9 +70,11 @@ public sealed record ContainerOptions
 
     /// <summary>
     /// The least that must isolate it. Null, unless said otherwise, gives it namespaces and asks no questions: where
-    /// there can be none, the start is a <see cref="LaunchException"/>. With a value its host finds out once what it can
-    /// do, gives the best, and refuses less. With <see cref="Isolation.Restricted"/> a program is started without
-    /// namespaces where there can be none; all options that need some are then refused together.
+    /// there can be none, the start is a <see cref="LaunchException"/>. With a value its host finds out once what it
+    /// can do, gives the best, and refuses less. With <see cref="Isolation.Restricted"/> a program is started without
+    /// namespaces where there can be none; all options that need some are then refused together. Where this user's user
+    /// namespaces are used up, the kernel says the same as where there can be none; of other kinds that is a
+    /// <see cref="LinuxException"/>.
     /// </summary>
     public Isolation? MinimumIsolation { get; init; }
 
@@ -136,16 +138,16 @@ public sealed record ContainerOptions
 
     /// <summary>
     /// Which system calls its programs may make, those of <see cref="Container.ExecAsync"/> too; null, unless said
-    /// otherwise, for <see cref="SeccompProfile.Default"/>. The init may make those that it needs, and no others, unless
-    /// this is <see cref="SeccompProfile.Unconfined"/>.
+    /// otherwise, for <see cref="SeccompProfile.Default"/>. The init may make those that it needs, and no others,
+    /// unless this is <see cref="SeccompProfile.Unconfined"/>.
     /// </summary>
     public SeccompProfile? Seccomp { get; init; }
 
     /// <summary>
     /// How many user namespaces the program may make at a time, in which it has privileges over what it makes there; 0
     /// unless said otherwise. Sandboxes of browsers and containers within the container need some, and a
-    /// <see cref="Seccomp"/> that lets them have chroot(2) and the like. In a user namespace that is joined it is 0, for
-    /// all that live there.
+    /// <see cref="Seccomp"/> that lets them have chroot(2) and the like. In a user namespace that is joined it is 0,
+    /// for all that live there.
     /// </summary>
     public int MaxUserNamespaces { get; init; }
 

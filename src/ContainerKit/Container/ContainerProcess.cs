@@ -22,6 +22,7 @@ public abstract class ContainerProcess : IAsyncDisposable
     private protected ContainerProcess(ContainerOptions options, LaunchedProcess launched, StandardStreams streams)
     {
         (_options, _launched, _streams) = (options, launched, streams);
+        Obtained = (IsolationChoice.Of(options), IsolationClaim.PropertiesOf(options));
         _timeout = new(options.Timeout);
     }
 
@@ -119,7 +120,10 @@ public abstract class ContainerProcess : IAsyncDisposable
 
     /// <summary>What became of it, once it and its output have ended.</summary>
     internal ContainerResult Result => new(
-        _options.Command[0], _status, _receipt!, _streams.Output, _streams.Error, IsContained ? _options : null);
+        _options.Command[0], _status, _receipt!, _streams.Output, _streams.Error, IsContained ? Obtained : null);
+
+    /// <summary>What isolates it, if a container does; of this process's privileges at the start.</summary>
+    private protected (Isolation Tier, IsolationProperties Properties) Obtained { get; }
 
     /// <summary>Whether a container isolates it.</summary>
     private protected virtual bool IsContained => true;

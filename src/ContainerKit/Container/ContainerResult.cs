@@ -6,10 +6,11 @@ namespace ContainerKit;
 public sealed class ContainerResult
 {
     internal ContainerResult(
-        string program, ExitStatus status, Receipt receipt, Captured output, Captured error, ContainerOptions? options)
+        string program, ExitStatus status, Receipt receipt, Captured output, Captured error,
+        (Isolation Tier, IsolationProperties Properties)? obtained)
     {
-        Isolation = options is null ? null : IsolationChoice.Of(options);
-        IsolationProperties = options is null ? IsolationProperties.None : IsolationClaim.PropertiesOf(options);
+        Isolation = obtained?.Tier;
+        IsolationProperties = obtained?.Properties ?? IsolationProperties.None;
         Program = program;
         ExitStatus = status;
         Receipt = receipt;

@@ -211,7 +211,7 @@ public sealed class DetachedContainer : IAsyncDisposable
         return new(
             _options.Command[0], ExitStatus.Of(end, counted, _options),
             Receipt.Of(wallTime > TimeSpan.Zero ? wallTime : TimeSpan.Zero, counted), // the clock was set back
-            output: default, error: default, options: null);
+            output: default, error: default, obtained: null);
     }
 
     private List<JoinedNamespace>? OpenNamespaces(HeldNamespaces held, CloneFlags kinds)

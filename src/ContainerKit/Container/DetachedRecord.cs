@@ -67,7 +67,9 @@ internal sealed record DetachedRecord
 
     public int? MaxProcesses { get; init; }
 
-    /// <summary>The filter of its programs, in base 64; empty when it has none, null when nothing is said of it.</summary>
+    /// <summary>
+    /// The filter of its programs, in base 64; empty when it has none, null when nothing is said of it.
+    /// </summary>
     public string? Seccomp { get; init; }
 
     /// <summary>How that is installed.</summary>

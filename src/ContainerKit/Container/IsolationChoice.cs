@@ -9,7 +9,7 @@ internal sealed class IsolationChoice(Launcher launcher, bool withoutNamespaces,
 {
     private const string Tier = "isolation ";
 
-    private Task<LinuxException?>? _trial;
+    private Task<Trial>? _trial;
 
     /// <summary>Whether containers of these options ask for something.</summary>
     public bool IsAsked(ContainerOptions options) =>
@@ -95,30 +95,44 @@ internal sealed class IsolationChoice(Launcher launcher, bool withoutNamespaces,
                 "Take another ContainerHost, or set MinimumIsolation to Restricted.");
         }
 
-        var trial = LazyInitializer.EnsureInitialized(
-            ref _trial, () => new HostTry(launcher, CancellationToken.None).StartContainerAsync());
-        var failure = await trial.WaitAsync(cancellationToken).ConfigureAwait(false);
-        if (failure?.Errno is Errno.EAGAIN or Errno.EMFILE or Errno.ENFILE or Errno.ENOMEM or Errno.ENOSPC)
+        var trial = LazyInitializer.EnsureInitialized(ref _trial, TryAsync);
+        var (failure, wantsRoom, lasts) = await trial.WaitAsync(cancellationToken).ConfigureAwait(false);
+        if (!lasts)
         {
             _ = Interlocked.CompareExchange(ref _trial, null, trial); // there may be room for one the next time
-            if (failure.Errno is not Errno.ENOSPC || !await AreForbiddenAsync().ConfigureAwait(false))
-            {
-                throw failure; // or who uses up what there is would have others less isolated
-            }
         }
 
-        return failure is null ? null : HostRefusals.Step(failure, new());
+        return failure is null ? null
+            : wantsRoom ? throw failure // or who uses up what there is would have others less isolated
+            : HostRefusals.Step(failure, new());
     }
 
     /// <summary>
-    /// Whether there are to be no namespaces of some kind, and not only none left: for both the kernel says ENOSPC. Of
-    /// user namespaces a limit of 0 may be that of a parent, which is not seen from here.
+    /// The kernel says ENOSPC where there are no namespaces left, and where there are to be none. Of user namespaces
+    /// the limit of 0 may be a parent's, which is not seen from here: they are taken for forbidden, until they are there.
     /// </summary>
-    private async Task<bool> AreForbiddenAsync()
+    private async Task<Trial> TryAsync()
     {
-        string[] kinds = ["mnt", "pid", "net", "ipc", "uts", "cgroup"];
-        return kinds.Any(kind => HostSurroundings.NumberSetting($"user.max_{kind}_namespaces") == 0)
-            || await new HostTry(launcher, CancellationToken.None).StartAsync(CloneFlags.CLONE_NEWUSER)
-                .ConfigureAwait(false) is not null;
+        var attempt = new HostTry(launcher, CancellationToken.None);
+        var failure = await attempt.StartContainerAsync().ConfigureAwait(false);
+        if (failure?.Errno is not Errno.ENOSPC)
+        {
+            var wantsRoom = failure?.Errno is Errno.EAGAIN or Errno.EMFILE or Errno.ENFILE or Errno.ENOMEM;
+            return new(failure, wantsRoom, Lasts: !wantsRoom);
+        }
+
+        string[] kinds = ["user", "mnt", "pid", "net", "ipc", "uts", "cgroup"];
+        if (kinds.Any(kind => HostSurroundings.NumberSetting($"user.max_{kind}_namespaces") == 0))
+        {
+            return new(failure, WantsRoom: false, Lasts: true);
+        }
+
+        var ofUser = await attempt.StartAsync(CloneFlags.CLONE_NEWUSER).ConfigureAwait(false);
+        return new(ofUser ?? failure, WantsRoom: ofUser?.Errno is not Errno.ENOSPC, Lasts: false);
     }
+
+    /// <summary>
+    /// What came of a start; whether that says only what there is room for, and whether it will be so again.
+    /// </summary>
+    private sealed record Trial(LinuxException? Failure, bool WantsRoom, bool Lasts);
 }

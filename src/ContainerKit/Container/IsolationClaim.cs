@@ -1,6 +1,7 @@
 namespace ContainerKit;
 
-/// <summary>One of the properties of isolation: how it is called, of which options it holds, and what is said where not.
+/// <summary>
+/// One of the properties of isolation: how it is called, of which options it holds, and what is said where not.
 /// </summary>
 internal sealed record IsolationClaim(
     IsolationProperties Property, string Name,
@@ -69,7 +70,9 @@ internal sealed record IsolationClaim(
     private static HostRefusal? WhyNotScoped() =>
         LandlockFeature.VersionOfKernel >= LandlockFeature.OfScopes ? null : Unscoped;
 
-    /// <summary>Sockets with a name alone are those of the network namespace, unless Landlock keeps the program in.</summary>
+    /// <summary>
+    /// Sockets with a name alone are those of the network namespace, unless Landlock keeps the program in.
+    /// </summary>
     private static HostRefusal? HasNoNames(ContainerOptions options) =>
         options.Landlock?.Scopes.HasFlag(LandlockScopes.AbstractSockets) is true
             && LandlockFeature.VersionOfKernel >= LandlockFeature.OfScopes ? null

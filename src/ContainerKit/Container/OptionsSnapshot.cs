@@ -54,7 +54,8 @@ internal static class OptionsSnapshot
     {
         if (option is null)
         {
-            throw new ArgumentException($"{name![(name!.IndexOf('.', StringComparison.Ordinal) + 1)..]} must not be null.");
+            throw new ArgumentException(
+                $"{name![(name!.IndexOf('.', StringComparison.Ordinal) + 1)..]} must not be null.");
         }
     }
 

@@ -25,7 +25,8 @@ internal static class RestrictedStart
     /// <summary>The options of a start in a cgroup, or in none.</summary>
     /// <exception cref="IsolationUnavailableException">It was to die with its host, and the cgroup does not do that.
     /// </exception>
-    public static ContainerOptions OptionsOf(ContainerOptions options, TemporaryDirectory directory, ContainerGroup? group)
+    public static ContainerOptions OptionsOf(
+        ContainerOptions options, TemporaryDirectory directory, ContainerGroup? group)
     {
         var properties = IsolationClaim.PropertiesOf(options, isRestricted: true);
         if (!options.SingleProcess && group?.Unified is null)
@@ -50,7 +51,8 @@ internal static class RestrictedStart
             throw new IsolationUnavailableException(
             [
                 HostFinding.No("dies with its host", new(
-                    "The container's cgroup is none of version 2, which alone is killed as a whole when its host is gone.",
+                    "The container's cgroup is none of version 2, which alone is killed as a whole when its host is "
+                    + "gone.",
                     "Set SingleProcess, or mount version 2 for this user.")),
             ]);
         }

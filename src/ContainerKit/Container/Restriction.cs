@@ -34,7 +34,7 @@ internal sealed record Restriction(
                     LandlockPath.OfDirectory(directory, LandlockAccess.ReadWrite | LandlockAccess.Execute),
                 ],
                 Scopes = LandlockScopes.AbstractSockets | LandlockScopes.Signals,
-                BestEffort = true, // what a version lacks the filter denies, or is told as a property that does not hold
+                BestEffort = true, // what a version lacks the filter denies, or a property says
             },
             SeccompProfile.WithoutNamespaces(
                 hasNetwork,

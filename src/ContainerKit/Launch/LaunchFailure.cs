@@ -8,10 +8,13 @@ internal static class LaunchFailure
     {
         if (plan.Find(failure.Part, failure.Step) is not var (step, text))
         {
-            return failure.Errno is Errno.EMFILE
-                ? NoDescriptors()
-                : new("mapping the plan", "the launcher", "mmap", failure.Errno,
-                    "The launcher found no memory for its plan; raise RLIMIT_AS or the memory limit of this process.");
+            return failure.Errno switch
+            {
+                Errno.EMFILE => NoDescriptors(),
+                Errno.ENOMEM => new("mapping the plan", "the launcher", "mmap", Errno.ENOMEM,
+                    "The launcher found no memory for its plan; raise RLIMIT_AS or the memory limit of this process."),
+                _ => new("receiving the plan", "the launcher", "recvmsg", failure.Errno, hint: null),
+            };
         }
 
         var errno = failure.Errno is Errno.None ? Errno.EIO : failure.Errno;
@@ -21,6 +24,12 @@ internal static class LaunchFailure
     /// <summary>The exception for descriptors that were sent and could not be received.</summary>
     public static LaunchException NoDescriptors() =>
         new("receive", "the launch", "recvmsg", Errno.EMFILE, MoreDescriptors);
+
+    /// <summary>The exception for a plan that could not be sent.</summary>
+    public static LaunchException NoRoomForPlan() =>
+        new("sending the plan", "the launch", "sendmsg", Errno.ENOBUFS,
+            "There is no memory for a message, the sockets' buffers are too small for it (net.core.wmem_default in "
+            + "sysctl; 212992 is usual), or too many descriptors of this user are on their way (RLIMIT_NOFILE).");
 
     /// <summary>The exception for a supervisor that ended without a word.</summary>
     public static LaunchException SupervisorGone() =>

@@ -3,8 +3,8 @@ using Microsoft.Win32.SafeHandles;
 namespace ContainerKit.Launch;
 
 /// <summary>
-/// A process that kills what is left when the supervisor is gone, however it went: without a pid namespace the program's
-/// children outlive the program.
+/// A process that kills what is left when the supervisor is gone, however it went: without a pid namespace the
+/// program's children outlive the program.
 /// </summary>
 internal sealed partial class LaunchPlan
 {

@@ -182,8 +182,8 @@ internal sealed partial class LaunchedProcess
                 case MessageKind.ProgramExited:
                     _program = new(message.Status);
                     break;
-                default:
-                    _init = new(message.Status); // the supervisor's last word
+                case MessageKind.InitExited:
+                    _init = new(message.Status);
                     OnEnd();
                     return;
             }
@@ -252,6 +252,19 @@ internal sealed partial class LaunchedProcess
         }
     }
 
+    /// <summary>It has said all, and one that somebody stopped would be waited for.</summary>
+    private static void KillSupervisor(SafeFileHandle launcher)
+    {
+        try
+        {
+            Syscall.Kill(launcher);
+        }
+        catch (LinuxException)
+        {
+            // This process is another user by now: nobody else stopped it.
+        }
+    }
+
     private void OnPidOneEnd()
     {
         lock (_started)
@@ -270,6 +283,7 @@ internal sealed partial class LaunchedProcess
 
         if (_launcher is not null)
         {
+            KillSupervisor(_launcher);
             Syscall.Reap(_launcher);
             _launcher.Dispose();
         }

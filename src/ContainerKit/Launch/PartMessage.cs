@@ -23,7 +23,7 @@ internal static class PartMessage
                 return Syscall.Send(setup, part, descriptors);
             }
         }
-        catch (LinuxException full) when (full.Errno is Errno.EMSGSIZE or Errno.EAGAIN)
+        catch (LinuxException full) when (full.Errno is Errno.EMSGSIZE)
         {
             // net.core.wmem_default is less here than it usually is.
         }

@@ -30,9 +30,7 @@ internal sealed class Spares(Launcher launcher, int most) : IAsyncDisposable
             return LaunchedProcess.Start(launcher, plan, standard, onlyEnd);
         }
 
-        plan.Encode(RuntimeInformation.ProcessArchitecture);
-        var firstPart = plan.FirstPart.ToArray();
-        var launched = StartInSpare(plan, firstPart, standard, onlyEnd)
+        var launched = StartInSpare(plan, out var firstPart, standard, onlyEnd)
             ?? LaunchedProcess.Start(launcher, plan, standard, onlyEnd);
         Refill(firstPart, launched.Ended);
         return launched;
@@ -56,28 +54,35 @@ internal sealed class Spares(Launcher launcher, int most) : IAsyncDisposable
     }
 
     private LaunchedProcess? StartInSpare(
-        LaunchPlan plan, ReadOnlySpan<byte> firstPart, ReadOnlySpan<SafeFileHandle> standard, bool onlyEnd)
+        LaunchPlan plan, out byte[] firstPart, ReadOnlySpan<SafeFileHandle> standard, bool onlyEnd)
     {
-        while (Take(firstPart) is { } spare)
+        Spare? spare = null;
+        try
         {
-            try
+            plan.Encode(RuntimeInformation.ProcessArchitecture);
+            firstPart = plan.FirstPart.ToArray();
+            while ((spare = Take(firstPart)) is not null)
             {
                 if (spare.Process.Complete(plan, standard, onlyEnd))
                 {
                     return spare.Process;
                 }
-            }
-            catch
-            {
-                plan.Dispose();
+
                 Abandon(spare);
-                throw;
             }
 
-            Abandon(spare);
+            return null;
         }
+        catch
+        {
+            plan.Dispose();
+            if (spare is not null)
+            {
+                Abandon(spare);
+            }
 
-        return null;
+            throw;
+        }
     }
 
     private Spare? Take(ReadOnlySpan<byte> firstPart)

@@ -30,9 +30,10 @@ internal readonly record struct SpawnedLauncher(
             inherited[1] = Safe(far, least);
             (setup, far) = Syscall.SocketPair();
             inherited[0] = Safe(far, least);
-            if (!PartMessage.Send(setup, first) || (!second.IsEmpty && !PartMessage.Send(setup, second)))
+            SendPart(setup, first);
+            if (!second.IsEmpty)
             {
-                throw new LinuxException("sendmsg", Errno.ENOBUFS);
+                SendPart(setup, second);
             }
 
             for (var i = 0; i < others.Length; i++)
@@ -68,6 +69,23 @@ internal readonly record struct SpawnedLauncher(
             Syscall.Reap(Process);
             Process.Dispose();
         }
+    }
+
+    private static void SendPart(SafeFileHandle setup, ReadOnlySpan<byte> part)
+    {
+        try
+        {
+            if (PartMessage.Send(setup, part))
+            {
+                return;
+            }
+        }
+        catch (LinuxException full) when (full.Errno is Errno.EAGAIN or Errno.ENOBUFS)
+        {
+            // the same
+        }
+
+        throw LaunchFailure.NoRoomForPlan();
     }
 
     /// <summary>

@@ -203,7 +203,7 @@ static int tolerated(const struct step *step, long result)
     return 0;
 }
 
-/* Maps memory, private and at that address, where nothing of the kernel's is; anonymous when there is no file. */
+/* Maps memory, private and at that address, in place of a message if one is there; anonymous when there is no file. */
 static long map(u64 address, u64 size, int file)
 {
     enum { READ_WRITE = 3, PRIVATE = 0x02, FIXED = 0x10, ANONYMOUS = 0x20 };

@@ -22,23 +22,12 @@ internal static unsafe partial class Syscall
         return (first, second);
     }
 
-    /// <summary>Sends one message without waiting; false when nobody can receive it any more. send(2).</summary>
-    public static bool Send(SafeFileHandle socket, ReadOnlySpan<byte> message)
-    {
-        fixed (byte* start = message)
-        {
-            var sent = Send(socket, start, (nuint)message.Length,
-                (int)(MessageFlags.MSG_DONTWAIT | MessageFlags.MSG_NOSIGNAL));
-            return sent >= 0 || (LastError is Errno.EPIPE or Errno.ECONNRESET ? false : throw Failed("send"));
-        }
-    }
-
     /// <summary>
-    /// Sends one message with descriptors, without waiting; false when they cannot be received any more, or too many
-    /// are on their way. sendmsg(2), unix(7).
+    /// Sends one message, with descriptors, without waiting; false when nobody can receive it any more, or too many
+    /// descriptors are on their way. sendmsg(2), unix(7).
     /// </summary>
     public static bool Send(
-        SafeFileHandle socket, ReadOnlySpan<byte> message, ReadOnlySpan<SafeFileHandle> descriptors)
+        SafeFileHandle socket, ReadOnlySpan<byte> message, params ReadOnlySpan<SafeFileHandle> descriptors)
     {
         var controlLength = sizeof(ControlHeader) + (sizeof(int) * descriptors.Length);
         var control = stackalloc byte[controlLength];
@@ -60,7 +49,8 @@ internal static unsafe partial class Syscall
 
             var sent = SendMessage(socket, &header, (int)(MessageFlags.MSG_DONTWAIT | MessageFlags.MSG_NOSIGNAL));
             return sent >= 0
-                || (LastError is Errno.EPIPE or Errno.ECONNRESET or Errno.ETOOMANYREFS or Errno.ENOBUFS
+                || (LastError is Errno.EPIPE or Errno.ECONNRESET
+                    || (!descriptors.IsEmpty && LastError is Errno.ETOOMANYREFS or Errno.ENOBUFS)
                     ? false
                     : throw Failed("sendmsg"));
         }
@@ -137,9 +127,6 @@ internal static unsafe partial class Syscall
 
     [LibraryImport("libc", EntryPoint = "setsockopt", SetLastError = true)]
     private static partial int SetSocketOption(SafeFileHandle socket, int level, int option, int* value, uint length);
-
-    [LibraryImport("libc", EntryPoint = "send", SetLastError = true)]
-    private static partial nint Send(SafeFileHandle socket, byte* buffer, nuint length, int flags);
 
     [LibraryImport("libc", EntryPoint = "sendmsg", SetLastError = true)]
     private static partial nint SendMessage(SafeFileHandle socket, MessageHeader* header, int flags);

@@ -18,14 +18,16 @@ internal readonly record struct SyscallNumber(ushort X64, ushort Arm64)
         getpid = new(39, 172), keyctl = new(250, 219), openat = new(257, 56),
         mkdirat = new(258, 34), mknodat = new(259, 33), symlinkat = new(266, 36),
         unshare = new(272, 97), setns = new(308, 268), dup3 = new(292, 24), prlimit64 = new(302, 261),
-        splice = new(275, 76), mount = new(165, 40), renameat = new(264, 38), fchownat = new(260, 54), fchmod = new(91, 52),
+        splice = new(275, 76), mount = new(165, 40), renameat = new(264, 38), fchownat = new(260, 54),
+        fchmod = new(91, 52),
         fsetxattr = new(190, 7), getxattr = new(191, 8), memfd_create = new(319, 279), copy_file_range = new(326, 285),
         statx = new(332, 291), getdents64 = new(217, 61), capget = new(125, 90),
         pidfd_send_signal = new(424), open_tree = new(428), move_mount = new(429), fsopen = new(430),
         fsconfig = new(431), fsmount = new(432), pidfd_open = new(434), clone3 = new(435), close_range = new(436),
         openat2 = new(437), mount_setattr = new(442), seccomp = new(317, 277), landlock_create_ruleset = new(444),
         landlock_add_rule = new(445), landlock_restrict_self = new(446),
-        bpf = new(321, 280), clone = new(56, 220), ppoll = new(271, 73), kill = new(62, 129), wait4 = new(61, 260), rt_sigtimedwait = new(128, 137);
+        bpf = new(321, 280), clone = new(56, 220), ppoll = new(271, 73), kill = new(62, 129),
+        wait4 = new(61, 260), rt_sigtimedwait = new(128, 137);
 
     private SyscallNumber(ushort number)
         : this(number, number)

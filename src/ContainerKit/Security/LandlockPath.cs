@@ -18,7 +18,9 @@ public sealed record LandlockPath(string Path, LandlockAccess Access)
 
     private bool MayBeGone { get; init; }
 
-    /// <summary>What is there now, each by itself, and may be gone when a program starts; links are passed over.</summary>
+    /// <summary>
+    /// What is there now, each by itself, and may be gone when a program starts; links are passed over.
+    /// </summary>
     internal static IEnumerable<LandlockPath> Existing(IEnumerable<string> paths, LandlockAccess access) =>
         from path in paths
         let isDirectory = Directory.Exists(path)

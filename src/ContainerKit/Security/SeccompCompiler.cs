@@ -158,7 +158,8 @@ internal sealed class SeccompCompiler
             SeccompComparison.Greater or SeccompComparison.LessOrEqual => FilterInstruction.IfGreater,
             _ => FilterInstruction.IfAtLeast,
         };
-        if (argument.Comparison is SeccompComparison.NotEqual or SeccompComparison.Less or SeccompComparison.LessOrEqual)
+        if (argument.Comparison
+            is SeccompComparison.NotEqual or SeccompComparison.Less or SeccompComparison.LessOrEqual)
         {
             (then, otherwise) = (otherwise, then);
         }
@@ -188,17 +189,4 @@ internal sealed class SeccompCompiler
         var tests = addTests(isWhole ? offset : null);
         return _builder.Load(offset, isWhole ? tests : _builder.And(mask, tests));
     }
-}
-
-/// <summary>Numbers, up to where the next range starts, on which the decision is the same.</summary>
-internal sealed class SeccompRange(uint start, SeccompDecision decision)
-{
-    /// <summary>The first of them.</summary>
-    public uint Start { get; } = start;
-
-    /// <summary>The decision.</summary>
-    public SeccompDecision Decision { get; } = decision;
-
-    /// <summary>How often they are called, against others.</summary>
-    public int Weight { get; set; }
 }

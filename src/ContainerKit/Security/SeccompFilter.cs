@@ -29,7 +29,8 @@ internal sealed class SeccompFilter(byte[] bytes, SeccompFlags flags)
     {
         if (profile is null && capabilities == CapabilitySet.None)
         {
-            return _default ??= new(SeccompDefaultFilter.For(RuntimeInformation.ProcessArchitecture), SeccompFlags.None);
+            return _default ??=
+                new(SeccompDefaultFilter.For(RuntimeInformation.ProcessArchitecture), SeccompFlags.None);
         }
 
         profile ??= SeccompProfile.Default;
@@ -76,19 +77,4 @@ internal sealed class SeccompFilter(byte[] bytes, SeccompFlags flags)
     /// <summary>A listing; where it is known for what it is, with the names of calls.</summary>
     public override string ToString() =>
         SeccompListing.Of(Bytes, _target is null ? [] : SyscallTable.NamesOf(_target.Architecture));
-}
-
-/// <summary>The filters that a profile became, the last first; no part of what it is.</summary>
-internal struct SeccompFilters : IEquatable<SeccompFilters>
-{
-    public SeccompFilter? First;
-
-    /// <inheritdoc/>
-    public readonly bool Equals(SeccompFilters other) => true;
-
-    /// <inheritdoc/>
-    public override readonly bool Equals(object? obj) => obj is SeccompFilters;
-
-    /// <inheritdoc/>
-    public override readonly int GetHashCode() => 0;
 }

@@ -60,32 +60,52 @@ public sealed partial record SeccompProfile
     ];
 
     /// <summary>
-    /// No socket of a path or name: Landlock asks about none with a path. A pair of datagrams would do, for those can be
-    /// sent elsewhere.
+    /// No socket of a path or name: Landlock asks about none with a path. A pair of datagrams would do, for those can
+    /// be sent elsewhere.
     /// </summary>
     private static IEnumerable<SeccompRule> Sockets(bool hasNetwork)
     {
-        const ulong kinds = 0xF;
-        if (hasNetwork)
-        {
-            yield return new(["socket"], SeccompAction.Allow) { Arguments = [IsFamily(AddressFamily.AF_INET)] };
-            yield return new(["socket"], SeccompAction.Allow) { Arguments = [IsFamily(AddressFamily.AF_INET6)] };
-        }
-
         foreach (var kind in (SocketKind[])[SocketKind.SOCK_STREAM, SocketKind.SOCK_SEQPACKET])
         {
             yield return new(["socketpair"], SeccompAction.Allow)
             {
-                Arguments =
-                [
-                    IsFamily(AddressFamily.AF_UNIX),
-                    new(1, SeccompComparison.Equal, (ulong)kind) { Mask = kinds },
-                ],
+                Arguments = [IsFamily(AddressFamily.AF_UNIX), IsKind(kind)],
             };
+        }
+
+        foreach (var rule in hasNetwork ? SocketsOfNetwork() : [])
+        {
+            yield return rule;
         }
 
         yield return new(["socket", "socketpair"], NoFamily);
     }
+
+    /// <summary>TCP and UDP: what else speaks IP is kernel code that few programs need.</summary>
+    private static IEnumerable<SeccompRule> SocketsOfNetwork()
+    {
+        const ulong unsaid = 0, IPPROTO_TCP = 6, IPPROTO_UDP = 17;
+        (SocketKind Kind, ulong Protocol)[] sockets =
+        [
+            (SocketKind.SOCK_STREAM, unsaid), (SocketKind.SOCK_STREAM, IPPROTO_TCP),
+            (SocketKind.SOCK_DGRAM, unsaid), (SocketKind.SOCK_DGRAM, IPPROTO_UDP),
+        ];
+        return
+            from family in (AddressFamily[])[AddressFamily.AF_INET, AddressFamily.AF_INET6]
+            from socket in sockets
+            select new SeccompRule(["socket"], SeccompAction.Allow)
+            {
+                Arguments =
+                [
+                    IsFamily(family), IsKind(socket.Kind),
+                    new(2, SeccompComparison.Equal, socket.Protocol) { Mask = uint.MaxValue },
+                ],
+            };
+    }
+
+    /// <summary>Flags such as SOCK_CLOEXEC stand beside it.</summary>
+    private static SeccompArgument IsKind(SocketKind kind) =>
+        new(1, SeccompComparison.Equal, (ulong)kind) { Mask = 0xF };
 
     /// <summary>Landlock asks about none of them; those of an open file's times change little.</summary>
     private static IEnumerable<SeccompRule> Attributes() =>
@@ -118,10 +138,11 @@ public sealed partial record SeccompProfile
             new(["ioctl"], SeccompAction.Errno(Errno.ENOTTY)),
         ];
 
-        static SeccompRule Rule(SeccompAction action, ulong request, ulong mask = uint.MaxValue) => new(["ioctl"], action)
-        {
-            Arguments = [new(1, SeccompComparison.Equal, request) { Mask = mask }],
-        };
+        static SeccompRule Rule(SeccompAction action, ulong request, ulong mask = uint.MaxValue) =>
+            new(["ioctl"], action)
+            {
+                Arguments = [new(1, SeccompComparison.Equal, request) { Mask = mask }],
+            };
     }
 
     /// <summary>
@@ -171,7 +192,9 @@ public sealed partial record SeccompProfile
         ];
     }
 
-    /// <summary>What is done to other processes of the same user, and what is shared with them by a number or name.</summary>
+    /// <summary>
+    /// What is done to other processes of the same user, and what is shared with them by a number or name.
+    /// </summary>
     private static IEnumerable<SeccompRule> OtherProcesses()
     {
         const ulong self = 0, thisProcess = 1; // IOPRIO_WHO_PROCESS

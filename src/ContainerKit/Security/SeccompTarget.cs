@@ -15,7 +15,8 @@ internal sealed class SeccompTarget(Architecture architecture, CapabilitySet cap
     public Version Kernel => field ??= kernel ?? Environment.OSVersion.Version;
 
     /// <summary>This machine.</summary>
-    public static SeccompTarget Here(CapabilitySet capabilities) => new(RuntimeInformation.ProcessArchitecture, capabilities);
+    public static SeccompTarget Here(CapabilitySet capabilities) =>
+        new(RuntimeInformation.ProcessArchitecture, capabilities);
 
     /// <summary>Whether a rule applies.</summary>
     public bool Meets(SeccompRule rule) =>

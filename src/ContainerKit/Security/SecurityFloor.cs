@@ -69,8 +69,8 @@ internal static class SecurityFloor
     }
 
     /// <summary>
-    /// Adds the step that keeps a program of this process's user from ending all passing of descriptors, unless that was
-    /// <paramref name="chosen"/>: the kernel counts those under way in sockets for all processes of the host's user,
+    /// Adds the step that keeps a program of this process's user from ending all passing of descriptors, unless that
+    /// was <paramref name="chosen"/>: the kernel counts those under way in sockets for all processes of the host's user,
     /// and refuses who has as many as its own limit; unix(7). This process's is higher by an eighth.
     /// </summary>
     public static void LimitDescriptors(LaunchStage program, Func<Resource, bool> chosen)

@@ -75,7 +75,7 @@ public class IsolationTests
     [Theory]
     [InlineData(0, "Restricted: exited with code 3\n")]
     [InlineData(1, "")]
-    public async Task Where_namespaces_are_used_up_nobody_gets_less_and_where_there_are_to_be_none_who_asked_does(
+    public async Task Where_other_namespaces_than_users_are_used_up_nobody_gets_less_as_where_there_are_to_be_none(
         int most, string expected)
     {
         string[] through =

@@ -240,7 +240,7 @@ public sealed partial class RestrictedTests : IAsyncDisposable
     }
 
     [PythonFact]
-    public async Task With_the_hosts_network_it_has_TCP_and_no_other_socket()
+    public async Task With_the_hosts_network_it_has_TCP_and_UDP_and_no_other_socket()
     {
         var output = await OutputAsync(Python("""
             import socket
@@ -248,11 +248,19 @@ public sealed partial class RestrictedTests : IAsyncDisposable
             client = socket.create_connection(server.getsockname())
             client.sendall(b'through')
             print(server.accept()[0].recv(10).decode())
+            socket.socket(socket.AF_INET, socket.SOCK_DGRAM | socket.SOCK_NONBLOCK, socket.IPPROTO_UDP)
+            socket.socket(socket.AF_INET6, socket.SOCK_STREAM, socket.IPPROTO_TCP)
             for family in socket.AF_UNIX, socket.AF_NETLINK, socket.AF_PACKET, 38:
                 try:
                     socket.socket(family, socket.SOCK_RAW if family > 1 else socket.SOCK_STREAM)
                     print(family)
                 except OSError: pass
+            for kind, protocol in (3, 1), (2, 1), (1, 262), (1, 132), (5, 132), (6, 33), (2, 136): # raw, ping, MPTCP, SCTP, …
+                try:
+                    socket.socket(socket.AF_INET, kind, protocol)
+                    print(kind, protocol)
+                except OSError as refused:
+                    if refused.errno != 97: print(kind, protocol, refused) # EAFNOSUPPORT: the filter's
             """) with { Namespaces = NamespaceKinds.Default & ~NamespaceKinds.Network });
 
         Assert.Equal("through", output);
