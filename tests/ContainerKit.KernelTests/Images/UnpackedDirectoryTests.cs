@@ -37,9 +37,16 @@ public sealed class UnpackedDirectoryTests : IAsyncDisposable
         Assert.Equal(0x3ED, Mode()); // 01755
     }
 
-    [Fact]
-    public async Task CVE_2021_41103_41091_2024_25621_Until_all_is_verified_nobody_else_can_enter()
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public async Task CVE_2021_41103_41091_2024_25621_Until_all_is_verified_nobody_else_can_enter(bool isThere)
     {
+        if (isThere)
+        {
+            Directory.CreateDirectory(_fixture.Target, (UnixFileMode)0x1ED); // 0755
+        }
+
         var source = _fixture.Write(
             Codec.Gzip, LayerArchive.Of(Member.Directory("./", 0x1FF), Member.File("setuid", "x", 0x9ED)),
             LayerArchive.OfFile("file", "x"));

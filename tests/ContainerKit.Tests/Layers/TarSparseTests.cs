@@ -80,6 +80,7 @@ public sealed class TarSparseTests
         var pairs = Enumerable.Range(0, 9).SelectMany(i => new[] { ("GNU.sparse.offset", $"{i}"), ("GNU.sparse.numbytes", "0") });
         TarListing.Refuses(
             new TarForge().Pax([("GNU.sparse.size", "10"), .. pairs]).Member("x", "").End(), "x", "GNU.sparse.offset", "8", new() { MaxExtents = 8 });
+        TarListing.Refuses(Old([.. Enumerable.Range(0, 9).Select(i => (i * 2L, 1L))], 20, "123456789"), "file", "sparse", "9", new() { MaxExtents = 8 });
     }
 
     [Fact]
