@@ -64,8 +64,12 @@ public class HostileArchiveTests
     public async Task CVE_2026_17106_nothing_is_linked_through_a_link()
     {
         using var tree = new UnpackedTree();
-        await tree.AssertRefusesAsync(
-            "hard link", Member.Link("link", tree.Outside), Member.HardLink("stolen", "link/secret"));
+        foreach (var target in new[] { tree.Outside, "../outside" })
+        {
+            await tree.AssertRefusesAsync(
+                "hard link", Member.Link("link", target), Member.HardLink("stolen", "link/secret"));
+        }
+
         await tree.UnpackAsync(Member.Link("link", $"{tree.Outside}/secret"), Member.HardLink("same", "link"));
         await tree.UnpackAsync(Member.File("same", "written"));
         tree.AssertNothingOutsideChanged();
