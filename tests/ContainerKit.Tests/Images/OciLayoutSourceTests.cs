@@ -279,6 +279,12 @@ public sealed partial class OciLayoutSourceTests : IDisposable
                 await RefusedAsync(image);
             }
         }
+
+        var exchanged = new TestImage();
+        var (manifest, other) = (exchanged.AddImage("linux/amd64", TestImage.Layer("x")), TestImage.DigestOf([1]));
+        exchanged.Files[ImageFiles.PathOf(other)] = exchanged.Files[ImageFiles.PathOf(manifest.Digest)];
+        exchanged.SetIndex(manifest with { Digest = other });
+        Assert.Equal("digest", (await RefusedAsync(exchanged)).Field);
     }
 
     [Fact]
