@@ -36,6 +36,16 @@ public class BareRootTests
     }
 
     [RootFact]
+    public async Task Root_that_may_not_map_other_ids_goes_without_namespaces_only_where_processes_are_to_be_limited()
+    {
+        await using var limited = Without("-setuid,-setgid", "restricted", "--choose", "true");
+        Assert.Equal((0, "Restricted: exited with code 0\n"), await limited.EndAsync());
+
+        await using var unlimited = Without("-setuid,-setgid", "restricted", "--choose", "--unlimited", "true");
+        Assert.Equal((0, "Rootless: exited with code 0\n"), await unlimited.EndAsync());
+    }
+
+    [RootFact]
     public async Task Root_without_any_capability_is_told_what_is_missing()
     {
         await using var host = Without("-all", "run", "--unlimited", "true");

@@ -29,9 +29,9 @@ internal sealed class HostTry(Launcher launcher, CancellationToken cancellationT
             plan.Execute([NoProgram], [NoProgram], []);
         }));
 
-    /// <summary>Makes all of a container with default options.</summary>
-    public Task<LinuxException?> StartContainerAsync() =>
-        EndAsync(() => ContainerPlan.Make(new ContainerOptions { Command = [NoProgram] }));
+    /// <summary>Makes all of a container with default options, but for the limit of processes.</summary>
+    public Task<LinuxException?> StartContainerAsync(int? maxProcesses = ContainerOptions.DefaultMaxProcesses) =>
+        EndAsync(() => ContainerPlan.Make(new ContainerOptions { Command = [NoProgram], MaxProcesses = maxProcesses }));
 
     private async Task<LinuxException?> EndAsync(Func<LaunchPlan> make)
     {

@@ -9,7 +9,8 @@ internal sealed class IsolationChoice(Launcher launcher, bool withoutNamespaces,
 {
     private const string Tier = "isolation ";
 
-    private Task<Trial>? _trial;
+    /// <summary>One with a limit of processes, which not everybody can set, and one without.</summary>
+    private readonly Task<Trial>?[] _trials = new Task<Trial>?[2];
 
     /// <summary>Whether containers of these options ask for something.</summary>
     public bool IsAsked(ContainerOptions options) =>
@@ -26,7 +27,7 @@ internal sealed class IsolationChoice(Launcher launcher, bool withoutNamespaces,
     /// <exception cref="LinuxException">There is no room to find out.</exception>
     public async ValueTask<ContainerOptions> ChooseAsync(ContainerOptions options, CancellationToken cancellationToken)
     {
-        var missing = await WhyNoNamespacesAsync(cancellationToken).ConfigureAwait(false);
+        var missing = await WhyNoNamespacesAsync(options.MaxProcesses, cancellationToken).ConfigureAwait(false);
         options = givesCgroups ? options with { Limits = options.Limits ?? new() } : options;
         var minimum = options.MinimumIsolation ?? Isolation.Rootless;
         var isRestricted = missing is not null && minimum is Isolation.Restricted;
@@ -86,7 +87,7 @@ internal sealed class IsolationChoice(Launcher launcher, bool withoutNamespaces,
                     "Leave IdMap as it is, and give this process CAP_SETUID and CAP_SETGID.")
                 : null;
 
-    private async Task<HostRefusal?> WhyNoNamespacesAsync(CancellationToken cancellationToken)
+    private async Task<HostRefusal?> WhyNoNamespacesAsync(int? maxProcesses, CancellationToken cancellationToken)
     {
         if (withoutNamespaces)
         {
@@ -95,11 +96,12 @@ internal sealed class IsolationChoice(Launcher launcher, bool withoutNamespaces,
                 "Take another ContainerHost, or set MinimumIsolation to Restricted.");
         }
 
-        var trial = LazyInitializer.EnsureInitialized(ref _trial, TryAsync);
+        var kind = maxProcesses is null ? 1 : 0;
+        var trial = LazyInitializer.EnsureInitialized(ref _trials[kind], () => TryAsync(maxProcesses));
         var (failure, wantsRoom, lasts) = await trial.WaitAsync(cancellationToken).ConfigureAwait(false);
         if (!lasts)
         {
-            _ = Interlocked.CompareExchange(ref _trial, null, trial); // there may be room for one the next time
+            _ = Interlocked.CompareExchange(ref _trials[kind], null, trial); // there may be room the next time
         }
 
         return failure is null ? null
@@ -109,12 +111,12 @@ internal sealed class IsolationChoice(Launcher launcher, bool withoutNamespaces,
 
     /// <summary>
     /// The kernel says ENOSPC where there are no namespaces left, and where there are to be none. Of user namespaces
-    /// the limit of 0 may be a parent's, which is not seen from here: they are taken for forbidden, until they are there.
+    /// the limit of 0 may be a parent's, which is not seen from here: they are taken for forbidden.
     /// </summary>
-    private async Task<Trial> TryAsync()
+    private async Task<Trial> TryAsync(int? maxProcesses)
     {
         var attempt = new HostTry(launcher, CancellationToken.None);
-        var failure = await attempt.StartContainerAsync().ConfigureAwait(false);
+        var failure = await attempt.StartContainerAsync(maxProcesses).ConfigureAwait(false);
         if (failure?.Errno is not Errno.ENOSPC)
         {
             var wantsRoom = failure?.Errno is Errno.EAGAIN or Errno.EMFILE or Errno.ENFILE or Errno.ENOMEM;

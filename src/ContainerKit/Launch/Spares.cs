@@ -69,6 +69,7 @@ internal sealed class Spares(Launcher launcher, int most) : IAsyncDisposable
                 }
 
                 Abandon(spare);
+                spare = null;
             }
 
             return null;

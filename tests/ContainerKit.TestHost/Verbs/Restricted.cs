@@ -1,8 +1,9 @@
 namespace ContainerKit.TestHost.Verbs;
 
 /// <summary>
-/// restricted [--choose | --rootless | --full] [--single] [--parent CGROUP] PROGRAM [ARG...]: runs it without namespaces,
-/// or as well as can be, its output and errors forwarded, and prints what isolated it and how it ended, or why not.
+/// restricted [--choose | --rootless | --full] [--single] [--unlimited] [--parent CGROUP] PROGRAM [ARG...]: runs it without
+/// namespaces, or as well as can be, its output and errors forwarded, and prints what isolated it and how it ended, or
+/// why not.
 /// </summary>
 internal static class Restricted
 {
@@ -26,6 +27,9 @@ internal static class Restricted
                     break;
                 case "--single":
                     options = options with { SingleProcess = true };
+                    break;
+                case "--unlimited":
+                    options = options with { MaxProcesses = null };
                     break;
                 case "--parent":
                     hostOptions = hostOptions with { CgroupParent = arguments[++next] };
