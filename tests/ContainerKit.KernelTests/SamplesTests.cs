@@ -126,7 +126,8 @@ public class SamplesTests
             Environment = { ["DOTNET_EnableDiagnostics"] = "0" },
         };
         using var sample = Process.Start(start)!;
-        var said = await Eventually.Ends(sample.StandardError.ReadToEndAsync(TestContext.Current.CancellationToken));
+        using var complaints = sample.StandardError;
+        var said = await Eventually.Ends(complaints.ReadToEndAsync(TestContext.Current.CancellationToken));
 
         Assert.Contains("memory", said, StringComparison.Ordinal);
         Assert.Contains(nameof(IsolationProperties.MemoryLimit), said, StringComparison.Ordinal);
@@ -175,9 +176,10 @@ public class SamplesTests
             Environment = { ["DOTNET_EnableDiagnostics"] = "0" }, // no sockets in the temp directory
         };
         using var sample = Process.Start(start)!;
+        using StreamReader outputs = sample.StandardOutput, complaints = sample.StandardError; // or they stay open
         var (output, errors) = (
-            sample.StandardOutput.ReadToEndAsync(TestContext.Current.CancellationToken),
-            sample.StandardError.ReadToEndAsync(TestContext.Current.CancellationToken));
+            outputs.ReadToEndAsync(TestContext.Current.CancellationToken),
+            complaints.ReadToEndAsync(TestContext.Current.CancellationToken));
         await Eventually.Ends(Task.WhenAll(output, errors), seconds: 90);
         await Eventually.Ends(sample.WaitForExitAsync(TestContext.Current.CancellationToken));
         Assert.True(sample.ExitCode == 0, $"{await output}\n{await errors}");
