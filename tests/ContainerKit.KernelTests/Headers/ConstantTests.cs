@@ -15,8 +15,8 @@ public partial class ConstantTests
         "<linux/close_range.h>", "<linux/fs.h>", "<linux/keyctl.h>", "<linux/landlock.h>", "<linux/loop.h>",
         "<linux/magic.h>", "<linux/memfd.h>", "<linux/mount.h>", "<linux/netlink.h>", "<linux/nsfs.h>",
         "<linux/openat2.h>", "<linux/prctl.h>", "<linux/sched.h>",
-        "<linux/seccomp.h>", "<linux/securebits.h>", "<netinet/in.h>", "<poll.h>", "<signal.h>", "<spawn.h>", "<sys/epoll.h>",
-        "<sys/inotify.h>", "<sys/ioctl.h>",
+        "<linux/seccomp.h>", "<linux/securebits.h>", "<netinet/in.h>", "<poll.h>", "<signal.h>", "<spawn.h>",
+        "<sys/epoll.h>", "<sys/inotify.h>", "<sys/ioctl.h>",
         "<sys/mman.h>", "<sys/resource.h>", "<sys/socket.h>", "<sys/stat.h>", "<sys/syscall.h>", "<sys/wait.h>",
     ];
 
