@@ -13,7 +13,10 @@ public sealed class Launcher
 
     private Launcher(string? path) => _path = path;
 
-    /// <summary>From memory, sealed; nothing is written to a file system. The default.</summary>
+    /// <summary>
+    /// From memory, sealed; nothing is written to a file system. The default. From the first start on five descriptors
+    /// stay open, made for the next one.
+    /// </summary>
     public static Launcher Memory { get; } = new(null);
 
     /// <summary>

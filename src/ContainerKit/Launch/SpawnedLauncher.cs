@@ -21,19 +21,17 @@ internal readonly record struct SpawnedLauncher(
         Launcher launcher, ReadOnlySpan<byte> first, ReadOnlySpan<byte> second, ReadOnlySpan<SafeFileHandle> standard,
         ReadOnlySpan<SafeHandle> others)
     {
-        SafeFileHandle? control = null, setup = null;
+        var kit = LauncherKit.Take(launcher);
         var inherited = new SafeFileHandle?[2 + others.Length];
         var least = Syscall.LeastSafeNumber(inherited.Length);
         try
         {
-            (control, var far) = Syscall.SocketPair();
-            inherited[1] = Safe(far, least);
-            (setup, far) = Syscall.SocketPair();
-            inherited[0] = Safe(far, least);
-            SendPart(setup, first);
+            inherited[0] = Safe(kit.FarSetup, least);
+            inherited[1] = Safe(kit.FarControl, least);
+            SendPart(kit.Setup, first);
             if (!second.IsEmpty)
             {
-                SendPart(setup, second);
+                SendPart(kit.Setup, second);
             }
 
             for (var i = 0; i < others.Length; i++)
@@ -41,21 +39,23 @@ internal readonly record struct SpawnedLauncher(
                 inherited[2 + i] = Syscall.Duplicate(others[i], least);
             }
 
-            var process = Spawn(launcher, standard, inherited!, least, out var id);
-            return new(control, setup, process, id);
+            var process = Spawn(Safe(kit.Program, least), standard, inherited!, out var id);
+            return new(kit.Control, kit.Setup, process, id);
         }
         catch
         {
-            control?.Dispose();
-            setup?.Dispose();
+            kit.Dispose();
             throw;
         }
         finally
         {
+            kit.DisposeFar();
             foreach (var copy in inherited)
             {
                 copy?.Dispose();
             }
+
+            LauncherKit.Prepare(launcher);
         }
     }
 
@@ -105,10 +105,10 @@ internal readonly record struct SpawnedLauncher(
     }
 
     private static SafeFileHandle? Spawn(
-        Launcher launcher, ReadOnlySpan<SafeFileHandle> standard, ReadOnlySpan<SafeFileHandle> inherited, int least,
+        SafeFileHandle program, ReadOnlySpan<SafeFileHandle> standard, ReadOnlySpan<SafeFileHandle> inherited,
         out int processId)
     {
-        using (var program = Safe(launcher.Open(), least))
+        using (program)
         {
             processId =
                 Syscall.Spawn($"/proc/self/fd/{program.DangerousGetHandle()}", ["containerkit"], standard, inherited);

@@ -1,4 +1,5 @@
 using System.Diagnostics;
+using ContainerKit.Launch;
 using ContainerKit.Linux;
 
 namespace ContainerKit.KernelTests;
@@ -40,6 +41,7 @@ internal sealed class Leftovers
 
     private static HashSet<string> Now()
     {
+        LauncherKit.Take(Launcher.Memory).Dispose(); // the next start's, which stays open between starts
         var own = $"/proc/{Environment.ProcessId}";
         var now = new HashSet<string>();
         foreach (var (number, target) in ProcessTree.Find(Environment.ProcessId)!.Value.Descriptors())

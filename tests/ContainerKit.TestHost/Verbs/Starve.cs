@@ -1,5 +1,6 @@
 using System.Globalization;
 using System.Runtime.InteropServices;
+using ContainerKit.Launch;
 using Microsoft.Win32.SafeHandles;
 
 namespace ContainerKit.TestHost.Verbs;
@@ -72,6 +73,7 @@ internal static class Starve
         List<string> said = [];
         var thread = new Thread(() =>
         {
+            CloseKit();
             refused.Apply();
             said.Add(Try(options));
         });
@@ -88,6 +90,7 @@ internal static class Starve
         var (said, most) = (new List<string>(), Descriptors().Max() + 1);
         for (var left = 0; said.Count == 0 || said[^1].Contains("EMFILE", StringComparison.Ordinal); left++)
         {
+            CloseKit();
             var taken = new Stack<SafeFileHandle>();
             using var limited = new Limited(RLIMIT_NOFILE, (ulong)(most + left));
             try
@@ -129,10 +132,16 @@ internal static class Starve
         }
     }
 
-    internal static int[] Descriptors() =>
-        [.. Directory.GetFiles("/proc/self/fd")
+    internal static int[] Descriptors()
+    {
+        CloseKit();
+        return [.. Directory.GetFiles("/proc/self/fd")
             .Where(path => Path.Exists(path) || new FileInfo(path).LinkTarget is not null)
             .Select(path => int.Parse(Path.GetFileName(path), CultureInfo.InvariantCulture))];
+    }
+
+    /// <summary>Closes what was made for the next start, so that this one makes its own.</summary>
+    private static void CloseKit() => LauncherKit.Take(Launcher.Memory).Dispose();
 
     private static string Children() =>
         string.Concat(Directory.GetDirectories("/proc/self/task").Select(task => File.ReadAllText($"{task}/children")));
