@@ -11,7 +11,7 @@ if (Settings.Parse(args) is not { } settings)
 
 try
 {
-    if (settings.Parts is not ["cgroups"])
+    if (settings.Parts is not (["cgroups"] or ["restricted"]))
     {
         HybridCgroups.Leave();
     }

@@ -73,7 +73,7 @@ internal static class ContainerPlan
         LaunchPlan.Make(plan =>
         {
             entrances?.AddBirthGroup(plan);
-            plan.BeginUnseparated();
+            plan.BeginUnseparated(sharesMemory: entrances is null && options.Descriptors.Count == 0);
             entrances?.AddTo(plan, plan.Early);
             if (isWhole)
             {

@@ -105,7 +105,7 @@ internal sealed record Call(string Name, SyscallNumber Number, params ArgumentPr
 
     /// <summary>The launcher's roles, which stand where a system call would.</summary>
     public static readonly Call
-        supervise = new("supervise", new SyscallNumber(0xfff0, 0xfff0), Descriptor, Descriptor, Descriptor),
+        supervise = new("supervise", new SyscallNumber(0xfff0, 0xfff0), Descriptor, Descriptor, Descriptor, Hidden),
         init = new("init", new SyscallNumber(0xfff1, 0xfff1), Descriptor, Descriptor),
         @continue = new("continue", new SyscallNumber(0xfff2, 0xfff2)),
         reside = new("reside", new SyscallNumber(0xfff3, 0xfff3));

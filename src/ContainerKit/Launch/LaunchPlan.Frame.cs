@@ -62,12 +62,13 @@ internal sealed partial class LaunchPlan
 
     /// <summary>
     /// The same for a program that is confined without namespaces; where a filter around this process hides clone3(2),
-    /// too, unless the child is born into a cgroup.
+    /// too, unless the child is born into a cgroup. The child may share the launcher's memory until exec where it enters
+    /// no cgroup, whose lack of memory would end both, and the setup channel need not make way to what is passed.
     /// </summary>
-    public void BeginUnseparated()
+    public void BeginUnseparated(bool sharesMemory)
     {
         BeginUncontained();
-        _forksPlainly = BirthGroup is null;
+        (_forksPlainly, _sharesMemory) = (BirthGroup is null, sharesMemory);
         TakeStandardStreams();
     }
 
@@ -106,7 +107,9 @@ internal sealed partial class LaunchPlan
     {
         AddJoin();
         Because(Frame);
-        var pidfd = _forksPlainly ? Outside.ForkPlainly(_pidfd) : Outside.Fork(Namespaces, _pidfd, BirthGroup);
+        var pidfd = _forksPlainly
+            ? Outside.ForkPlainly(_pidfd, _sharesMemory)
+            : Outside.Fork(Namespaces, _pidfd, BirthGroup);
         if (!_entersContainer)
         {
             Outside.KeepDigits(_childPath + ChildPath.Length);
@@ -130,7 +133,7 @@ internal sealed partial class LaunchPlan
         Mapped.Continue();
 
         var told = AddHeld(pidfd);
-        Sync.Supervise(Descriptor.Number(1), Descriptor.Number(0), told);
+        Sync.Supervise(Descriptor.Number(1), Descriptor.Number(0), told, _sharesMemory);
 
         Confined.Prctl(PrctlOption.PR_SET_PDEATHSIG, (long)Signal.SIGKILL);
         Confined.CheckPeerLives(_sync.Second);

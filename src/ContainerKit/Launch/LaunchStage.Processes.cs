@@ -26,11 +26,12 @@ internal sealed partial class LaunchStage
 
     /// <summary>
     /// clone(2) with a pidfd at an address, into no namespace and no cgroup: filters of container engines let pass what
-    /// they can see the flags of.
+    /// they can see the flags of. A child that shares memory until exec has a stack of its own there.
     /// </summary>
-    public Descriptor ForkPlainly(long pidfd)
+    public Descriptor ForkPlainly(long pidfd, bool sharesMemory)
     {
-        Add(Call.clone, (long)CloneFlags.CLONE_PIDFD | (long)Signal.SIGCHLD, 0, pidfd);
+        var flags = CloneFlags.CLONE_PIDFD | (sharesMemory ? CloneFlags.CLONE_VM : 0);
+        Add(Call.clone, (long)flags | (long)Signal.SIGCHLD, sharesMemory ? PlanData.ChildStack : 0, pidfd);
         return Descriptor.ResultAt(pidfd);
     }
 
@@ -227,9 +228,9 @@ internal sealed partial class LaunchStage
     /// <summary>exit_group(2).</summary>
     public void Exit() => Add(Call.exit_group, 0);
 
-    /// <summary>The role of the launcher that stays outside.</summary>
-    public void Supervise(Descriptor control, Descriptor pidfd, Descriptor told) =>
-        Add(Call.supervise, control, pidfd, told);
+    /// <summary>The role of the launcher that stays outside; its plan is unmapped unless its child uses it.</summary>
+    public void Supervise(Descriptor control, Descriptor pidfd, Descriptor told, bool sharesMemory) =>
+        Add(Call.supervise, control, pidfd, told, sharesMemory ? 0 : PlanData.MappedSize);
 
     /// <summary>The role of PID 1 beside the program.</summary>
     public void Init(Descriptor control, Descriptor program) => Add(Call.init, control, program);

@@ -16,11 +16,17 @@ internal sealed unsafe class PlanData : IDisposable
     /// <summary>How much of it is the first part, at the most.</summary>
     public const int FirstPartSize = 0x100000;
 
-    private const int ResultsSize = 0x10000;
+    private const int ResultsSize = 0x10000, ChildStackSize = 0x1000;
     private const long ResultsAddress = PlanAddress - ResultsSize;
 
     /// <summary>Where a step keeps the setup channel's new number; MOVED_SETUP of launcher.c.</summary>
     public const long MovedSetup = PlanAddress - sizeof(int);
+
+    /// <summary>Where the stack of a child that shares memory begins, downwards; CHILD_STACK of launcher.c.</summary>
+    public const long ChildStack = PlanAddress - 64;
+
+    /// <summary>How much is mapped in all, from the first result on, unless a part came as a file.</summary>
+    public const long MappedSize = ResultsSize + FirstPartSize + PartMessage.Most;
 
     private readonly long _start;
     private readonly int _size;
@@ -39,7 +45,8 @@ internal sealed unsafe class PlanData : IDisposable
 
     /// <summary>A second part; results of its steps are numbered from 200.</summary>
     public static PlanData Second() =>
-        new(PlanAddress + FirstPartSize, Array.MaxLength, 200, (ResultsSize / sizeof(int)) - 1);
+        new(PlanAddress + FirstPartSize, Array.MaxLength, 200,
+            (int)(ChildStack - ChildStackSize - ResultsAddress) / sizeof(int));
 
     /// <summary>How many bytes there are.</summary>
     public int Length { get; private set; }

@@ -18,6 +18,7 @@ typedef unsigned long u64;
 #define RESULTS_ADDRESS (PLAN_ADDRESS - RESULTS_SIZE) /* zeros at first; no descriptor of a plan's is 0 */
 #define RESULTS_SIZE 0x10000UL
 #define MOVED_SETUP (*(const int *)(PLAN_ADDRESS - sizeof(int))) /* the last result: SETUP's new number, once set */
+#define CHILD_STACK ((u64 *)(PLAN_ADDRESS - 64)) /* of a child that shares memory, which takes three words of it */
 #define MOST_RECEIVED 4
 #define MESSAGE_SIZE 0x10000UL /* a longer part comes as a file */
 #define LAST_ERRNO 4095
@@ -41,8 +42,6 @@ struct step {
     u64 argument[6];
 };
 
-struct part { u64 first_step; }; /* its offset */
-
 struct failure { u32 part, step; long result; }; /* an errno, negated; or too small */
 
 /* What comes with a part, at the start of the results: what it calls by number, then its file if it has one. */
@@ -63,16 +62,9 @@ enum { SYS_read = 0, SYS_write = 1, SYS_close = 3, SYS_mmap = 9, SYS_munmap = 11
        SYS_wait4 = 61, SYS_kill = 62, SYS_rt_sigtimedwait = 128, SYS_exit_group = 231, SYS_waitid = 247,
        SYS_ppoll = 271 };
 
-static long call6(long number, long a, long b, long c, long d, long e, long f)
-{
-    register long r10 __asm__("r10") = d, r8 __asm__("r8") = e, r9 __asm__("r9") = f;
-    long result;
-    __asm__ volatile("syscall" : "=a"(result) : "0"(number), "D"(a), "S"(b), "d"(c), "r"(r10), "r"(r8), "r"(r9)
-                     : "rcx", "r11", "memory");
-    return result;
-}
-
-__asm__(".globl _start\n_start:\n\txor %ebp, %ebp\n\tcall launch\n");
+__asm__(".globl _start\n_start:\n\txor %ebp, %ebp\n\tcall launch\n"
+        "call6:\n\tmov %rdi, %rax\n\tmov %rsi, %rdi\n\tmov %rdx, %rsi\n\tmov %rcx, %rdx\n\tmov %r8, %r10\n"
+        "\tmov %r9, %r8\n\tmov 8(%rsp), %r9\n\tsyscall\n\tret\n");
 
 #elif defined(__aarch64__)
 
@@ -80,19 +72,16 @@ enum { SYS_read = 63, SYS_write = 64, SYS_close = 57, SYS_mmap = 222, SYS_munmap
        SYS_clone = 220, SYS_wait4 = 260, SYS_kill = 129, SYS_rt_sigtimedwait = 137, SYS_exit_group = 94,
        SYS_waitid = 95, SYS_ppoll = 73 };
 
-static long call6(long number, long a, long b, long c, long d, long e, long f)
-{
-    register long x8 __asm__("x8") = number, x0 __asm__("x0") = a, x1 __asm__("x1") = b, x2 __asm__("x2") = c,
-                  x3 __asm__("x3") = d, x4 __asm__("x4") = e, x5 __asm__("x5") = f;
-    __asm__ volatile("svc 0" : "+r"(x0) : "r"(x8), "r"(x1), "r"(x2), "r"(x3), "r"(x4), "r"(x5) : "memory");
-    return x0;
-}
-
-__asm__(".globl _start\n_start:\n\tmov x29, #0\n\tmov x30, #0\n\tbl launch\n");
+__asm__(".globl _start\n_start:\n\tmov x29, #0\n\tmov x30, #0\n\tbl launch\n"
+        "call6:\n\tstp x29, x30, [sp, #-16]!\n\tmov x8, x0\n\tmov x0, x1\n\tmov x1, x2\n\tmov x2, x3\n"
+        "\tmov x3, x4\n\tmov x4, x5\n\tmov x5, x6\n\tsvc 0\n\tldp x29, x30, [sp], #16\n\tret\n");
 
 #else
 #error "x86_64 or aarch64"
 #endif
+
+/* A system call. It returns to what its stack says, so that a child on one of its own begins where that says. */
+long call6(long number, long a, long b, long c, long d, long e, long f);
 
 #define CALL(name, a, b, c, d, e, f) call6(SYS_##name, (long)(a), (long)(b), (long)(c), (long)(d), (long)(e), (long)(f))
 
@@ -115,15 +104,15 @@ static void report(int control, u32 kind, int status)
     CALL(write, control, &message, sizeof message, 0, 0, 0);
 }
 
-/* Waits for its child, passes signals on to it, and kills it when the host is gone. By CLONE_PARENT a program makes its
-   parent others, whose ends are not meant. A tracer in the container can hold a dead child back from its parent: that
-   is looked at again each 10 ms, and once it was to be killed not awaited. */
-__attribute__((noreturn)) static void supervise(int control, int pidfd, int told)
+/* Waits for its child, passes signals on to it, and kills it when the host is gone; first unmaps a plan that its child
+   has a copy of, to end fast. By CLONE_PARENT a program makes its parent others, whose ends are not meant. A tracer in
+   the container can hold a dead child back: that is looked at each 10 ms, and once it was to be killed not awaited. */
+__attribute__((noreturn)) static void supervise(int control, int pidfd, int told, long unmapped)
 {
     enum { POLLIN = 1, WNOHANG = 1, P_PIDFD = 3, WEXITED = 4, EXITED = 1, SIGKILL = 9, CODE = 2, PID = 4, STATUS = 6 };
     static const long interval[2] = {0, 10000000}; /* struct timespec, read-only: the call would write what is left */
     int is_killed = 0, is_held = 0;
-    CALL(munmap, RESULTS_ADDRESS, SECOND_PART_ADDRESS + MESSAGE_SIZE - RESULTS_ADDRESS, 0, 0, 0, 0); /* to end fast */
+    CALL(munmap, RESULTS_ADDRESS, unmapped, 0, 0, 0, 0);
     for (;;) {
         struct pollfd polled[2] = {{control, POLLIN, 0}, {is_held ? -1 : pidfd, POLLIN, 0}};
         if (CALL(ppoll, polled, 2, is_held ? interval : 0, 0, 0, 0) < 0)
@@ -203,7 +192,7 @@ static int tolerated(const struct step *step, long result)
     return 0;
 }
 
-/* Maps memory, private and at that address, in place of a message if one is there; anonymous when there is no file. */
+/* Maps memory, private and at that address, in place of a message if one came; anonymous when there is no file. */
 static long map(u64 address, u64 size, int file)
 {
     enum { READ_WRITE = 3, PRIVATE = 0x02, FIXED = 0x10, ANONYMOUS = 0x20 };
@@ -218,9 +207,7 @@ static void receive_part(u64 address)
     struct received *received = (struct received *)RESULTS_ADDRESS;
     u64 vector[2] = {address, MESSAGE_SIZE};
     u64 message[7] = {0, 0, (u64)vector, 1, RESULTS_ADDRESS, sizeof *received, 0}; /* struct msghdr */
-    long result = map(address, MESSAGE_SIZE, -1);
-    if (result >= 0)
-        result = CALL(recvmsg, SETUP, message, MSG_CMSG_CLOEXEC, 0, 0, 0);
+    long result = CALL(recvmsg, SETUP, message, MSG_CMSG_CLOEXEC, 0, 0, 0);
     if (result == 0)
         leave(0);
     if (message[6] & MSG_CTRUNC)
@@ -254,30 +241,30 @@ static long reside(void)
     }
 }
 
-static const struct step *first_step(u64 part)
-{
-    return (const struct step *)(part + ((const struct part *)part)->first_step);
-}
+#define FIRST_STEP(part) ((const struct step *)((part) + *(const u64 *)(part))) /* a part begins with its offset */
+
+static void resume(void);
 
 /* Writable data of its own would cost each process a page more. */
-__attribute__((noreturn)) static void run(void)
+__attribute__((noreturn)) static void run(const struct step *step)
 {
     u32 part = 0;
-    receive_part(PLAN_ADDRESS);
-    const struct step *steps = first_step(PLAN_ADDRESS);
-    for (const struct step *step = steps;;) {
+    const struct step *steps = FIRST_STEP(PLAN_ADDRESS);
+    for (;;) {
         long a[6], result = 0;
         if (load(step, a)) {
             if (step->call == ROLE_SUPERVISE)
-                supervise((int)a[0], (int)a[1], (int)a[2]);
+                supervise((int)a[0], (int)a[1], (int)a[2], a[3]);
             if (step->call == ROLE_INIT)
                 init((int)a[0], (int)a[1]);
             if (step->call == ROLE_CONTINUE) {
                 receive_part(SECOND_PART_ADDRESS);
                 part++;
-                steps = step = first_step(SECOND_PART_ADDRESS);
+                steps = step = FIRST_STEP(SECOND_PART_ADDRESS);
                 continue;
             }
+            if (step->call == SYS_clone && a[1] == (long)CHILD_STACK)
+                CHILD_STACK[0] = CHILD_STACK[1] = (u64)resume, CHILD_STACK[2] = (u64)(step + 1);
             result = step->call == ROLE_RESIDENT ? reside() : call6(step->call, a[0], a[1], a[2], a[3], a[4], a[5]);
             if (result == -EAGAIN && step->call == SYS_openat2)
                 continue; /* something was renamed or mounted somewhere while it went up */
@@ -291,10 +278,18 @@ __attribute__((noreturn)) static void run(void)
     }
 }
 
+/* Where a child that shares memory begins: the first word of its stack is the return address of x86_64, the second
+   that of aarch64. */
+static void resume(void)
+{
+    run((const struct step *)CHILD_STACK[2]);
+}
+
 __attribute__((noreturn, used)) void launch(void)
 {
-    long result = map(RESULTS_ADDRESS, RESULTS_SIZE, -1);
+    long result = map(RESULTS_ADDRESS, SECOND_PART_ADDRESS + MESSAGE_SIZE - RESULTS_ADDRESS, -1);
     if (result < 0)
         fail(SETUP, 0, NO_STEP, result);
-    run();
+    receive_part(PLAN_ADDRESS);
+    run(FIRST_STEP(PLAN_ADDRESS));
 }

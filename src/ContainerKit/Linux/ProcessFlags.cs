@@ -5,6 +5,7 @@ namespace ContainerKit.Linux;
 internal enum CloneFlags : uint
 {
     CLONE_NEWTIME = 0x80,
+    CLONE_VM = 0x100,
     CLONE_PIDFD = 0x1000,
     CLONE_PARENT = 0x8000,
     CLONE_THREAD = 0x10000,

@@ -56,6 +56,27 @@ public class ExplainTests
     }
 
     [Fact]
+    public void What_is_passed_gives_a_child_without_namespaces_memory_of_its_own()
+    {
+        // The setup channel makes way to it, and where to is kept in memory.
+        using var passed = File.OpenHandle("/dev/null");
+        var options = new ContainerOptions
+        {
+            Command = ["/bin/true"],
+            Restriction = new(new(), SeccompProfile.Unconfined, "/tmp/private", IsolationProperties.None),
+        };
+
+        Assert.Contains("clone(CLONE_VM | CLONE_PIDFD", Plan(options), StringComparison.Ordinal);
+        Assert.Contains("clone(CLONE_PIDFD", Plan(options with { Descriptors = [passed] }), StringComparison.Ordinal);
+
+        static string Plan(ContainerOptions options)
+        {
+            using var plan = ContainerPlan.MakeRestricted(options, entrances: null, isWhole: true);
+            return plan.ToString();
+        }
+    }
+
+    [Fact]
     public void A_map_of_ranges_is_written_by_who_may_and_built_on_by_others()
     {
         var (ranges, automatic) = (IdMap.Ranges([new(0, 100_000, 10)], [new(0, 200_000, 20)]), IdMap.Automatic(30));
