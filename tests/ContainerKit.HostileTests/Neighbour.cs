@@ -2,7 +2,8 @@ namespace ContainerKit.HostileTests;
 
 /// <summary>
 /// A container of the same host process that attacks aim at: it listens, and keeps something wherever another could
-/// look. Disposing kills it, and fails where it was ended, or found its own things changed.
+/// look; with namespaces where there are any. Disposing kills it, and fails where it was ended, or found its own things
+/// changed.
 /// </summary>
 internal sealed class Neighbour : IAsyncDisposable
 {
@@ -10,9 +11,10 @@ internal sealed class Neighbour : IAsyncDisposable
         import ctypes, os, signal, socket, sys
         libc = ctypes.CDLL(None, use_errno=True)
         servers = []
-        for address in ('\0neighbour', '/tmp/neighbour', '/run/neighbour', '/dev/shm/neighbour'):
-            servers.append(socket.socket(socket.AF_UNIX)); servers[-1].bind(address); servers[-1].listen()
-        servers.append(socket.create_server(('127.0.0.1', 5000)))
+        if 'TMPDIR' not in os.environ: # else it has no namespaces, and may have no sockets
+            for address in ('\0neighbour', '/tmp/neighbour', '/run/neighbour', '/dev/shm/neighbour'):
+                servers.append(socket.socket(socket.AF_UNIX)); servers[-1].bind(address); servers[-1].listen()
+            servers.append(socket.create_server(('127.0.0.1', 5000)))
         secret = ctypes.create_string_buffer(b'secret of the neighbour')
         key = 0x636b6974
         ids = libc.shmget(key, 4096, 0o1666), libc.msgget(key, 0o1666), libc.semget(key, 1, 0o1666)
@@ -54,7 +56,8 @@ internal sealed class Neighbour : IAsyncDisposable
             StandardInput = StandardStream.Pipe,
             StandardOutput = StandardStream.Pipe,
             Seccomp = SeccompProfile.Unconfined,
-            IdMap = sharesIds ? TestIds.Map : IdMap.SingleId,
+            IdMap = sharesIds && Host.CanSeparate ? TestIds.Map : IdMap.SingleId,
+            MinimumIsolation = Isolation.Restricted,
         };
         var neighbour = new Neighbour(await Eventually.Ends(Container.StartAsync(options)));
         var line = await Eventually.Ends(neighbour._output.ReadLineAsync());

@@ -193,7 +193,8 @@ public class ProcessAttackTests
         await using var last = await container.ExecAsync(
             new() { Command = ["/usr/bin/touch", $"{place}/over"] }, token);
         Assert.Equal("True", await Eventually.Ends(output.ReadLineAsync(token).AsTask()));
-        Assert.Equal("alive", await Script.OutputAsync("echo alive"));
+        Assert.Equal("alive", await Script.OutputAsync(
+            Script.Shell("echo alive") with { MinimumIsolation = Isolation.Restricted }));
     }
 
     [PythonTheory]

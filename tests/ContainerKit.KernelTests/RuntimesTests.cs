@@ -76,7 +76,7 @@ public class RuntimesTests
         }
 
         Assert.Equal("31996000", await OutputAsync(
-            place, [$"{DotnetRoot}/dotnet", app["ContainerKit.TestHost.dll"], "hello"], DotnetRoot, app.Path));
+            place, [$"{Tools.DotnetRoot}/dotnet", app["ContainerKit.TestHost.dll"], "hello"], Tools.DotnetRoot, app.Path));
     }
 
     [Theory]
@@ -174,16 +174,12 @@ public class RuntimesTests
         return result.StandardOutput.TrimEnd('\n');
     }
 
-    internal static string DotnetRoot { get; } =
-        Path.GetFullPath(
-            Path.Combine(System.Runtime.InteropServices.RuntimeEnvironment.GetRuntimeDirectory(), "../../.."));
-
     /// <summary>What publishing self-contained makes, of what is here: nothing is downloaded.</summary>
     private static void MakeSelfContained(string directory)
     {
         var runtime = System.Runtime.InteropServices.RuntimeEnvironment.GetRuntimeDirectory();
         var hostfxr = Directory.EnumerateFiles(
-            Path.Combine(DotnetRoot, "host/fxr", Path.GetFileName(runtime.TrimEnd('/'))), "libhostfxr.so");
+            Path.Combine(Tools.DotnetRoot, "host/fxr", Path.GetFileName(runtime.TrimEnd('/'))), "libhostfxr.so");
         var own = Directory.EnumerateFiles(AppContext.BaseDirectory, "ContainerKit*")
             .Where(path => !path.EndsWith(".json", StringComparison.Ordinal));
         foreach (var file in Directory.EnumerateFiles(runtime)

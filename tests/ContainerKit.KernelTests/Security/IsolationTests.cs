@@ -11,13 +11,6 @@ public class IsolationTests
         | IsolationProperties.NoHostProcesses | IsolationProperties.NoSignals | IsolationProperties.DiesWithHost
         | IsolationProperties.KillsAll;
 
-    /// <summary>No user namespace for whoever is in this one, where its user is root.</summary>
-    internal static readonly string[] WithoutNamespaces =
-    [
-        "unshare", "--map-root-user", "--mount", "sh", "-ec",
-        "echo 0 >/proc/sys/user/max_user_namespaces\nexec \"$@\"", "sh",
-    ];
-
     private static CancellationToken Token => TestContext.Current.CancellationToken;
 
     [Theory]
@@ -57,14 +50,14 @@ public class IsolationTests
     [Fact]
     public async Task Where_there_are_no_namespaces_less_is_given_only_to_who_asked_for_it()
     {
-        await using (var host = HostProcess.StartThrough(WithoutNamespaces, "restricted", "--choose", "sh", "-c", "exit 3"))
+        await using (var host = HostProcess.StartThrough(NestedHosts.WithoutNamespaces, "restricted", "--choose", "sh", "-c", "exit 3"))
         {
             Assert.Equal((0, "Restricted: exited with code 3\n"), await host.EndAsync());
         }
 
         foreach (var tier in (string[])["rootless", "full"])
         {
-            await using var host = HostProcess.StartThrough(WithoutNamespaces, "restricted", $"--{tier}", "true");
+            await using var host = HostProcess.StartThrough(NestedHosts.WithoutNamespaces, "restricted", $"--{tier}", "true");
             var (exitCode, output) = await host.EndAsync();
             Assert.Equal(1, exitCode);
             Assert.StartsWith($"isolation {tier}: no, ", output, StringComparison.OrdinalIgnoreCase);

@@ -7,22 +7,6 @@ namespace ContainerKit.KernelTests.Security;
 [Trait(Tools.Needs, Tools.Self)]
 public class NestedHostTests
 {
-    private static readonly string[] Chroot =
-    [
-        "unshare", "--map-root-user", "--mount", "sh", "-ec", """
-        mount -t tmpfs tmpfs /mnt
-        for entry in /*; do
-            [ "$entry" != /mnt ] || continue
-            if [ -h "$entry" ]; then cp -P "$entry" /mnt; continue; fi
-            [ ! -d "$entry" ] || { mkdir "/mnt$entry" && mount --rbind "$entry" "/mnt$entry"; }
-        done
-        exec /usr/sbin/chroot /mnt "$@"
-        """, "sh",
-    ];
-
-    private static readonly string[] Bubblewrap =
-        ["bwrap", "--ro-bind", "/", "/", "--dev", "/dev", "--proc", "/proc", "--bind", "/tmp", "/tmp", "--unshare-all"];
-
     /// <summary>All but those that also start something in namespaces, and one that takes its time.</summary>
     private static readonly string[] Suite =
     [
@@ -34,7 +18,7 @@ public class NestedHostTests
     [Fact(Skip = "needs bwrap", SkipUnless = nameof(Tools.HasBubblewrap), SkipType = typeof(Tools))]
     public async Task In_a_sandbox_of_bubblewrap_it_has_namespaces_unless_that_covers_proc()
     {
-        await using var host = HostProcess.StartThrough(Bubblewrap, "restricted", "--choose", "true");
+        await using var host = HostProcess.StartThrough(NestedHosts.Bubblewrap, "restricted", "--choose", "true");
         Assert.Equal(
             (0, $"{(Host.IsRoot ? Isolation.Restricted : Isolation.Rootless)}: exited with code 0\n"),
             await host.EndAsync());
@@ -42,10 +26,10 @@ public class NestedHostTests
 
     [Fact(Skip = "needs bwrap", SkipUnless = nameof(Tools.HasBubblewrap), SkipType = typeof(Tools))]
     public Task In_a_sandbox_of_bubblewrap_without_user_namespaces_it_is_restricted() =>
-        AssertRestrictedAsync([.. Bubblewrap, "--unshare-user", "--disable-userns"], "max_user_namespaces");
+        AssertRestrictedAsync(NestedHosts.StrictBubblewrap, "max_user_namespaces");
 
     [Fact]
-    public Task In_a_chroot_it_is_restricted() => AssertRestrictedAsync(Chroot, "chroot");
+    public Task In_a_chroot_it_is_restricted() => AssertRestrictedAsync(NestedHosts.Chroot, "chroot");
 
     [Fact(
         Skip = "needs golang-github-containers-common", SkipUnless = nameof(Tools.HasDockerProfile),
@@ -62,34 +46,26 @@ public class NestedHostTests
 
     [Fact(Skip = "needs bwrap", SkipUnless = nameof(Tools.HasBubblewrap), SkipType = typeof(Tools))]
     public void The_tests_without_namespaces_pass_in_a_sandbox_of_bubblewrap() =>
-        AssertSuite([.. Bubblewrap, "--unshare-user", "--disable-userns"], Suite);
+        NestedHosts.AssertSuite(NestedHosts.StrictBubblewrap, Suite);
 
     [Fact]
-    public void The_tests_without_namespaces_pass_in_a_chroot() => AssertSuite(Chroot, Suite);
+    public void The_tests_without_namespaces_pass_in_a_chroot() => NestedHosts.AssertSuite(NestedHosts.Chroot, Suite);
 
     [Fact]
     public void The_tests_without_namespaces_pass_where_there_are_none() =>
-        AssertSuite(IsolationTests.WithoutNamespaces, Suite);
+        NestedHosts.AssertSuite(NestedHosts.WithoutNamespaces, Suite);
 
     [Fact(
         Skip = "needs golang-github-containers-common", SkipUnless = nameof(Tools.HasDockerProfile),
         SkipType = typeof(Tools))]
-    public async Task The_tests_without_namespaces_pass_in_a_pod()
-    {
-        var result = await InPodAsync("/opt/app/ContainerKit.KernelTests", Suite);
-        Assert.True(result.ExitStatus.IsSuccess, $"{result.StandardOutput}{result.StandardError}");
-    }
+    public Task The_tests_without_namespaces_pass_in_a_pod() => NestedHosts.AssertSuiteInPodAsync(Suite);
 
     [RootlessFact]
     public void The_floor_holds_in_a_sandbox_of_bubblewrap()
     {
         Assert.SkipUnless(Tools.HasBubblewrap, "needs bwrap");
-        AssertSuite(Bubblewrap, "--filter-class", "*.FloorTests", "--results-directory", "/tmp");
+        NestedHosts.AssertSuite(NestedHosts.Bubblewrap, "--filter-class", "*.FloorTests", "--results-directory", "/tmp");
     }
-
-    private static void AssertSuite(string[] through, params string[] suite) => Tools.Run(
-        through[0],
-        [.. through[1..], Path.Combine(AppContext.BaseDirectory, "ContainerKit.KernelTests"), .. suite]);
 
     private static async Task AssertRestrictedAsync(string[] through, string reason)
     {
@@ -106,24 +82,5 @@ public class NestedHostTests
     }
 
     private static Task<ContainerResult> StartInPodAsync(string choice) =>
-        InPodAsync("/opt/app/ContainerKit.TestHost", "restricted", choice, "sh", "-c", "echo up; exit 3");
-
-    /// <summary>
-    /// A container as a pod's: Docker's capabilities, none of which is CAP_SYS_ADMIN, and its filter; user namespaces
-    /// would be there.
-    /// </summary>
-    private static Task<ContainerResult> InPodAsync(string program, params string[] arguments) =>
-        Script.RunAsync(new ContainerOptions
-        {
-            Command = [program, .. arguments],
-            Mounts =
-            [
-                new BindMount(AppContext.BaseDirectory, "/opt/app"),
-                new BindMount(RuntimesTests.DotnetRoot, "/opt/dotnet"),
-            ],
-            Environment = new Dictionary<string, string> { ["DOTNET_ROOT"] = "/opt/dotnet" },
-            Capabilities = new(CapabilitySet.Docker),
-            Seccomp = SeccompProfile.Parse(File.ReadAllBytes(Tools.DockerProfile)),
-            MaxUserNamespaces = 100,
-        });
+        NestedHosts.RunInPodAsync("ContainerKit.TestHost", "restricted", choice, "sh", "-c", "echo up; exit 3");
 }

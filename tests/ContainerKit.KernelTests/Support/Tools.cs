@@ -21,6 +21,10 @@ internal static class Tools
     /// <summary>Docker's profile of system calls, as Debian's golang-github-containers-common has it.</summary>
     public const string DockerProfile = "/usr/share/containers/seccomp.json";
 
+    /// <summary>Where the .NET lies that runs this.</summary>
+    public static string DotnetRoot { get; } =
+        Path.GetFullPath(Path.Combine(RuntimeEnvironment.GetRuntimeDirectory(), "../../.."));
+
     private static readonly bool MustRun = Environment.GetEnvironmentVariable("CONTAINERKIT_MUST_RUN") == "1";
 
     /// <summary>Whether there are C compilers for both architectures.</summary>
