@@ -11,13 +11,16 @@ internal static class Attack
     /// Who attacks in namespaces. But for the first two, no filter stands before what the attack is about: namespaces,
     /// ids and mounts have to hold alone.
     /// </summary>
-    public static TheoryData<string> InNamespaces { get; } = [Root, Plugin, "an unfiltered root", Capable, Nested];
+    public static TheoryData<string> InNamespaces { get; } =
+    [
+        .. ((string[])[Root, Plugin, "an unfiltered root", Nested]).Select(attacker => Of(attacker, Isolation.Rootless)),
+        Capable, // who needs ids of others
+    ];
 
     /// <summary>
     /// These, and who has none: what <see cref="Isolation.Restricted"/> claims, too, also in a host that is contained.
     /// </summary>
-    public static TheoryData<string> Everybody { get; } =
-        [.. InNamespaces, new TheoryDataRow<string>(Restricted).WithTrait(Attacker, nameof(Isolation.Restricted))];
+    public static TheoryData<string> Everybody { get; } = [.. InNamespaces, Of(Restricted, Isolation.Restricted)];
 
     /// <summary>Everybody whom this kernel keeps from signalling the host: the last one needs Linux 6.12.</summary>
     public static TheoryData<string> WithoutSignals { get; } =
@@ -31,8 +34,8 @@ internal static class Attack
         Root = "root", Plugin = "a plugin", Capable = "a root with every capability",
         Nested = "the root of a nested namespace", Restricted = "a program without namespaces";
 
-    /// <summary>The trait of tests that pass where there are no namespaces, with the name of that tier.</summary>
-    public const string Attacker = nameof(Attacker);
+    /// <summary>The trait of tests that pass in a host that has this tier and no better one.</summary>
+    public const string Tier = nameof(Tier);
 
     private static readonly ContainerHost WithoutNamespaces = new(new() { WithoutNamespaces = true });
 
@@ -128,6 +131,9 @@ internal static class Attack
             [name] = Convert.ToString(value, CultureInfo.InvariantCulture)!,
         },
     };
+
+    private static TheoryDataRow<string> Of(string attacker, Isolation tier) =>
+        new TheoryDataRow<string>(attacker).WithTrait(Tier, tier.ToString());
 
     private static string Numbers()
     {

@@ -22,7 +22,7 @@ public class DescriptorAuditTests
 
     [Theory]
     [MemberData(nameof(WithoutNamespaces))]
-    [Trait(Attack.Attacker, nameof(Isolation.Restricted))]
+    [Trait(Attack.Tier, nameof(Isolation.Restricted))]
     public async Task CVE_2024_21626_A_program_without_namespaces_has_its_standard_streams_and_what_is_listed(
         string kind)
     {

@@ -56,7 +56,7 @@ internal sealed class Neighbour : IAsyncDisposable
             StandardInput = StandardStream.Pipe,
             StandardOutput = StandardStream.Pipe,
             Seccomp = SeccompProfile.Unconfined,
-            IdMap = sharesIds && Host.CanSeparate ? TestIds.Map : IdMap.SingleId,
+            IdMap = sharesIds ? TestIds.Map : IdMap.SingleId,
             MinimumIsolation = Isolation.Restricted,
         };
         var neighbour = new Neighbour(await Eventually.Ends(Container.StartAsync(options)));

@@ -14,17 +14,11 @@ internal static class Host
 
     private static readonly bool MustRun = Environment.GetEnvironmentVariable("CONTAINERKIT_MUST_RUN") == "1";
     private static readonly Lazy<bool> UserNamespaces = new(() => Succeeds("unshare", "--user", "true"));
-    private static readonly Lazy<bool> Separates = new(() => Container
-        .RunAsync(new ContainerOptions { Command = ["true"], MinimumIsolation = Isolation.Restricted })
-        .GetAwaiter().GetResult().Isolation is not Isolation.Restricted);
 
     /// <summary>
     /// Whether this is root. Tests that only make sense as root are <see cref="RootFactAttribute"/>s instead.
     /// </summary>
     public static bool IsRoot { get; } = Environment.IsPrivilegedProcess;
-
-    /// <summary>Whether containers have namespaces here, whatever must run.</summary>
-    public static bool CanSeparate => Separates.Value;
 
     /// <summary>Whether this user may make user namespaces.</summary>
     public static bool HasUserNamespaces => MustRun || UserNamespaces.Value;
