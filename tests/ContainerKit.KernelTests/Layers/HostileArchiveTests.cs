@@ -281,4 +281,36 @@ public class HostileArchiveTests
 
         bool IsEnough() => done > 5 && refused > 5 && exchanges > 1000;
     }
+
+    [Fact]
+    public async Task CVE_2021_32760_attributes_of_what_takes_the_place_of_something_new_are_not_changed()
+    {
+        // What is no file gets its attributes by its name, which may be that of a link to something else by then.
+        using var tree = new UnpackedTree();
+        using var outside = new TempDirectory();
+        Tools.Run("mkfifo", "-m", "0600", outside["pipe"]);
+        var before = Stat();
+        var refused = false;
+        for (var round = 0; !refused && round < 1000; round++)
+        {
+            File.Delete(tree["pipe"]);
+            Tools.Run("mkfifo", tree["pipe"]); // whose place the new one takes, so that exchanges are under way
+            Tools.Run("ln", "-f", outside["pipe"], tree["trap"]);
+            using var racer = new RenameRacer(tree["pipe"], tree["trap"]);
+            await Eventually.Holds(() => racer.Exchanges > 0, "They should be exchanged.");
+            try
+            {
+                await tree.UnpackAsync(Member.Fifo("pipe", 0x1FF));
+            }
+            catch (LinuxException failure) when (failure.Errno is Errno.ESTALE)
+            {
+                refused = true;
+            }
+        }
+
+        Assert.Equal(before, Stat());
+        Assert.True(refused, "It never took its place.");
+
+        string Stat() => Tools.Run("stat", "--format", "%a %u %g %y", outside["pipe"]);
+    }
 }
