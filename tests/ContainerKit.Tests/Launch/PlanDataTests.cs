@@ -86,4 +86,13 @@ public class PlanDataTests
             Assert.InRange(address, PlanData.PlanAddress - 0x10000, PlanData.ChildStack - 0x1000));
         Assert.True(given.Count > 15_000);
     }
+
+    [Fact]
+    public void A_first_part_ends_where_the_second_begins()
+    {
+        using var data = PlanData.First();
+        data.Reserve(PlanData.FirstPartSize - data.Length);
+
+        Assert.Contains("than one plan can hold", Assert.Throws<ArgumentException>(() => data.Add(0)).Message);
+    }
 }
