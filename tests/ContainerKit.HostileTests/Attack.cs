@@ -13,7 +13,8 @@ internal static class Attack
     /// </summary>
     public static TheoryData<string> InNamespaces { get; } =
     [
-        .. ((string[])[Root, Plugin, "an unfiltered root", Nested]).Select(attacker => Of(attacker, Isolation.Rootless)),
+        .. ((string[])[Root, Plugin, "an unfiltered root", Nested])
+            .Select(attacker => Of(attacker, Isolation.Rootless)),
         Capable, // who needs ids of others
     ];
 

@@ -138,7 +138,7 @@ public class MountAttackTests
             new() { CgroupParent = CgroupFactAttribute.Parent, WithoutNamespaces = attacker is Attack.Restricted });
         var limits = CgroupFactAttribute.Parent is null ? null : new CgroupLimits();
         await using var neighbour = await host.StartAsync(
-            Script.Shell("exec sleep 1000") with { Limits = limits, MinimumIsolation = Isolation.Restricted },
+            Script.Shell("exec sleep 1000") with { Limits = limits, MinimumIsolation = NestedHosts.Least },
             TestContext.Current.CancellationToken);
         var group = File.ReadAllText($"/proc/{neighbour.Pid}/cgroup");
 

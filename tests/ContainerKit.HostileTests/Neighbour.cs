@@ -11,7 +11,8 @@ internal sealed class Neighbour : IAsyncDisposable
         import ctypes, os, signal, socket, sys
         libc = ctypes.CDLL(None, use_errno=True)
         servers = []
-        if 'TMPDIR' not in os.environ: # else it has no namespaces, and may have no sockets
+        apart = 'TMPDIR' not in os.environ # else it has no namespaces, and may have neither sockets nor what follows
+        if apart:
             for address in ('\0neighbour', '/tmp/neighbour', '/run/neighbour', '/dev/shm/neighbour'):
                 servers.append(socket.socket(socket.AF_UNIX)); servers[-1].bind(address); servers[-1].listen()
             servers.append(socket.create_server(('127.0.0.1', 5000)))
@@ -19,6 +20,7 @@ internal sealed class Neighbour : IAsyncDisposable
         key = 0x636b6974
         ids = libc.shmget(key, 4096, 0o1666), libc.msgget(key, 0o1666), libc.semget(key, 1, 0o1666)
         queue = libc.mq_open(b'/neighbour', os.O_CREAT | os.O_RDWR, 0o666, None)
+        assert not apart or min(*ids, queue) >= 0
         ring = libc.syscall(int(os.environ['ADD_KEY']), b'user', b'neighbour', secret, 6, -4) # @u
         print(open('/proc/self/uid_map').read().split()[1], *ids, ring, ctypes.addressof(secret), flush=True)
         sys.stdin.readline()
@@ -57,7 +59,7 @@ internal sealed class Neighbour : IAsyncDisposable
             StandardOutput = StandardStream.Pipe,
             Seccomp = SeccompProfile.Unconfined,
             IdMap = sharesIds ? TestIds.Map : IdMap.SingleId,
-            MinimumIsolation = Isolation.Restricted,
+            MinimumIsolation = NestedHosts.Least,
         };
         var neighbour = new Neighbour(await Eventually.Ends(Container.StartAsync(options)));
         var line = await Eventually.Ends(neighbour._output.ReadLineAsync());

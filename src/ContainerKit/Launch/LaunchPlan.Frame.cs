@@ -62,8 +62,9 @@ internal sealed partial class LaunchPlan
 
     /// <summary>
     /// The same for a program that is confined without namespaces; where a filter around this process hides clone3(2),
-    /// too, unless the child is born into a cgroup. The child may share the launcher's memory until exec where it enters
-    /// no cgroup, whose lack of memory would end both, and the setup channel need not make way to what is passed.
+    /// too, unless the child is born into a cgroup. The child may share the launcher's memory until exec, and with it
+    /// that nobody may look into it, where it enters no cgroup, whose lack of memory would end both, and the setup
+    /// channel need not make way to what is passed.
     /// </summary>
     public void BeginUnseparated(bool sharesMemory)
     {
@@ -133,7 +134,8 @@ internal sealed partial class LaunchPlan
         Mapped.Continue();
 
         var told = AddHeld(pidfd);
-        Sync.Supervise(Descriptor.Number(1), Descriptor.Number(0), told, _sharesMemory);
+        Sync.Supervise(
+            Descriptor.Number(1), Descriptor.Number(0), told, _sharesMemory ? Descriptor.Number(2) : null);
 
         Confined.Prctl(PrctlOption.PR_SET_PDEATHSIG, (long)Signal.SIGKILL);
         Confined.CheckPeerLives(_sync.Second);

@@ -228,9 +228,12 @@ internal sealed partial class LaunchStage
     /// <summary>exit_group(2).</summary>
     public void Exit() => Add(Call.exit_group, 0);
 
-    /// <summary>The role of the launcher that stays outside; its plan is unmapped unless its child uses it.</summary>
-    public void Supervise(Descriptor control, Descriptor pidfd, Descriptor told, bool sharesMemory) =>
-        Add(Call.supervise, control, pidfd, told, sharesMemory ? 0 : PlanData.MappedSize);
+    /// <summary>
+    /// The role of the launcher that stays outside. Its plan is unmapped: at once, or when a channel ends that the child
+    /// closes by exec.
+    /// </summary>
+    public void Supervise(Descriptor control, Descriptor pidfd, Descriptor told, Descriptor? shared = null) =>
+        Add(Call.supervise, control, pidfd, told, shared ?? Descriptor.Number(-1));
 
     /// <summary>The role of PID 1 beside the program.</summary>
     public void Init(Descriptor control, Descriptor program) => Add(Call.init, control, program);

@@ -34,9 +34,11 @@ internal sealed record LauncherKit(
         {
             Interlocked.Exchange(ref _next, Make(launcher))?.Dispose();
         }
-        catch (LinuxException)
+        // whatever it is, this start goes on; the next makes its own, and says what is wrong if that concerns it
+#pragma warning disable CA1031
+        catch (Exception)
+#pragma warning restore CA1031
         {
-            // the next start makes its own, and says what is wrong if that concerns it
         }
     }
 

@@ -25,9 +25,6 @@ internal sealed unsafe class PlanData : IDisposable
     /// <summary>Where the stack of a child that shares memory begins, downwards; CHILD_STACK of launcher.c.</summary>
     public const long ChildStack = PlanAddress - 64;
 
-    /// <summary>How much is mapped in all, from the first result on, unless a part came as a file.</summary>
-    public const long MappedSize = ResultsSize + FirstPartSize + PartMessage.Most;
-
     private readonly long _start;
     private readonly int _size;
     private readonly int _firstResult, _endOfResults;
@@ -189,15 +186,15 @@ internal sealed unsafe class PlanData : IDisposable
 
     private void Grow(int needed)
     {
-        if (needed <= _buffer.Length)
-        {
-            return;
-        }
-
         if (needed > _size)
         {
             throw new ArgumentException(
                 "The container has longer paths of layers than one plan can hold; use fewer, or shorter ones.");
+        }
+
+        if (needed <= _buffer.Length)
+        {
+            return;
         }
 
         var larger = ArrayPool<byte>.Shared.Rent(Math.Max(needed, (int)Math.Min(2L * _buffer.Length, Array.MaxLength)));

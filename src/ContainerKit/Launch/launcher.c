@@ -15,6 +15,7 @@ typedef unsigned long u64;
 #define PLAN_ADDRESS 0x10000000UL
 #define FIRST_PART_SIZE 0x100000UL
 #define SECOND_PART_ADDRESS (PLAN_ADDRESS + FIRST_PART_SIZE)
+#define ABOVE_PLAN 0x200000000UL /* nothing else lies below, however long a part is */
 #define RESULTS_ADDRESS (PLAN_ADDRESS - RESULTS_SIZE) /* zeros at first; no descriptor of a plan's is 0 */
 #define RESULTS_SIZE 0x10000UL
 #define MOVED_SETUP (*(const int *)(PLAN_ADDRESS - sizeof(int))) /* the last result: SETUP's new number, once set */
@@ -104,19 +105,23 @@ static void report(int control, u32 kind, int status)
     CALL(write, control, &message, sizeof message, 0, 0, 0);
 }
 
-/* Waits for its child, passes signals on to it, and kills it when the host is gone; first unmaps a plan that its child
-   has a copy of, to end fast. By CLONE_PARENT a program makes its parent others, whose ends are not meant. A tracer in
-   the container can hold a dead child back: that is looked at each 10 ms, and once it was to be killed not awaited. */
-__attribute__((noreturn)) static void supervise(int control, int pidfd, int told, long unmapped)
+/* Waits for its child, passes signals on to it, and kills it when the host is gone; unmaps the plan, which may tell of
+   secrets, once no child shares it: at the end of a channel that exec closes. By CLONE_PARENT a program has children
+   made for it, whose ends are not meant. A tracer in the container can hold a dead child back: that is looked at each
+   10 ms, and once it was to be killed not awaited. */
+__attribute__((noreturn)) static void supervise(int control, int pidfd, int told, int shared)
 {
     enum { POLLIN = 1, WNOHANG = 1, P_PIDFD = 3, WEXITED = 4, EXITED = 1, SIGKILL = 9, CODE = 2, PID = 4, STATUS = 6 };
     static const long interval[2] = {0, 10000000}; /* struct timespec, read-only: the call would write what is left */
     int is_killed = 0, is_held = 0;
-    CALL(munmap, RESULTS_ADDRESS, unmapped, 0, 0, 0, 0);
     for (;;) {
-        struct pollfd polled[2] = {{control, POLLIN, 0}, {is_held ? -1 : pidfd, POLLIN, 0}};
-        if (CALL(ppoll, polled, 2, is_held ? interval : 0, 0, 0, 0) < 0)
+        struct pollfd polled[3] = {{control, POLLIN, 0}, {is_held ? -1 : pidfd, POLLIN, 0}, {shared, 0, 0}};
+        if (shared < 0)
+            CALL(munmap, RESULTS_ADDRESS, ABOVE_PLAN - RESULTS_ADDRESS, 0, 0, 0, 0);
+        if (CALL(ppoll, polled, 3, is_held ? interval : 0, 0, 0, 0) < 0)
             continue;
+        if (polled[2].revents)
+            shared = -1; /* poll passes over it from now on, as over control */
         if (is_held || polled[1].revents) {
             int info[32]; /* siginfo_t */
             info[CODE] = 0, info[PID] = -1, info[STATUS] = SIGKILL;
@@ -132,7 +137,7 @@ __attribute__((noreturn)) static void supervise(int control, int pidfd, int told
             int signal;
             if (CALL(read, control, &signal, sizeof signal, 0, 0, 0) != sizeof signal) {
                 signal = SIGKILL;
-                control = -1; /* poll passes over it from now on */
+                control = -1;
             }
             is_killed |= signal == SIGKILL;
             CALL(pidfd_send_signal, pidfd, signal, 0, 0, 0, 0);
@@ -254,7 +259,7 @@ __attribute__((noreturn)) static void run(const struct step *step)
         long a[6], result = 0;
         if (load(step, a)) {
             if (step->call == ROLE_SUPERVISE)
-                supervise((int)a[0], (int)a[1], (int)a[2], a[3]);
+                supervise((int)a[0], (int)a[1], (int)a[2], (int)a[3]);
             if (step->call == ROLE_INIT)
                 init((int)a[0], (int)a[1]);
             if (step->call == ROLE_CONTINUE) {

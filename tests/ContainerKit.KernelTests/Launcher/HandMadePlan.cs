@@ -47,9 +47,10 @@ internal sealed class HandMadePlan(PlanData data) : IDisposable
     /// fork(2), by the clone(2) that qemu knows, unlike clone3(2): adds the child's steps, which must not come to an
     /// end, and goes on with the parent's.
     /// </summary>
-    public Descriptor Fork(Action child)
+    public Descriptor Fork(Action child, bool sharesMemory = false)
     {
-        Add("clone", 56, 220, (long)Signal.SIGCHLD);
+        Add("clone", 56, 220, (long)Signal.SIGCHLD | (sharesMemory ? (long)CloneFlags.CLONE_VM : 0),
+            sharesMemory ? PlanData.ChildStack : 0);
         var (fork, result) = (Next - 1, Data.NewResult());
         Change((ref step) => (step.Store, step.StoreAs) = (result, StoreAs.Number));
         child();

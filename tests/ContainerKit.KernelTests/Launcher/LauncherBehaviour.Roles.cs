@@ -92,7 +92,7 @@ public abstract partial class LauncherBehaviour
             child(plan);
         });
         var pidfd = plan.OpenProcess(pid);
-        plan.Add(stage => stage.Supervise(control, pidfd, control, sharesMemory: false));
+        plan.Add(stage => stage.Supervise(control, pidfd, control));
     });
 
     private LauncherRun Initialised(Action<HandMadePlan> program) => new(Architecture, (plan, control) =>

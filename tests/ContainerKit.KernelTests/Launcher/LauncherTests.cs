@@ -10,6 +10,28 @@ public class LauncherTests : LauncherBehaviour
     private protected override Architecture Architecture => RuntimeInformation.ProcessArchitecture;
 
     [Fact]
+    public async Task A_child_that_shares_memory_goes_on_with_the_next_step_and_leaves_its_parent_alone()
+    {
+        var failing = 0; // which qemu refuses to make
+        var (status, failure) = await Run(plan =>
+        {
+            plan.Fork(sharesMemory: true, child: () =>
+            {
+                plan.Add(stage => stage.MakeDirectory(Descriptor.WorkingDirectory, Directory["made"], 0x1ED));
+                failing = plan.Next;
+                plan.Add(stage => stage.Open(Descriptor.WorkingDirectory, Directory["missing"], OpenFlags.O_PATH));
+                plan.Exit(1);
+            });
+            plan.WaitForChild();
+            plan.Exit(7);
+        });
+
+        Assert.Equal(new Failure(0, failing, -(long)Errno.ENOENT), failure);
+        Assert.Equal(7, status.ExitCode);
+        Assert.True(System.IO.Directory.Exists(Directory["made"]));
+    }
+
+    [Fact]
     public async Task An_init_reaps_orphans_without_taking_them_for_its_program()
     {
         const int PR_SET_CHILD_SUBREAPER = 36; // of a user of the launcher that is not PID 1; qemu refuses it

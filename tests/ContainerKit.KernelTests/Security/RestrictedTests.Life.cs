@@ -1,4 +1,5 @@
 using System.Diagnostics;
+using System.Runtime.InteropServices;
 using System.Text;
 using ContainerKit.Linux;
 
@@ -133,4 +134,29 @@ public sealed partial class RestrictedTests
             Assert.Equal(name, Assert.Single(refused.Report, finding => !finding.IsAvailable).Name);
         }
     }
+
+    [RootFact] // as nobody else may look into its supervisor
+    public async Task Its_supervisor_keeps_nothing_of_the_plan_which_may_tell_of_secrets()
+    {
+        using var passed = File.OpenHandle("/dev/null");
+        foreach (var descriptors in (SafeHandle[][])[[], [passed]]) // with the latter its child shares no memory
+        {
+            await using var container = await _host.StartAsync(
+                Script.Shell("exec sleep 1000") with
+                {
+                    MinimumIsolation = Isolation.Restricted,
+                    Environment = new Dictionary<string, string> { ["SECRET"] = new('s', 100_000) },
+                    Descriptors = descriptors,
+                },
+                Token);
+            var maps = $"/proc/{ProcessTree.Find(container.Pid)!.Value.Parent}/maps";
+
+            await Eventually.Holds(
+                () => !File.ReadLines(maps).Any(IsOfPlan), () => string.Join('\n', File.ReadLines(maps)));
+        }
+    }
+
+    /// <summary>Whether it lies between the launcher's code and what the kernel places.</summary>
+    private static bool IsOfPlan(string map) =>
+        Convert.ToInt64(map.Split('-')[0], 16) is > 0x100_0000 and < 0x10_0000_0000;
 }

@@ -29,7 +29,7 @@ internal sealed class Leftovers
     public static async Task<Leftovers> Before()
     {
         await FirstUse.Value;
-        await Container.RunAsync(new() { Command = ["true"], MinimumIsolation = Isolation.Restricted });
+        await Container.RunAsync(new() { Command = ["true"], MinimumIsolation = NestedHosts.Least });
         return new(Now());
     }
 

@@ -1,6 +1,8 @@
 namespace ContainerKit.KernelTests;
 
-/// <summary>Hosts that are contained themselves, as commands that run another; in all of them there is Restricted.</summary>
+/// <summary>
+/// Hosts that are contained themselves, as commands that run another; in all of them there is Restricted.
+/// </summary>
 internal static class NestedHosts
 {
     /// <summary>No user namespace for whoever is in this one, where its user is root.</summary>
@@ -31,11 +33,21 @@ internal static class NestedHosts
     /// <summary>The same without.</summary>
     public static readonly string[] StrictBubblewrap = [.. Bubblewrap, "--unshare-user", "--disable-userns"];
 
+    private const string Nested = "CONTAINERKIT_NESTED", MustRun = "CONTAINERKIT_MUST_RUN";
+
+    /// <summary>Whether these tests run in one.</summary>
+    public static bool IsOne { get; } = Environment.GetEnvironmentVariable(Nested) == "1";
+
+    /// <summary>What a start that is none of a test's own is content with: any tier there, else the usual.</summary>
+    public static Isolation? Least => IsOne ? Isolation.Restricted : null;
+
     private static readonly string Tests = typeof(NestedHosts).Assembly.GetName().Name!;
 
     /// <summary>Runs tests of this project, and fails where one does.</summary>
     public static void AssertSuite(string[] through, params string[] suite) =>
-        Tools.Run(through[0], [.. through[1..], Path.Combine(AppContext.BaseDirectory, Tests), .. suite]);
+        Tools.Run(
+            through[0],
+            [.. through[1..], "env", $"{Nested}=1", Path.Combine(AppContext.BaseDirectory, Tests), .. suite]);
 
     /// <summary>The same, in what <see cref="RunInPodAsync"/> makes.</summary>
     public static async Task AssertSuiteInPodAsync(params string[] suite)
@@ -57,7 +69,12 @@ internal static class NestedHosts
                 new BindMount(AppContext.BaseDirectory, "/opt/app"),
                 new BindMount(Tools.DotnetRoot, "/opt/dotnet"),
             ],
-            Environment = new Dictionary<string, string> { ["DOTNET_ROOT"] = "/opt/dotnet" },
+            Environment = new Dictionary<string, string>
+            {
+                ["DOTNET_ROOT"] = "/opt/dotnet",
+                [Nested] = "1",
+                [MustRun] = Environment.GetEnvironmentVariable(MustRun) ?? "",
+            },
             Capabilities = new(CapabilitySet.Docker),
             Seccomp = SeccompProfile.Parse(File.ReadAllBytes(Tools.DockerProfile)),
             MaxUserNamespaces = 100,

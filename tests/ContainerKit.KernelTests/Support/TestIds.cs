@@ -24,7 +24,7 @@ internal static class TestIds
     /// A map of a thousand users and groups from 0 on; of this user alone in a host that is contained itself, where
     /// there are no others.
     /// </summary>
-    public static IdMap Map => HasOthers ? Of(new IdRange(0, 0, 1000)) : IdMap.SingleId;
+    public static IdMap Map => NestedHosts.IsOne ? IdMap.SingleId : Of(new IdRange(0, 0, 1000));
 
     /// <summary>A map of these ranges, whose ids outside are counted from the first.</summary>
     public static IdMap Of(params IdRange[] ranges) =>
@@ -38,8 +38,6 @@ internal static class TestIds
     public static string[] Split(string text) =>
         [.. text.Split('\n', StringSplitOptions.RemoveEmptyEntries)
             .Select(line => string.Join(' ', line.Split(' ', StringSplitOptions.RemoveEmptyEntries)))];
-
-    private static bool HasOthers { get; } = Lines("/proc/self/uid_map") is ["0 0 4294967295"];
 
     private static bool HasBlock(string file) =>
         SubordinateIds.OfThisUser(file).Exists(range => range.Count >= IdBlocks.Size);
