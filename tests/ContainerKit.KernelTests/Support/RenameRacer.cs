@@ -2,7 +2,7 @@ using System.Runtime.InteropServices;
 
 namespace ContainerKit.KernelTests;
 
-/// <summary>A thread that exchanges two paths as fast as it can, until it is disposed; renameat2(2).</summary>
+/// <summary>A thread that exchanges pairs of paths as fast as it can, until it is disposed; renameat2(2).</summary>
 internal sealed partial class RenameRacer : IDisposable
 {
     private const int AT_FDCWD = -100;
@@ -13,12 +13,18 @@ internal sealed partial class RenameRacer : IDisposable
     private long _exchanges;
 
     public RenameRacer(string first, string second)
+        : this((first, second))
+    {
+    }
+
+    /// <summary>Exchanges one pair after the other, and begins anew; those that are not there (yet) as well.</summary>
+    public RenameRacer(params (string First, string Second)[] pairs)
     {
         _thread = new(() =>
         {
-            while (!_over)
+            for (var i = 0; !_over; i = (i + 1) % pairs.Length)
             {
-                if (RenameAt2(AT_FDCWD, first, AT_FDCWD, second, RENAME_EXCHANGE) == 0)
+                if (RenameAt2(AT_FDCWD, pairs[i].First, AT_FDCWD, pairs[i].Second, RENAME_EXCHANGE) == 0)
                 {
                     Interlocked.Increment(ref _exchanges);
                 }
