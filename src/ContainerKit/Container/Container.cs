@@ -112,7 +112,8 @@ public sealed partial class Container : ContainerProcess
     internal async Task GoneAsync()
     {
         // How it ended, or that it never started, is told by waiting for it.
-        await Task.WhenAll(Ended, _entrance.EndExecutedAsync()).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+        await Task.WhenAll(Ended, _launched.Gone, _entrance.EndExecutedAsync())
+            .ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
         await (_groupRemoved ?? Task.CompletedTask).ConfigureAwait(false);
     }
 

@@ -99,6 +99,7 @@ public abstract class ContainerProcess : IAsyncDisposable
     {
         Kill();
         await _ended.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+        await _launched.Gone.ConfigureAwait(false);
         _streams.Dispose();
         Terminal?.Dispose();
         _launched.TakeOpened()?.Dispose();

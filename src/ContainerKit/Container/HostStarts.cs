@@ -41,7 +41,7 @@ internal sealed class HostStarts(
         var launcher = await LauncherAsync().ConfigureAwait(false);
 
         // With a step that needs a capability in it: AppArmor gives some users namespaces without any.
-        await AddAsync(UserNamespace, [launcher], User, plan => plan.Root.DropFromBoundingSet(0),
+        await AddAsync(UserNamespace, [launcher], User, plan => plan.Root.DropFromBoundingSet(0, 0),
             HostRefusals.UserNamespace).ConfigureAwait(false);
         await NamespacesAsync().ConfigureAwait(false);
         await FileSystemsAsync().ConfigureAwait(false);

@@ -48,7 +48,7 @@ internal sealed class HostTry(Launcher launcher, CancellationToken cancellationT
 
         await using (cancellationToken.UnsafeRegister(Kill, launched).ConfigureAwait(false))
         {
-            await ((Task)launched.Ended).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+            await launched.Gone.ConfigureAwait(false);
         }
 
         cancellationToken.ThrowIfCancellationRequested();

@@ -30,8 +30,6 @@ internal static class ArgumentPrinters
             $"[{string.Join(", ", Some(data.TextsAt(argument.Value).Select(text => text[..text.IndexOf('=')])))}]",
         Ids = (data, argument) => argument.Value == 0 ? "[]" : "[…]",
         Set = (data, argument) => data.Word(argument.Value, 0) == 0 ? "[]" : "~[]",
-        TwoResults = (_, argument) =>
-            $"[{Result(argument)}, {Result(argument with { Value = argument.Value + sizeof(int) })}]",
         Limit = (data, argument) =>
             $"{LimitValue(data.Word(argument.Value, 0))}:{LimitValue(data.Word(argument.Value, 1))}",
         CapabilitySets = (data, argument) => PrintCapabilities(data, argument.Value),

@@ -5,7 +5,7 @@ namespace ContainerKit.Launch;
 
 internal sealed partial class LaunchPlan
 {
-    private const int FirstInherited = 5, FirstPassed = 3, FirstHeld = 4;
+    private const int FirstInherited = 7, FirstPassed = 3, FirstHeld = 4;
 
     private static readonly Descriptor Setup = Descriptor.Number(3);
 
@@ -36,6 +36,9 @@ internal sealed partial class LaunchPlan
     }
 
     private int PassedCount => _passed?.Count ?? 0;
+
+    /// <summary>Whether the supervisor holds anything, such as a lock, that is free only once it is gone.</summary>
+    public bool IsHeld => _leases is not null || _held is not null;
 
     /// <summary>Has the supervisor hold a descriptor of this process while it lives, such as a lock.</summary>
     public void Hold(SafeHandle lease) => (_leases ??= []).Add(lease);
@@ -74,7 +77,7 @@ internal sealed partial class LaunchPlan
             Early.KeepResultAt(place);
         }
 
-        _namespaces.Send(Early, _sync.Second, new Message(MessageKind.Opened, 0)); // of which a byte is read
+        _namespaces.Send(Early, Pair.Second, new Message(MessageKind.Opened, 0)); // of which a byte is read
     }
 
     /// <summary>The child's namespaces that the supervisor holds.</summary>
@@ -94,8 +97,8 @@ internal sealed partial class LaunchPlan
 
         if (_held is not null)
         {
-            Sync.Close(_sync.Second); // or a child that failed would be waited for
-            _namespaces!.Receive(Sync, _sync.First);
+            Sync.Duplicate(Control, (int)Pair.Second.Value); // closed, or a child that failed would be waited for
+            _namespaces!.Receive(Sync, Pair.First);
         }
 
         if (_detached is not null)
@@ -105,7 +108,7 @@ internal sealed partial class LaunchPlan
 
         Sync.Duplicate(pidfd, 0);
         Sync.Duplicate(_detached?.Asked ?? Control, 1);
-        Sync.Duplicate(_sync.First, 2); // closed with the supervisor: whoever asks for the signal too late sees that
+        Sync.Duplicate(Pair.First, 2); // closed with the supervisor: whoever asks for the signal too late sees that
         var next = FirstHeld;
         for (var i = 0; i < _leases?.Count; i++)
         {

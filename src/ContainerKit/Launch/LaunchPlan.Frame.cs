@@ -13,7 +13,9 @@ internal sealed partial class LaunchPlan
     /// <summary>What a launcher inherits after the standard streams and the setup channel.</summary>
     public static readonly Descriptor Control = Descriptor.Number(4);
 
-    private (Descriptor First, Descriptor Second) _sync;
+    /// <summary>What the launcher and its child have to wait for one another; the child keeps the second.</summary>
+    private static readonly (Descriptor First, Descriptor Second) Pair = (Descriptor.Number(5), Descriptor.Number(6));
+
     private long _childPath;
     private HandOver _pidOne = null!;
     private long _pidfd;
@@ -99,8 +101,7 @@ internal sealed partial class LaunchPlan
         Outside.BlockSignals(); // those, too, that the C library does not let posix_spawn(3) block
         _pidOne = new(_first);
         (_pidfd, _) = _pidOne.Add();
-        _sync = Outside.SocketPair();
-        Early.Close(_sync.First);
+        Early.Close(Pair.First);
     }
 
     /// <summary>Adds the rest of the frame: the forks, the roles, and how each ends when another is gone.</summary>
@@ -121,13 +122,13 @@ internal sealed partial class LaunchPlan
         _pidOne.Send(Sync, Control, new Message(MessageKind.InitMade, 0));
         if (_handOver is null)
         {
-            Early.ReadByte(_sync.Second);
-            Sync.Write(_sync.First, _first.Add("\n"u8), 1);
+            Early.ReadByte(Pair.Second);
+            Sync.Write(Pair.First, _first.Add("\n"u8), 1);
         }
         else
         {
-            _handOver.Send(Sync, _sync.First, (byte)0);
-            _handOver.Receive(Early, _sync.Second);
+            _handOver.Send(Sync, Pair.First, (byte)0);
+            _handOver.Receive(Early, Pair.Second);
         }
 
         Mapped.Prctl(PrctlOption.PR_SET_PDEATHSIG, (long)Signal.SIGKILL); // of a spare; a change of ids clears it
@@ -138,7 +139,7 @@ internal sealed partial class LaunchPlan
             Descriptor.Number(1), Descriptor.Number(0), told, _sharesMemory ? Descriptor.Number(2) : null);
 
         Confined.Prctl(PrctlOption.PR_SET_PDEATHSIG, (long)Signal.SIGKILL);
-        Confined.CheckPeerLives(_sync.Second);
+        Confined.CheckPeerLives(Pair.Second);
         if (Init)
         {
             Confined.Fork(default);

@@ -5,8 +5,12 @@ namespace ContainerKit.Launch;
 
 internal sealed partial class LaunchStage
 {
-    /// <summary>prctl(2) that drops a capability from the bounding set.</summary>
-    public void DropFromBoundingSet(int capability) => Prctl(PrctlOption.PR_CAPBSET_DROP, capability);
+    /// <summary>prctl(2) that drops capabilities from the bounding set, one after the other.</summary>
+    public void DropFromBoundingSet(int first, int last)
+    {
+        Prctl(PrctlOption.PR_CAPBSET_DROP, first);
+        (Last.Store, Last.StoreAs) = (last - first, StoreAs.Repeat);
+    }
 
     /// <summary>prctl(2) that adds a capability, permitted and inheritable, to the ambient set.</summary>
     public void RaiseAmbient(Capability capability) =>

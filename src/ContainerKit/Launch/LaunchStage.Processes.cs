@@ -77,15 +77,6 @@ internal sealed partial class LaunchStage
     /// <summary>getpid(2).</summary>
     public void GetProcessId() => Add(Call.getpid);
 
-    /// <summary>socketpair(2): two ends of a stream, close-on-exec.</summary>
-    public (Descriptor First, Descriptor Second) SocketPair()
-    {
-        var ends = Data.NewResult(2);
-        const SocketKind kind = SocketKind.SOCK_STREAM | SocketKind.SOCK_CLOEXEC;
-        Add(Call.socketpair, (long)AddressFamily.AF_UNIX, (long)kind, 0, new Argument(ends, false));
-        return (Descriptor.ResultAt(ends), Descriptor.ResultAt(ends + sizeof(int)));
-    }
-
     /// <summary>recvfrom(2) that succeeds while the other end is open, and fails when it is closed.</summary>
     public void CheckPeerLives(Descriptor socket)
     {

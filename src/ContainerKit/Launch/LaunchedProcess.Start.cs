@@ -71,6 +71,6 @@ internal sealed partial class LaunchedProcess
         }
 
         Send(Signal.SIGKILL);
-        await ((Task)Ended).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+        await Task.WhenAll(Ended, Gone).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
     }
 }

@@ -14,6 +14,7 @@ internal sealed partial class LaunchedProcess
     private readonly SafeFileHandle? _launcher;
     private readonly TaskCompletionSource _started = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private readonly TaskCompletionSource<WaitStatus> _ended = new(TaskCreationOptions.RunContinuationsAsynchronously);
+    private readonly TaskCompletionSource _gone = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private LaunchPlan? _plan;
     private SafeFileHandle? _pidOne, _opened;
     private EventLoop.Watch _controlWatch, _setupWatch, _pidOneWatch;
@@ -37,11 +38,19 @@ internal sealed partial class LaunchedProcess
     /// <summary>Completes when the container is gone, with how its program ended.</summary>
     public Task<WaitStatus> Ended => _ended.Task;
 
+    /// <summary>Completes at the same time or right after it, when its supervisor is gone, too.</summary>
+    public Task Gone => _gone.Task;
+
     /// <summary>
     /// Sends a signal to PID 1; an init passes it on to the program. Harmless when the container is gone.
     /// </summary>
     public void Send(Signal signal)
     {
+        if (_ended.Task.IsCompleted)
+        {
+            return; // without waiting for the lock
+        }
+
         lock (_started)
         {
             if (_control.IsClosed)
@@ -130,7 +139,11 @@ internal sealed partial class LaunchedProcess
 
             _setupEnded = true;
             _setupWatch.Dispose();
-            _setup.Dispose();
+            if (!_onlyEnd)
+            {
+                _setup.Dispose(); // else who waits comes first
+            }
+
             CompleteStart();
         }
     }
@@ -279,8 +292,12 @@ internal sealed partial class LaunchedProcess
     private void OnEnd()
     {
         OnSetup();
-        Close();
+        if (_init is not null && !_plan!.IsHeld)
+        {
+            CompleteEnd(); // all is known: who waits need not wait for a supervisor that holds nothing
+        }
 
+        Close();
         if (_launcher is not null)
         {
             KillSupervisor(_launcher);
@@ -289,16 +306,13 @@ internal sealed partial class LaunchedProcess
         }
 
         _plan!.Dispose();
-        var failure = _failure ?? (_init is null ? LaunchFailure.SupervisorGone() : null);
-        if (failure is not null)
-        {
-            _ended.TrySetException(failure);
-        }
-        else
-        {
-            _ended.TrySetResult(_program ?? _init!);
-        }
+        CompleteEnd();
+        _gone.TrySetResult();
+    }
 
+    private void CompleteEnd()
+    {
+        var failure = _failure ?? (_init is null ? LaunchFailure.SupervisorGone() : null);
         if (ProgramId != 0 && failure is null)
         {
             _started.TrySetResult();
@@ -306,6 +320,15 @@ internal sealed partial class LaunchedProcess
         else if (_started.TrySetException(failure ?? LaunchFailure.EndedBefore()))
         {
             _ = _started.Task.Exception; // nobody need wait for the start alone
+        }
+
+        if (failure is not null)
+        {
+            _ended.TrySetException(failure);
+        }
+        else
+        {
+            _ended.TrySetResult(_program ?? _init!);
         }
     }
 }

@@ -14,7 +14,7 @@ public sealed class Launcher
     private Launcher(string? path) => _path = path;
 
     /// <summary>
-    /// From memory, sealed; nothing is written to a file system. The default. From the first start on five descriptors
+    /// From memory, sealed; nothing is written to a file system. The default. From the first start on seven descriptors
     /// stay open, made for the next one.
     /// </summary>
     public static Launcher Memory { get; } = new(null);

@@ -11,7 +11,7 @@ namespace ContainerKit.Launch;
 internal sealed unsafe class PlanData : IDisposable
 {
     /// <summary>Where launcher.c maps the plan.</summary>
-    public const long PlanAddress = 0x10000000;
+    public const long PlanAddress = 0x10020000;
 
     /// <summary>How much of it is the first part, at the most.</summary>
     public const int FirstPartSize = 0x100000;

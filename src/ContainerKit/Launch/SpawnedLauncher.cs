@@ -15,19 +15,21 @@ internal readonly record struct SpawnedLauncher(
 {
     /// <summary>
     /// Starts it on a plan, whose second part may come later, with further descriptors that the plan calls by the
-    /// numbers from 5.
+    /// numbers from 7.
     /// </summary>
     public static SpawnedLauncher Start(
         Launcher launcher, ReadOnlySpan<byte> first, ReadOnlySpan<byte> second, ReadOnlySpan<SafeFileHandle> standard,
         ReadOnlySpan<SafeHandle> others)
     {
         var kit = LauncherKit.Take(launcher);
-        var inherited = new SafeFileHandle?[2 + others.Length];
+        var inherited = new SafeFileHandle?[4 + others.Length];
         var least = Syscall.LeastSafeNumber(inherited.Length);
         try
         {
             inherited[0] = Safe(kit.FarSetup, least);
             inherited[1] = Safe(kit.FarControl, least);
+            inherited[2] = Safe(kit.First, least);
+            inherited[3] = Safe(kit.Second, least);
             SendPart(kit.Setup, first);
             if (!second.IsEmpty)
             {
@@ -36,7 +38,7 @@ internal readonly record struct SpawnedLauncher(
 
             for (var i = 0; i < others.Length; i++)
             {
-                inherited[2 + i] = Syscall.Duplicate(others[i], least);
+                inherited[4 + i] = Syscall.Duplicate(others[i], least);
             }
 
             var process = Spawn(Safe(kit.Program, least), standard, inherited!, out var id);

@@ -14,7 +14,7 @@ internal struct Step
     /// <summary>Its arguments.</summary>
     public StepArguments Arguments;
 
-    /// <summary>Where its result goes.</summary>
+    /// <summary>Where its result goes; of one that is repeated, how often.</summary>
     public long Store;
 
     /// <summary>How its result is written there.</summary>
@@ -60,6 +60,7 @@ internal struct Step
     {
         StoreAs.Number => $"{ArgumentPrinters.Result(new(Store, true))} = {PrintCall(data)}",
         StoreAs.Digits => $"digits = {PrintCall(data)}",
+        StoreAs.Repeat => $"{PrintCall(data)[..^1]} to {Arguments.B.Value + Store})",
         _ => PrintCall(data),
     };
 
@@ -89,6 +90,9 @@ internal readonly record struct StepArguments(Argument A, Argument B, Argument C
 internal enum StoreAs : byte
 {
     Nothing = 0,
+
+    /// <summary>Nothing: the call is repeated, with 1 more in its second argument.</summary>
+    Repeat = 1,
     Number = 4,
     Digits = 10,
 }

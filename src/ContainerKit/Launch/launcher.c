@@ -12,7 +12,7 @@ typedef unsigned short u16;
 typedef unsigned int u32;
 typedef unsigned long u64;
 
-#define PLAN_ADDRESS 0x10000000UL
+#define PLAN_ADDRESS 0x10020000UL /* with the program and the results, which lie before it, in one page of the table */
 #define FIRST_PART_SIZE 0x100000UL
 #define SECOND_PART_ADDRESS (PLAN_ADDRESS + FIRST_PART_SIZE)
 #define ABOVE_PLAN 0x200000000UL /* nothing else lies below, however long a part is */
@@ -22,12 +22,10 @@ typedef unsigned long u64;
 #define CHILD_STACK ((u64 *)(PLAN_ADDRESS - 64)) /* of a child that shares memory, which takes three words of it */
 #define MOST_RECEIVED 4
 #define MESSAGE_SIZE 0x10000UL /* a longer part comes as a file */
-#define LAST_ERRNO 4095
-#define EAGAIN 11
 #define NO_STEP (~0U)
 
 enum { SETUP = 3 };                                                 /* the inherited descriptor */
-enum { STORE_NOTHING = 0, STORE_NUMBER = 4, STORE_DIGITS = 10 };    /* what becomes of a result */
+enum { STORE_NOTHING = 0, STORE_REPEAT = 1, STORE_NUMBER = 4, STORE_DIGITS = 10 }; /* what becomes of a result */
 enum { ROLE_SUPERVISE = 0xfff0, ROLE_INIT, ROLE_CONTINUE, ROLE_RESIDENT }; /* numbers that no system call has */
 enum { MESSAGE_PROGRAM_EXITED = 2, MESSAGE_INIT_EXITED = 3 };
 
@@ -39,7 +37,7 @@ struct step {
     u8 tolerated[4];  /* errnos that are no failure */
     int least;        /* a smaller result is a failure */
     u32 fork;         /* after a result above 0 (we are the parent) go on at this step; 0: at the next */
-    u64 store;        /* where the result goes */
+    u64 store;        /* where the result goes; or how often the call is repeated, with 1 more in argument 1 */
     u64 argument[6];
 };
 
@@ -55,13 +53,13 @@ struct message { u32 kind; int status; }; /* as wait4 gives it */
 
 struct pollfd { int fd; short events, revents; };
 
-enum { SYS_pidfd_send_signal = 424, SYS_openat2 = 437 }; /* everywhere */
+enum { SYS_pidfd_send_signal = 424, SYS_openat2 = 437, EAGAIN = 11, LAST_ERRNO = 4095 }; /* everywhere */
 
 #if defined(__x86_64__)
 
-enum { SYS_read = 0, SYS_write = 1, SYS_close = 3, SYS_mmap = 9, SYS_munmap = 11, SYS_recvmsg = 47, SYS_clone = 56,
-       SYS_wait4 = 61, SYS_kill = 62, SYS_rt_sigtimedwait = 128, SYS_exit_group = 231, SYS_waitid = 247,
-       SYS_ppoll = 271 };
+enum { SYS_read = 0, SYS_write = 1, SYS_close = 3, SYS_mmap = 9, SYS_munmap = 11, SYS_sched_yield = 24,
+       SYS_recvmsg = 47, SYS_clone = 56, SYS_wait4 = 61, SYS_kill = 62, SYS_rt_sigtimedwait = 128,
+       SYS_exit_group = 231, SYS_waitid = 247, SYS_ppoll = 271 };
 
 __asm__(".globl _start\n_start:\n\txor %ebp, %ebp\n\tcall launch\n"
         "call6:\n\tmov %rdi, %rax\n\tmov %rsi, %rdi\n\tmov %rdx, %rsi\n\tmov %rcx, %rdx\n\tmov %r8, %r10\n"
@@ -70,8 +68,8 @@ __asm__(".globl _start\n_start:\n\txor %ebp, %ebp\n\tcall launch\n"
 #elif defined(__aarch64__)
 
 enum { SYS_read = 63, SYS_write = 64, SYS_close = 57, SYS_mmap = 222, SYS_munmap = 215, SYS_recvmsg = 212,
-       SYS_clone = 220, SYS_wait4 = 260, SYS_kill = 129, SYS_rt_sigtimedwait = 137, SYS_exit_group = 94,
-       SYS_waitid = 95, SYS_ppoll = 73 };
+       SYS_clone = 220, SYS_sched_yield = 124, SYS_wait4 = 260, SYS_kill = 129, SYS_rt_sigtimedwait = 137,
+       SYS_exit_group = 94, SYS_waitid = 95, SYS_ppoll = 73 };
 
 __asm__(".globl _start\n_start:\n\tmov x29, #0\n\tmov x30, #0\n\tbl launch\n"
         "call6:\n\tstp x29, x30, [sp, #-16]!\n\tmov x8, x0\n\tmov x0, x1\n\tmov x1, x2\n\tmov x2, x3\n"
@@ -83,6 +81,7 @@ __asm__(".globl _start\n_start:\n\tmov x29, #0\n\tmov x30, #0\n\tbl launch\n"
 
 /* A system call. It returns to what its stack says, so that a child on one of its own begins where that says. */
 long call6(long number, long a, long b, long c, long d, long e, long f);
+static void resume(void);
 
 #define CALL(name, a, b, c, d, e, f) call6(SYS_##name, (long)(a), (long)(b), (long)(c), (long)(d), (long)(e), (long)(f))
 
@@ -130,6 +129,7 @@ __attribute__((noreturn)) static void supervise(int control, int pidfd, int told
             if (!is_held || is_killed) {
                 report(told, MESSAGE_INIT_EXITED, is_held ? SIGKILL : info[STATUS] << 8 * (info[CODE] == EXITED));
                 CALL(close, control, 0, 0, 0, 0, 0); /* the host need not wait until memory is given back */
+                CALL(sched_yield, 0, 0, 0, 0, 0, 0);
                 leave(0);
             }
         }
@@ -248,8 +248,6 @@ static long reside(void)
 
 #define FIRST_STEP(part) ((const struct step *)((part) + *(const u64 *)(part))) /* a part begins with its offset */
 
-static void resume(void);
-
 /* Writable data of its own would cost each process a page more. */
 __attribute__((noreturn)) static void run(const struct step *step)
 {
@@ -270,7 +268,9 @@ __attribute__((noreturn)) static void run(const struct step *step)
             }
             if (step->call == SYS_clone && a[1] == (long)CHILD_STACK)
                 CHILD_STACK[0] = CHILD_STACK[1] = (u64)resume, CHILD_STACK[2] = (u64)(step + 1);
-            result = step->call == ROLE_RESIDENT ? reside() : call6(step->call, a[0], a[1], a[2], a[3], a[4], a[5]);
+            for (u64 left = step->store_as == STORE_REPEAT ? 1 + step->store : 1; left > 0 && result >= 0; left--)
+                result = step->call == ROLE_RESIDENT ? reside()
+                    : call6(step->call, a[0], a[1]++, a[2], a[3], a[4], a[5]);
             if (result == -EAGAIN && step->call == SYS_openat2)
                 continue; /* something was renamed or mounted somewhere while it went up */
             int failed = result < 0 && result >= -LAST_ERRNO;

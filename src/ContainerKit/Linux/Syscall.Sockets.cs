@@ -11,15 +11,19 @@ internal static unsafe partial class Syscall
     /// </summary>
     public static (SafeFileHandle First, SafeFileHandle Second) SocketPair()
     {
-        var ends = stackalloc int[2];
-        const int kind = (int)(SocketKind.SOCK_SEQPACKET | SocketKind.SOCK_CLOEXEC);
-        Check(SocketPair((int)AddressFamily.AF_UNIX, kind, 0, ends), "socketpair");
-        var (first, second) =
-            (new SafeFileHandle(ends[0], ownsHandle: true), new SafeFileHandle(ends[1], ownsHandle: true));
         const int SO_PASSCRED = 16;
+        var (first, second) = SocketPair(SocketKind.SOCK_SEQPACKET);
         var on = 1;
         Check(SetSocketOption(first, SOL_SOCKET, SO_PASSCRED, &on, sizeof(int)), "setsockopt");
         return (first, second);
+    }
+
+    /// <summary>Makes two connected sockets, close-on-exec; socketpair(2), unix(7).</summary>
+    public static (SafeFileHandle First, SafeFileHandle Second) SocketPair(SocketKind kind)
+    {
+        var ends = stackalloc int[2];
+        Check(SocketPair((int)AddressFamily.AF_UNIX, (int)(kind | SocketKind.SOCK_CLOEXEC), 0, ends), "socketpair");
+        return (new(ends[0], ownsHandle: true), new(ends[1], ownsHandle: true));
     }
 
     /// <summary>

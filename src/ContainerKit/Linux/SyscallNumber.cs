@@ -8,7 +8,6 @@ internal readonly record struct SyscallNumber(ushort X64, ushort Arm64)
     public static readonly SyscallNumber
         read = new(0, 63), write = new(1, 64), close = new(3, 57), ioctl = new(16, 29), socket = new(41, 198),
         recvfrom = new(45, 207), connect = new(42, 203), bind = new(49, 200), listen = new(50, 201),
-        socketpair = new(53, 199),
         setsockopt = new(54, 208), exit_group = new(231, 94), sendmsg = new(46, 211), recvmsg = new(47, 212),
         fchdir = new(81, 50),
         umask = new(95, 166), setsid = new(112, 157), setgroups = new(116, 159), setresuid = new(117, 147),

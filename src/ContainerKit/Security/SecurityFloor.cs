@@ -87,12 +87,20 @@ internal static class SecurityFloor
     /// </summary>
     public static void DropBoundingSet(LaunchStage stage, CapabilitySet kept)
     {
-        for (var capability = 0; capability <= LastCapability; capability++)
+        var first = 0;
+        for (var capability = 0; capability <= LastCapability + 1; capability++)
         {
-            if (!kept.Contains((Capability)capability))
+            if (capability <= LastCapability && !kept.Contains((Capability)capability))
             {
-                stage.DropFromBoundingSet(capability);
+                continue;
             }
+
+            if (first < capability)
+            {
+                stage.DropFromBoundingSet(first, capability - 1);
+            }
+
+            first = capability + 1;
         }
     }
 

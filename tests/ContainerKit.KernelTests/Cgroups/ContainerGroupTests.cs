@@ -47,6 +47,25 @@ public sealed class ContainerGroupTests
     }
 
     [CgroupFact]
+    public async Task A_group_ends_no_supervisor_for_its_childs_lack_of_memory()
+    {
+        await using var parent = TestCgroups.Create();
+        var group = ContainerGroup.Make(parent, new());
+        var options = new ContainerOptions
+        {
+            Command = ["/bin/true"],
+            Restriction = new(new(), SeccompProfile.Unconfined, "/tmp/private", IsolationProperties.None),
+        };
+        using (var entrances = Entrances.Of(group))
+        {
+            using var plan = ContainerPlan.MakeRestricted(options, entrances, isWhole: true);
+            Assert.DoesNotContain("CLONE_VM", plan.ToString(), StringComparison.Ordinal);
+        }
+
+        await group.RemoveAsync();
+    }
+
+    [CgroupFact]
     public async Task A_group_that_is_lost_before_it_is_locked_is_left_in_no_hierarchy()
     {
         await using var parent = TestCgroups.Create();

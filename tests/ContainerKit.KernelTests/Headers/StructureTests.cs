@@ -184,6 +184,7 @@ public class StructureTests
         check.Equal("ROLE_SUPERVISE", Call.supervise.Number.On(architecture));
         check.Equal("ROLE_INIT", Call.init.Number.On(architecture));
         check.Equal("STORE_NOTHING", (long)StoreAs.Nothing);
+        check.Equal("STORE_REPEAT", (long)StoreAs.Repeat);
         check.Equal("STORE_NUMBER", (long)StoreAs.Number);
         check.Equal("STORE_DIGITS", (long)StoreAs.Digits);
         check.Equal("MESSAGE_PROGRAM_EXITED", (long)MessageKind.ProgramExited);

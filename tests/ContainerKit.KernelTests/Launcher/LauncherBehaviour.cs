@@ -33,6 +33,39 @@ public abstract partial class LauncherBehaviour : IDisposable
     }
 
     [Fact]
+    public async Task A_step_is_repeated_with_one_more_each_time()
+    {
+        var (_, failure) = await Run(plan =>
+        {
+            plan.Add(stage => stage.Duplicate(Descriptor.Number(3), 60));
+            plan.Change((ref step) => (step.Store, step.StoreAs) = (3, StoreAs.Repeat));
+            plan.Add(stage =>
+            {
+                for (var number = 60; number <= 64; number++)
+                {
+                    stage.Close(Descriptor.Number(number)); // the last is one too many
+                }
+            });
+        });
+
+        Assert.Equal(new Failure(0, 5, -(long)Errno.EBADF), failure);
+    }
+
+    [Fact]
+    public async Task A_repeated_step_fails_when_one_of_the_calls_does()
+    {
+        var (_, failure) = await Run(plan =>
+        {
+            plan.Add(stage => stage.SetLimit(Resource.RLIMIT_NOFILE, 62, 62));
+            plan.Add(stage => stage.Duplicate(Descriptor.Number(3), 60));
+            plan.Change((ref step) => (step.Store, step.StoreAs) = (3, StoreAs.Repeat));
+            plan.Exit(0);
+        });
+
+        Assert.Equal(new Failure(0, 1, -(long)Errno.EBADF), failure);
+    }
+
+    [Fact]
     public async Task A_failed_step_is_reported_with_its_number_and_errno()
     {
         var (status, failure) = await Run(plan => plan.Add(stage =>

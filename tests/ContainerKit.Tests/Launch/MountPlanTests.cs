@@ -50,12 +50,11 @@ public class MountPlanTests
 
         Assert.Equal("""
             rt_sigprocmask(SIG_SETMASK, ~[])
-            socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, [$8, $9])
-            $11 = open_tree(AT_FDCWD, "/", OPEN_TREE_CLONE | AT_RECURSIVE | OPEN_TREE_CLOEXEC)
-            mount_setattr($11, "", AT_EMPTY_PATH | AT_RECURSIVE, MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV, MS_PRIVATE)
-            mount_setattr($11, "", AT_EMPTY_PATH | AT_RECURSIVE, MOUNT_ATTR_IDMAP)
-            setns(5, CLONE_NEWUSER)
-            close(5)
+            $9 = open_tree(AT_FDCWD, "/", OPEN_TREE_CLONE | AT_RECURSIVE | OPEN_TREE_CLOEXEC)
+            mount_setattr($9, "", AT_EMPTY_PATH | AT_RECURSIVE, MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV, MS_PRIVATE)
+            mount_setattr($9, "", AT_EMPTY_PATH | AT_RECURSIVE, MOUNT_ATTR_IDMAP)
+            setns(7, CLONE_NEWUSER)
+            close(7)
             digits = clone3(CLONE_PIDFD | CLONE_NEWNS | CLONE_NEWUSER, pidfd=[+32])
             """, plan.Outside.ToString());
     }
@@ -210,9 +209,9 @@ public class MountPlanTests
         Assert.Equal("""
             rt_sigprocmask(SIG_SETMASK, [])
             write(4, "\x01", 8)
-            $16383 = dup3(3, 8, O_CLOEXEC)
-            dup3(6, 3, 0)
-            dup3(7, 4, 0)
+            $16383 = dup3(3, 10, O_CLOEXEC)
+            dup3(8, 3, 0)
+            dup3(9, 4, 0)
             close_range(5, 0xffffffff, CLOSE_RANGE_CLOEXEC)
             execve("/x", ["x"], [])
             """, plan.Program.ToString());

@@ -55,7 +55,7 @@ internal static partial class PlanText
         ^\ \ (
             (mkdirat|mknodat)\(\$\d+,\ "(usr|s?bin|lib\w*|etc/.*)",
           | symlinkat\(".*",\ \$\d+,\ "(usr|s?bin|lib\w*|etc/.*)"\)
-          | prctl\(PR_CAPBSET_DROP,\ [1-9]\d*\)
+          | prctl\(PR_CAPBSET_DROP,\ \d+\ to\ \d+\)
           | digits\ =\ getpid\(\)
           | setgroups\(0,\ \[\]\)
           | prlimit64\(0,\ RLIMIT_NOFILE,\ (?<limit>\d+):\k<limit>\)
