@@ -278,7 +278,7 @@ public sealed partial class ContainerHost : IAsyncDisposable
             group = _cgroup.MakeFor(options);
             if (options.IsRestricted)
             {
-                var directory = RestrictedStart.MakeDirectory();
+                var directory = RestrictedStart.TakeDirectory();
                 held = HeldTogether.With(held, directory);
                 options = RestrictedStart.OptionsOf(options, directory, group);
             }
@@ -287,6 +287,11 @@ public sealed partial class ContainerHost : IAsyncDisposable
             var plan = ContainerPlan.Make(options with { Root = root }, entrances);
             onlyEnd &= observed is null && Events is not { AreWatched: true };
             var launched = _spares.Start(plan, streams.OfProgram, onlyEnd);
+            if (options.Restriction is not null)
+            {
+                RestrictedStart.PrepareDirectory();
+            }
+
             observed?.Follow(launched);
             var container = new Container(this, options, launched, streams, held, group, observed);
             container.Follow();

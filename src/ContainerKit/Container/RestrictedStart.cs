@@ -1,6 +1,11 @@
+using ContainerKit.Launch;
+
 namespace ContainerKit;
 
-/// <summary>Makes what a program without namespaces has for itself, and its options of that.</summary>
+/// <summary>
+/// Makes what a program without namespaces has for itself, and its options of that. The next one's directory is made
+/// while one runs: an empty one stays.
+/// </summary>
 internal static class RestrictedStart
 {
     private const string Prefix = "containerkit-private-";
@@ -8,18 +13,47 @@ internal static class RestrictedStart
     /// <summary>Without a pid namespace, what its program started may live on, and fill it all the while.</summary>
     private static readonly TimeSpan LongestRemoval = TimeSpan.FromSeconds(10);
 
-    private static int _isSwept;
+    private static readonly MadeAhead<Prepared> Next = new(Make);
 
-    /// <summary>Makes its directory; the first removes what killed hosts left.</summary>
-    public static TemporaryDirectory MakeDirectory()
+    private static int _isSwept, _isEndSeenTo;
+
+    /// <summary>A directory for one start.</summary>
+    public static TemporaryDirectory TakeDirectory()
     {
-        var parent = Restriction.WithoutLinks(Path.GetTempPath());
+        if (Next.Take() is { } next)
+        {
+            if (next.Place == Path.GetTempPath() && Directory.Exists(next.Directory.FullPath))
+            {
+                return next.Directory;
+            }
+
+            next.Dispose();
+        }
+
+        return Make().Directory;
+    }
+
+    /// <summary>Makes the next start's, which this process removes at its end.</summary>
+    public static void PrepareDirectory()
+    {
+        Next.Prepare();
+        if (Interlocked.Exchange(ref _isEndSeenTo, 1) == 0)
+        {
+            AppDomain.CurrentDomain.ProcessExit += static (_, _) => Next.Take()?.Dispose();
+        }
+    }
+
+    /// <summary>Makes one; the first removes what killed hosts left.</summary>
+    private static Prepared Make()
+    {
+        var place = Path.GetTempPath();
+        var parent = Restriction.WithoutLinks(place);
         if (Interlocked.Exchange(ref _isSwept, 1) == 0)
         {
             TemporaryDirectory.Sweep(parent, Prefix, LongestRemoval);
         }
 
-        return TemporaryDirectory.Make(parent, Prefix, LongestRemoval);
+        return new(place, TemporaryDirectory.Make(parent, Prefix, LongestRemoval));
     }
 
     /// <summary>The options of a start in a cgroup, or in none.</summary>
@@ -42,6 +76,12 @@ internal static class RestrictedStart
             MaxProcesses = null,
             Init = false, // else one would be taken off what its cgroup counted
         };
+    }
+
+    /// <summary>One, and the path of where it was made, which others can change.</summary>
+    private sealed record Prepared(string Place, TemporaryDirectory Directory) : IDisposable
+    {
+        public void Dispose() => Directory.Dispose();
     }
 
     private static void Check(IsolationProperties required)

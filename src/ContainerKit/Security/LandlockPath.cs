@@ -48,7 +48,8 @@ public sealed record LandlockPath(string Path, LandlockAccess Access)
     }
 
     /// <summary>Adds the steps that allow it, as far as it is restricted.</summary>
-    internal void AddTo(LaunchStage stage, Descriptor ruleset, Descriptor root, LandlockAccess restricted)
+    internal void AddTo(
+        LaunchStage stage, Descriptor ruleset, Descriptor root, LandlockAccess restricted, bool staysOpen)
     {
         var (all, ofFiles) = (Access & restricted, Access & restricted & OfFiles);
         if (all != ofFiles && IsDirectory is not false)
@@ -77,7 +78,10 @@ public sealed record LandlockPath(string Path, LandlockAccess Access)
             }
 
             stage.AllowBelow(ruleset, place);
-            stage.Close(place);
+            if (!staysOpen)
+            {
+                stage.Close(place);
+            }
         }
     }
 }

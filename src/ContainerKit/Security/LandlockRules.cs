@@ -104,9 +104,10 @@ public sealed record LandlockRules
         }
 
         var ruleset = stage.CreateRuleset((LandlockFileRights)restricted, ports, (LandlockScopeFlags)scopes);
-        foreach (var path in restricted is LandlockAccess.None ? [] : Paths ?? [])
+        var paths = restricted is LandlockAccess.None ? [] : Paths ?? [];
+        foreach (var path in paths)
         {
-            path.AddTo(stage, ruleset, root, restricted);
+            path.AddTo(stage, ruleset, root, restricted, staysOpen: paths.Count <= MostOpen);
         }
 
         if (ports is not LandlockPortRights.None)
@@ -123,6 +124,9 @@ public sealed record LandlockRules
         stage.RestrictSelf(ruleset, version < 7 ? LandlockRestrictFlags.None
             : (LogsDenials ? LandlockRestrictFlags.LANDLOCK_RESTRICT_SELF_LOG_NEW_EXEC_ON : 0)
                 | (LogsNestedDenials ? 0 : LandlockRestrictFlags.LANDLOCK_RESTRICT_SELF_LOG_SUBDOMAINS_OFF));
+
+    /// <summary>How many places are left for exec to close, which takes less time.</summary>
+    private const int MostOpen = 64;
 
     private bool IsRestricted(LandlockAccess access) => Paths is not null && RestrictedAccess.HasFlag(access);
 

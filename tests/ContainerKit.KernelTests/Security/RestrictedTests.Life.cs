@@ -47,6 +47,38 @@ public sealed partial class RestrictedTests
         await Assert.ThrowsAsync<LaunchException>(() => container.ExecAsync(new() { Command = ["true"] }, Token));
     }
 
+    [Fact]
+    public async Task The_next_ones_directory_is_made_ahead_and_stays_no_longer_than_its_host()
+    {
+        using var temp = new TempDirectory();
+        string[] there = ["env", $"TMPDIR={temp.Path}"];
+        await using (var killed = HostProcess.StartThrough(there, "restricted", "sh", "-c", "echo up; exec sleep 1000"))
+        {
+            Assert.Equal("up", await killed.ReadLineAsync());
+            await Eventually.Holds(() => Private(temp.Path).Count == 2, "There should be its own, and the next.");
+            await killed.KillAsync();
+        }
+
+        await using var host = HostProcess.StartThrough(there, "restricted", "true");
+        Assert.StartsWith("Restricted", await host.ReadLineAsync(), StringComparison.Ordinal);
+        await host.Process.WaitForExitAsync(Token);
+        Assert.Empty(Private(temp.Path));
+    }
+
+    [Fact]
+    public void A_directory_that_was_made_ahead_and_is_gone_is_made_anew()
+    {
+        RestrictedStart.TakeDirectory().Dispose();
+        var before = Private(Path.GetTempPath());
+        RestrictedStart.PrepareDirectory();
+        var ahead = Assert.Single(Private(Path.GetTempPath()).Except(before));
+        Directory.Delete(ahead);
+        using var taken = RestrictedStart.TakeDirectory();
+
+        Assert.NotEqual(ahead, taken.FullPath);
+        Assert.True(Directory.Exists(taken.FullPath));
+    }
+
     [PythonFact]
     public async Task What_outlives_it_and_fills_its_directory_does_not_hold_up_its_end()
     {
@@ -156,7 +188,10 @@ public sealed partial class RestrictedTests
         }
     }
 
+    private static List<string> Private(string place) =>
+        [.. Directory.EnumerateDirectories(place, "containerkit-private-*")];
+
     /// <summary>Whether it lies between the launcher's code and what the kernel places.</summary>
     private static bool IsOfPlan(string map) =>
-        Convert.ToInt64(map.Split('-')[0], 16) is > 0x100_0000 and < 0x10_0000_0000;
+        Convert.ToInt64(map.Split('-')[0], 16) is > 0x1000_0000 and < 0x10_0000_0000;
 }

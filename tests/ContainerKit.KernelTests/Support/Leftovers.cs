@@ -42,6 +42,7 @@ internal sealed class Leftovers
     private static HashSet<string> Now()
     {
         LauncherKit.Take(Launcher.Memory).Dispose(); // the next start's, which stays open between starts
+        RestrictedStart.TakeDirectory().Dispose();
         var own = $"/proc/{Environment.ProcessId}";
         var now = new HashSet<string>();
         foreach (var (number, target) in ProcessTree.Find(Environment.ProcessId)!.Value.Descriptors())

@@ -23,7 +23,8 @@ public partial class LandlockRulesTests
     public void A_path_is_opened_in_the_root_through_no_link_and_as_a_directory_where_it_is_one()
     {
         using var stage = new LaunchStage();
-        new LandlockPath("/a/b", LandlockAccess.ReadExecute).AddTo(stage, Root, Root, LandlockAccess.All);
+        new LandlockPath("/a/b", LandlockAccess.ReadExecute).AddTo(
+            stage, Root, Root, LandlockAccess.All, staysOpen: false);
 
         Assert.Equal("""
             $1 = openat2(9, "/a/b/", O_CLOEXEC | O_PATH, RESOLVE_NO_MAGICLINKS | RESOLVE_NO_SYMLINKS | RESOLVE_IN_ROOT)
@@ -40,8 +41,10 @@ public partial class LandlockRulesTests
     public void What_only_files_or_only_directories_have_is_one_rule()
     {
         using var stage = new LaunchStage();
-        new LandlockPath("/a", LandlockAccess.ReadFile).AddTo(stage, Root, Root, LandlockAccess.All);
-        new LandlockPath("/", LandlockAccess.MakeFile).AddTo(stage, Root, Root, LandlockAccess.All);
+        new LandlockPath("/a", LandlockAccess.ReadFile).AddTo(
+            stage, Root, Root, LandlockAccess.All, staysOpen: false);
+        new LandlockPath("/", LandlockAccess.MakeFile).AddTo(
+            stage, Root, Root, LandlockAccess.All, staysOpen: false);
 
         Assert.Equal("""
             $1 = openat2(9, "/a", O_CLOEXEC | O_PATH, RESOLVE_NO_MAGICLINKS | RESOLVE_NO_SYMLINKS | RESOLVE_IN_ROOT)
@@ -115,7 +118,6 @@ public partial class LandlockRulesTests
             $8 = landlock_create_ruleset({LANDLOCK_ACCESS_FS_WRITE_FILE, 0, 0}, 24, 0)
             $1 = openat2(9, "/a", O_CLOEXEC | O_PATH, RESOLVE_NO_MAGICLINKS | RESOLVE_NO_SYMLINKS | RESOLVE_IN_ROOT)
             landlock_add_rule($8, LANDLOCK_RULE_PATH_BENEATH, {LANDLOCK_ACCESS_FS_WRITE_FILE, $1}, 0)
-            close($1)
             landlock_restrict_self($8, 0)
             """, plan);
     }
