@@ -21,7 +21,7 @@ internal sealed unsafe record CallFilter(uint Number, uint? FirstArgument)
     public static CallFilter Write { get; } = new(IsX64 ? 18u : 68, null); // pwrite64
 
     /// <summary>What the launcher maps, at the address it always has.</summary>
-    public static CallFilter MapPlan { get; } = new(IsX64 ? 9u : 222, 0x0FFF_0000); // mmap
+    public static CallFilter MapPlan { get; } = new(IsX64 ? 9u : 222, 0x1001_0000); // mmap
 
     /// <summary>Any call of this architecture's.</summary>
     public static CallFilter Of(string call) =>
