@@ -103,7 +103,7 @@ public class ProcessAttackTests
     public async Task CVE_2016_9962_The_init_and_its_view_of_the_machine_are_closed(string attacker) =>
         Assert.Equal("", await Attack.OutputAsync(attacker, """
             memory = ctypes.create_string_buffer(64)
-            here, there = struct.pack('QQ', ctypes.addressof(memory), 8), struct.pack('QQ', 0x10000000, 8)
+            here, there = struct.pack('QQ', ctypes.addressof(memory), 8), struct.pack('QQ', 0x10020000, 8)
             for init in {1, os.getppid() or 1}: # where there is no pid namespace, also who watches it
                 for name in ('mem', 'environ', 'maps', 'fd/0', 'auxv', 'syscall', 'stack', 'pagemap'):
                     attempt(name, lambda: open(f'/proc/{init}/{name}', 'rb').read(1))

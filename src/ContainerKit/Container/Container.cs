@@ -112,7 +112,7 @@ public sealed partial class Container : ContainerProcess
     internal async Task GoneAsync()
     {
         // How it ended, or that it never started, is told by waiting for it.
-        await Task.WhenAll(Ended, _launched.Gone, _entrance.EndExecutedAsync())
+        await Task.WhenAll(Ended, Gone, _entrance.EndExecutedAsync())
             .ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
         await (_groupRemoved ?? Task.CompletedTask).ConfigureAwait(false);
     }

@@ -138,7 +138,8 @@ internal sealed class ContainerEntrance(
         {
             if (Group is not { HoldsBackKills: true, IsPaused: true })
             {
-                await process.Ended.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+                await Task.WhenAll(process.Ended, process.Gone)
+                    .ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
             }
         }
     }

@@ -287,14 +287,14 @@ public sealed partial class ContainerHost : IAsyncDisposable
             var plan = ContainerPlan.Make(options with { Root = root }, entrances);
             onlyEnd &= observed is null && Events is not { AreWatched: true };
             var launched = _spares.Start(plan, streams.OfProgram, onlyEnd);
+            observed?.Follow(launched);
+            var container = new Container(this, options, launched, streams, held, group, observed);
+            container.Follow();
             if (options.Restriction is not null)
             {
                 RestrictedStart.PrepareDirectory();
             }
 
-            observed?.Follow(launched);
-            var container = new Container(this, options, launched, streams, held, group, observed);
-            container.Follow();
             if (Events is { AreWatched: true })
             {
                 launched.Started.ContinueWith(

@@ -99,7 +99,7 @@ public abstract class ContainerProcess : IAsyncDisposable
     {
         Kill();
         await _ended.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
-        await _launched.Gone.ConfigureAwait(false);
+        await Gone.ConfigureAwait(false);
         _streams.Dispose();
         Terminal?.Dispose();
         _launched.TakeOpened()?.Dispose();
@@ -118,6 +118,9 @@ public abstract class ContainerProcess : IAsyncDisposable
 
     /// <summary>Completes when it is gone, or fails with the start.</summary>
     internal Task Ended => _ended;
+
+    /// <summary>Completes when what saw to it is gone, too.</summary>
+    internal Task Gone => _launched.Gone;
 
     /// <summary>What became of it, once it and its output have ended.</summary>
     internal ContainerResult Result => new(

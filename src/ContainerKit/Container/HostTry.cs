@@ -48,7 +48,7 @@ internal sealed class HostTry(Launcher launcher, CancellationToken cancellationT
 
         await using (cancellationToken.UnsafeRegister(Kill, launched).ConfigureAwait(false))
         {
-            await launched.Gone.ConfigureAwait(false);
+            await Task.WhenAll(launched.Ended, launched.Gone).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
         }
 
         cancellationToken.ThrowIfCancellationRequested();

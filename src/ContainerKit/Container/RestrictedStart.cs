@@ -22,7 +22,7 @@ internal static class RestrictedStart
     {
         if (Next.Take() is { } next)
         {
-            if (next.Place == Path.GetTempPath() && Directory.Exists(next.Directory.FullPath))
+            if (next.Place == Path.GetTempPath() && next.Directory.IsUntouched)
             {
                 return next.Directory;
             }

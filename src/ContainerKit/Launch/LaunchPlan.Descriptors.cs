@@ -37,8 +37,10 @@ internal sealed partial class LaunchPlan
 
     private int PassedCount => _passed?.Count ?? 0;
 
-    /// <summary>Whether the supervisor holds anything, such as a lock, that is free only once it is gone.</summary>
-    public bool IsHeld => _leases is not null || _held is not null;
+    /// <summary>
+    /// Whether nothing, such as a lock or a namespace, depends on how long the supervisor takes to end.
+    /// </summary>
+    public bool HoldsNothing => _isUnseparated && _leases is null;
 
     /// <summary>Has the supervisor hold a descriptor of this process while it lives, such as a lock.</summary>
     public void Hold(SafeHandle lease) => (_leases ??= []).Add(lease);

@@ -47,6 +47,8 @@ internal sealed partial class LaunchPlan
         plan.Because(cause);
         var stage = plan.Early;
         var (source, place) = (plan.Inherit(pipe), plan.Inherit(directory));
+        stage.Close(Pair.First);
+        stage.Close(Pair.Second);
         stage.CloseFrom(FirstInherited + plan.Inherited.Length);
         LeaveDirectory(stage);
         stage.SetLimit(Resource.RLIMIT_FSIZE, (ulong)size.Bytes, (ulong)size.Bytes);

@@ -71,7 +71,7 @@ internal sealed partial class LaunchPlan
     public void BeginUnseparated(bool sharesMemory)
     {
         BeginUncontained();
-        (_forksPlainly, _sharesMemory) = (BirthGroup is null, sharesMemory);
+        (_isUnseparated, _forksPlainly, _sharesMemory) = (true, BirthGroup is null, sharesMemory);
         TakeStandardStreams();
     }
 

@@ -12,6 +12,8 @@ internal sealed partial class LaunchPlan
     {
         plan.Because(cause);
         plan.Enter(namespaces);
+        plan.Outside.Close(Pair.First);
+        plan.Outside.Close(Pair.Second);
         plan.Outside.Reside();
         plan.Outside.Continue();
     });

@@ -12,7 +12,7 @@ internal sealed partial class LaunchPlan : IDisposable
     private readonly PlanData _first = PlanData.First(), _second = PlanData.Second();
     private readonly LaunchStage _init;
     private HandOver? _handOver;
-    private bool _entersContainer, _forksPlainly, _sharesMemory, _isEncoded;
+    private bool _entersContainer, _isUnseparated, _forksPlainly, _sharesMemory, _isEncoded;
 
     public LaunchPlan()
     {
@@ -163,7 +163,7 @@ internal sealed partial class LaunchPlan : IDisposable
         (_handOver, _leases, MapsIds, _isEncoded) = (null, null, false, false);
         (_held, _namespaces, Held, _detached, BirthGroup) = (null, null, default, null, null);
         (_inherited, _passed, _startsElsewhere, KeepsOwner, FiltersInit) = (null, null, false, false, false);
-        (_forksPlainly, _sharesMemory, _guarded) = (false, false, null);
+        (_isUnseparated, _forksPlainly, _sharesMemory, _guarded) = (false, false, false, null);
         (_entersContainer, _joins, _isHidden, _joinCause, _joinedLater) = (false, false, false, null, null);
         lock (Unused)
         {

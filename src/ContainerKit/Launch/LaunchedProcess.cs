@@ -292,9 +292,10 @@ internal sealed partial class LaunchedProcess
     private void OnEnd()
     {
         OnSetup();
-        if (_init is not null && !_plan!.IsHeld)
+        var isEarly = _init is not null && _plan!.HoldsNothing;
+        if (isEarly)
         {
-            CompleteEnd(); // all is known: who waits need not wait for a supervisor that holds nothing
+            CompleteEnd(); // all is known: who waits need not wait for the supervisor's exit
         }
 
         Close();
@@ -306,8 +307,12 @@ internal sealed partial class LaunchedProcess
         }
 
         _plan!.Dispose();
-        CompleteEnd();
-        _gone.TrySetResult();
+        if (!isEarly)
+        {
+            CompleteEnd();
+        }
+
+        _gone.SetResult();
     }
 
     private void CompleteEnd()

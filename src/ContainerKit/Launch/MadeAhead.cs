@@ -1,7 +1,7 @@
 namespace ContainerKit.Launch;
 
 /// <summary>
-/// What a start needs and takes a while to make: the next one's is made while one runs that has just begun.
+/// What a start needs and takes a while to make: the next one's is made once one has begun.
 /// </summary>
 internal sealed class MadeAhead<T>(Func<T> make)
     where T : class, IDisposable

@@ -59,15 +59,11 @@ internal sealed unsafe class PlanData : IDisposable
     public static int? ResultNumber(long address) =>
         address < PlanAddress ? (int)(address - ResultsAddress) / sizeof(int) : null;
 
-    /// <summary>A place for the next result, or for several in a row.</summary>
-    public long NewResult(int count = 1)
-    {
-        var first = _results;
-        _results += count;
-        return _results <= _endOfResults
-            ? ResultsAddress + (sizeof(int) * first)
+    /// <summary>A place for the next result.</summary>
+    public long NewResult() =>
+        _results < _endOfResults
+            ? ResultsAddress + (sizeof(int) * _results++)
             : throw new ArgumentException("The container has more mounts and files than one plan can hold; use fewer.");
-    }
 
     /// <summary>Adds zeros and gives the address of the first, a multiple of eight.</summary>
     public long Reserve(int length)

@@ -60,7 +60,6 @@ internal struct Step
     {
         StoreAs.Number => $"{ArgumentPrinters.Result(new(Store, true))} = {PrintCall(data)}",
         StoreAs.Digits => $"digits = {PrintCall(data)}",
-        StoreAs.Repeat => $"{PrintCall(data)[..^1]} to {Arguments.B.Value + Store})",
         _ => PrintCall(data),
     };
 
@@ -72,7 +71,7 @@ internal struct Step
         {
             if (Call.Arguments[i](data, Arguments[i]) is { } text)
             {
-                arguments.Add(text);
+                arguments.Add(i == 1 && StoreAs is StoreAs.Repeat ? $"{text} to {Arguments.B.Value + Store}" : text);
             }
         }
 

@@ -11,6 +11,8 @@ namespace ContainerKit;
 /// </summary>
 internal sealed class TemporaryDirectory : IDisposable
 {
+    private const uint Closed = 0x1C0; // 0700
+
     private readonly string _parent, _name;
     private readonly TimeSpan? _longest;
 
@@ -23,6 +25,28 @@ internal sealed class TemporaryDirectory : IDisposable
     /// <summary>Where it is.</summary>
     public string FullPath => Path.Combine(_parent, _name);
 
+    /// <summary>
+    /// Whether it is as it was made: in its place, closed to others, and empty. Others of this user can change that.
+    /// </summary>
+    public bool IsUntouched
+    {
+        get
+        {
+            try
+            {
+                using var parent = Syscall.Open(_parent, OpenFlags.O_PATH);
+                using var found = Syscall.OpenEntry(parent, Bytes(_name + '/'), OpenFlags.O_RDONLY);
+                var status = Syscall.Status(found);
+                return status.IsSameAs(Syscall.Status(Lease)) && status.Owner == Syscall.EffectiveUser
+                    && (status.Mode & 0xFFF) == Closed && new DirectoryReader(found).Next().IsEmpty;
+            }
+            catch (LinuxException)
+            {
+                return false;
+            }
+        }
+    }
+
     /// <summary>Makes one with a name that begins so, whose removal gives up after that time.</summary>
     public static TemporaryDirectory Make(string parent, string prefix, TimeSpan? longest = null)
     {
@@ -31,7 +55,7 @@ internal sealed class TemporaryDirectory : IDisposable
             var name = string.Create(
                 CultureInfo.InvariantCulture, $"{prefix}{Environment.ProcessId}-{Guid.NewGuid():N}");
             var path = Path.Combine(parent, name);
-            Syscall.MakeDirectory(path, 0x1C0); // 0700
+            Syscall.MakeDirectory(path, Closed);
             if (TryLease(path) is { } lease)
             {
                 return new(parent, name, lease, longest);

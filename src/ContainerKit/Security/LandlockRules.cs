@@ -125,7 +125,7 @@ public sealed record LandlockRules
             : (LogsDenials ? LandlockRestrictFlags.LANDLOCK_RESTRICT_SELF_LOG_NEW_EXEC_ON : 0)
                 | (LogsNestedDenials ? 0 : LandlockRestrictFlags.LANDLOCK_RESTRICT_SELF_LOG_SUBDOMAINS_OFF));
 
-    /// <summary>How many places are left for exec to close, which takes less time.</summary>
+    /// <summary>Of how many paths the places, two each at the most, are left for exec to close: in less time.</summary>
     private const int MostOpen = 64;
 
     private bool IsRestricted(LandlockAccess access) => Paths is not null && RestrictedAccess.HasFlag(access);

@@ -87,20 +87,19 @@ internal static class SecurityFloor
     /// </summary>
     public static void DropBoundingSet(LaunchStage stage, CapabilitySet kept)
     {
-        var first = 0;
-        for (var capability = 0; capability <= LastCapability + 1; capability++)
+        for (var first = 0; first <= LastCapability; first++)
         {
-            if (capability <= LastCapability && !kept.Contains((Capability)capability))
+            var next = first;
+            while (next <= LastCapability && !kept.Contains((Capability)next))
             {
-                continue;
+                next++;
             }
 
-            if (first < capability)
+            if (first < next)
             {
-                stage.DropFromBoundingSet(first, capability - 1);
+                stage.DropFromBoundingSet(first, next - 1);
+                first = next;
             }
-
-            first = capability + 1;
         }
     }
 

@@ -31,7 +31,7 @@ public class StatusTests
             buffer = ctypes.create_string_buffer(8)
             class Vector(ctypes.Structure):
                 _fields_ = [('base', ctypes.c_void_p), ('length', ctypes.c_size_t)]
-            here, there = Vector(ctypes.addressof(buffer), 8), Vector(0x10000000, 8)
+            here, there = Vector(ctypes.addressof(buffer), 8), Vector(0x10020000, 8)
             call('process_vm_readv', 310, 1, ctypes.byref(here), 1, ctypes.byref(there), 1, 0)
             call('process_vm_writev', 311, 1, ctypes.byref(here), 1, ctypes.byref(there), 1, 0)
             raise SystemExit(7)

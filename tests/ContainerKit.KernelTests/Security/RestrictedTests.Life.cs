@@ -65,18 +65,28 @@ public sealed partial class RestrictedTests
         Assert.Empty(Private(temp.Path));
     }
 
-    [Fact]
-    public void A_directory_that_was_made_ahead_and_is_gone_is_made_anew()
+    [Theory]
+    [InlineData("true", true)]
+    [InlineData("rmdir $1", false)]
+    [InlineData("echo 'exec sh' > $1/.profile", false)]
+    [InlineData("chmod 777 $1", false)]
+    [InlineData("mv $1 $2/away && ln -s $2/away $1", false)]
+    [InlineData("mv $1 $2/away && mkdir -m 700 $1", false)]
+    public void A_directory_that_was_made_ahead_serves_if_nobody_has_touched_it(string command, bool isTaken)
     {
         RestrictedStart.TakeDirectory().Dispose();
+        using var temp = new TempDirectory();
         var before = Private(Path.GetTempPath());
         RestrictedStart.PrepareDirectory();
         var ahead = Assert.Single(Private(Path.GetTempPath()).Except(before));
-        Directory.Delete(ahead);
-        using var taken = RestrictedStart.TakeDirectory();
+        Tools.Run("sh", "-ec", command, "sh", ahead, temp.Path);
+        using (var taken = RestrictedStart.TakeDirectory())
+        {
+            Assert.Equal(isTaken, taken.FullPath == ahead);
+            Assert.Empty(Directory.EnumerateFileSystemEntries(taken.FullPath));
+        }
 
-        Assert.NotEqual(ahead, taken.FullPath);
-        Assert.True(Directory.Exists(taken.FullPath));
+        Tools.Run("rm", "-rf", ahead); // another's, which is left to it
     }
 
     [PythonFact]

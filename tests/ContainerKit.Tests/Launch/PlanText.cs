@@ -12,7 +12,7 @@ internal static partial class PlanText
     {
         var dropped = new HashSet<string>();
         var lines = plan.Split('\n').Where(line => !IsOfHost(line, dropped)).ToList();
-        return Renumber(FilterLength().Replace(string.Join('\n', lines), "len=…"));
+        return Renumber(FilterLength().Replace(LastCapability().Replace(string.Join('\n', lines), "0 to …"), "len=…"));
     }
 
     /// <summary>Whether a step makes something of the host's, or uses what such a step gave.</summary>
@@ -55,7 +55,6 @@ internal static partial class PlanText
         ^\ \ (
             (mkdirat|mknodat)\(\$\d+,\ "(usr|s?bin|lib\w*|etc/.*)",
           | symlinkat\(".*",\ \$\d+,\ "(usr|s?bin|lib\w*|etc/.*)"\)
-          | prctl\(PR_CAPBSET_DROP,\ \d+\ to\ \d+\)
           | digits\ =\ getpid\(\)
           | setgroups\(0,\ \[\]\)
           | prlimit64\(0,\ RLIMIT_NOFILE,\ (?<limit>\d+):\k<limit>\)
@@ -65,6 +64,9 @@ internal static partial class PlanText
 
     [GeneratedRegex(@"^  (mount_setattr|move_mount|write|close)\((?<result>\$\d+)")]
     private static partial Regex Used();
+
+    [GeneratedRegex(@"(?<=PR_CAPBSET_DROP, )0 to \d+")]
+    private static partial Regex LastCapability();
 
     [GeneratedRegex(@"len=\d+")]
     private static partial Regex FilterLength();

@@ -107,6 +107,18 @@ public partial class LandlockRulesTests
         Assert.Equal("", Print(new() { Paths = [], RestrictedAccess = LandlockAccess.Truncate }, version: 2));
     }
 
+    [Theory]
+    [InlineData(64, false)]
+    [InlineData(65, true)]
+    public void Many_places_are_not_all_open_at_once(int paths, bool closes)
+    {
+        var plan = Print(
+            new() { Paths = [.. Enumerable.Range(0, paths).Select(i => new LandlockPath($"/{i}", LandlockAccess.All))] },
+            version: 7);
+
+        Assert.Equal(closes, plan.Contains("close($", StringComparison.Ordinal));
+    }
+
     [Fact]
     public void Only_what_is_restricted_is_allowed()
     {
