@@ -136,7 +136,8 @@ internal sealed partial class LaunchPlan
 
         var told = AddHeld(pidfd);
         Sync.Supervise(
-            Descriptor.Number(1), Descriptor.Number(0), told, _sharesMemory ? Descriptor.Number(2) : null);
+            Descriptor.Number(1), Descriptor.Number(0), told, _sharesMemory ? Descriptor.Number(2) : null,
+            HoldsNothing);
 
         Confined.Prctl(PrctlOption.PR_SET_PDEATHSIG, (long)Signal.SIGKILL);
         Confined.CheckPeerLives(Pair.Second);

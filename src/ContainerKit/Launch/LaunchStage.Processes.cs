@@ -221,10 +221,11 @@ internal sealed partial class LaunchStage
 
     /// <summary>
     /// The role of the launcher that stays outside. Its plan is unmapped: at once, or when a channel ends that the child
-    /// closes by exec.
+    /// closes by exec. At its end it <paramref name="yields"/> to who was told, if that need not wait for it.
     /// </summary>
-    public void Supervise(Descriptor control, Descriptor pidfd, Descriptor told, Descriptor? shared = null) =>
-        Add(Call.supervise, control, pidfd, told, shared ?? Descriptor.Number(-1));
+    public void Supervise(
+        Descriptor control, Descriptor pidfd, Descriptor told, Descriptor? shared = null, bool yields = false) =>
+        Add(Call.supervise, control, pidfd, told, shared ?? Descriptor.Number(-1), yields ? 1 : 0);
 
     /// <summary>The role of PID 1 beside the program.</summary>
     public void Init(Descriptor control, Descriptor program) => Add(Call.init, control, program);

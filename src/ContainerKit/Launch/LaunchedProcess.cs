@@ -17,7 +17,7 @@ internal sealed partial class LaunchedProcess
     private readonly TaskCompletionSource _gone = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private LaunchPlan? _plan;
     private SafeFileHandle? _pidOne, _opened;
-    private EventLoop.Watch _controlWatch, _setupWatch, _pidOneWatch;
+    private EventLoop.Watch _controlWatch, _setupWatch, _pidOneWatch, _launcherWatch;
     private WaitStatus? _program, _init;
     private LaunchException? _failure;
     private bool _onlyEnd, _setupEnded;
@@ -299,20 +299,55 @@ internal sealed partial class LaunchedProcess
         }
 
         Close();
+        _plan!.Dispose();
         if (_launcher is not null)
         {
             KillSupervisor(_launcher);
+            if (isEarly && IsGoneLater(_launcher))
+            {
+                return;
+            }
+
             Syscall.Reap(_launcher);
             _launcher.Dispose();
         }
 
-        _plan!.Dispose();
         if (!isEarly)
         {
             CompleteEnd();
         }
 
         _gone.SetResult();
+    }
+
+    /// <summary>
+    /// Whether the event loop will tell that the supervisor is gone, which has let others go first: it may be long.
+    /// </summary>
+    private bool IsGoneLater(SafeFileHandle launcher)
+    {
+        try
+        {
+            _launcherWatch = EventLoop.Add(launcher, OnSupervisorGone);
+            return true;
+        }
+        catch (LinuxException)
+        {
+            return false; // it is waited for
+        }
+    }
+
+    private void OnSupervisorGone()
+    {
+        lock (_started)
+        {
+            if (!_launcher!.IsClosed)
+            {
+                _launcherWatch.Dispose();
+                Syscall.Reap(_launcher);
+                _launcher.Dispose();
+                _gone.SetResult();
+            }
+        }
     }
 
     private void CompleteEnd()

@@ -108,7 +108,7 @@ static void report(int control, u32 kind, int status)
    secrets, once no child shares it: at the end of a channel that exec closes. By CLONE_PARENT a program has children
    made for it, whose ends are not meant. A tracer in the container can hold a dead child back: that is looked at each
    10 ms, and once it was to be killed not awaited. */
-__attribute__((noreturn)) static void supervise(int control, int pidfd, int told, int shared)
+__attribute__((noreturn)) static void supervise(int control, int pidfd, int told, int shared, int yields)
 {
     enum { POLLIN = 1, WNOHANG = 1, P_PIDFD = 3, WEXITED = 4, EXITED = 1, SIGKILL = 9, CODE = 2, PID = 4, STATUS = 6 };
     static const long interval[2] = {0, 10000000}; /* struct timespec, read-only: the call would write what is left */
@@ -119,8 +119,7 @@ __attribute__((noreturn)) static void supervise(int control, int pidfd, int told
             CALL(munmap, RESULTS_ADDRESS, ABOVE_PLAN - RESULTS_ADDRESS, 0, 0, 0, 0);
         if (CALL(ppoll, polled, 3, is_held ? interval : 0, 0, 0, 0) < 0)
             continue;
-        if (polled[2].revents)
-            shared = -1; /* poll passes over it from now on, as over control */
+        shared = polled[2].revents ? -1 : shared; /* which poll passes over, as over control */
         if (is_held || polled[1].revents) {
             int info[32]; /* siginfo_t */
             info[CODE] = 0, info[PID] = -1, info[STATUS] = SIGKILL;
@@ -129,7 +128,8 @@ __attribute__((noreturn)) static void supervise(int control, int pidfd, int told
             if (!is_held || is_killed) {
                 report(told, MESSAGE_INIT_EXITED, is_held ? SIGKILL : info[STATUS] << 8 * (info[CODE] == EXITED));
                 CALL(close, control, 0, 0, 0, 0, 0); /* the host need not wait until memory is given back */
-                CALL(sched_yield, 0, 0, 0, 0, 0, 0);
+                if (yields)
+                    CALL(sched_yield, 0, 0, 0, 0, 0, 0);
                 leave(0);
             }
         }
@@ -257,7 +257,7 @@ __attribute__((noreturn)) static void run(const struct step *step)
         long a[6], result = 0;
         if (load(step, a)) {
             if (step->call == ROLE_SUPERVISE)
-                supervise((int)a[0], (int)a[1], (int)a[2], (int)a[3]);
+                supervise((int)a[0], (int)a[1], (int)a[2], (int)a[3], (int)a[4]);
             if (step->call == ROLE_INIT)
                 init((int)a[0], (int)a[1]);
             if (step->call == ROLE_CONTINUE) {
