@@ -11,13 +11,12 @@ namespace ContainerKit;
 /// </summary>
 internal sealed class TemporaryDirectory : IDisposable
 {
-    private const uint Closed = 0x1C0; // 0700
-
     private readonly string _parent, _name;
+    private readonly FileStatus _made;
     private readonly TimeSpan? _longest;
 
     private TemporaryDirectory(string parent, string name, SafeFileHandle lease, TimeSpan? longest) =>
-        (_parent, _name, Lease, _longest) = (parent, name, lease, longest);
+        (_parent, _name, Lease, _made, _longest) = (parent, name, lease, Syscall.Status(lease), longest);
 
     /// <summary>The directory, open and locked, for others to hold, too.</summary>
     public SafeFileHandle Lease { get; }
@@ -26,7 +25,8 @@ internal sealed class TemporaryDirectory : IDisposable
     public string FullPath => Path.Combine(_parent, _name);
 
     /// <summary>
-    /// Whether it is as it was made: in its place, closed to others, and empty. Others of this user can change that.
+    /// Whether it is in its place, and neither it nor what it holds was changed since it was made; others of this user
+    /// can do that. The time of the last change can be set by nobody.
     /// </summary>
     public bool IsUntouched
     {
@@ -34,11 +34,10 @@ internal sealed class TemporaryDirectory : IDisposable
         {
             try
             {
-                using var parent = Syscall.Open(_parent, OpenFlags.O_PATH);
-                using var found = Syscall.OpenEntry(parent, Bytes(_name + '/'), OpenFlags.O_RDONLY);
-                var status = Syscall.Status(found);
-                return status.IsSameAs(Syscall.Status(Lease)) && status.Owner == Syscall.EffectiveUser
-                    && (status.Mode & 0xFFF) == Closed && new DirectoryReader(found).Next().IsEmpty;
+                var found = Syscall.Status(Lease, FullPath);
+                return found.IsSameAs(_made) && found.Owner == Syscall.EffectiveUser
+                    && (found.ChangedSeconds, found.ChangedNanoseconds)
+                        == (_made.ChangedSeconds, _made.ChangedNanoseconds);
             }
             catch (LinuxException)
             {
@@ -55,7 +54,7 @@ internal sealed class TemporaryDirectory : IDisposable
             var name = string.Create(
                 CultureInfo.InvariantCulture, $"{prefix}{Environment.ProcessId}-{Guid.NewGuid():N}");
             var path = Path.Combine(parent, name);
-            Syscall.MakeDirectory(path, Closed);
+            Syscall.MakeDirectory(path, 0x1C0); // 0700
             if (TryLease(path) is { } lease)
             {
                 return new(parent, name, lease, longest);

@@ -26,7 +26,8 @@ public class StructureTests
         [
             ("Links", "stx_nlink"), ("Owner", "stx_uid"), ("Group", "stx_gid"), ("Mode", "stx_mode"),
             ("Inode", "stx_ino"), ("Size", "stx_size"), ("Major", "stx_rdev_major"), ("Minor", "stx_rdev_minor"),
-            ("Blocks", "stx_blocks"), ("ModifiedSeconds", "stx_mtime.tv_sec"),
+            ("Blocks", "stx_blocks"), ("ChangedSeconds", "stx_ctime.tv_sec"), ("ChangedNanoseconds", "stx_ctime.tv_nsec"),
+                ("ModifiedSeconds", "stx_mtime.tv_sec"),
             ("ModifiedNanoseconds", "stx_mtime.tv_nsec"),
             ("FileSystemMajor", "stx_dev_major"), ("FileSystemMinor", "stx_dev_minor"), ("Mount", "stx_mnt_id"),
         ]),

@@ -79,6 +79,7 @@ public sealed partial class RestrictedTests
         var before = Private(Path.GetTempPath());
         RestrictedStart.PrepareDirectory();
         var ahead = Assert.Single(Private(Path.GetTempPath()).Except(before));
+        Thread.Sleep(20); // older kernels stamp files by a clock that ticks
         Tools.Run("sh", "-ec", command, "sh", ahead, temp.Path);
         using (var taken = RestrictedStart.TakeDirectory())
         {
