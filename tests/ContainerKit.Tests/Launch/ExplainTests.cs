@@ -93,7 +93,7 @@ public class ExplainTests
             return;
         }
 
-        Assert.All(plans, plan => Assert.Contains("setns(5, CLONE_NEWUSER)", plan, StringComparison.Ordinal));
+        Assert.All(plans, plan => Assert.Contains("setns(7, CLONE_NEWUSER)", plan, StringComparison.Ordinal));
         Assert.Contains("0 0 10", plans[0], StringComparison.Ordinal);
         Assert.Contains("0 0 30", plans[1], StringComparison.Ordinal);
     }
