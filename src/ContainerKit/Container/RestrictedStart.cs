@@ -78,12 +78,6 @@ internal static class RestrictedStart
         };
     }
 
-    /// <summary>One, and the path of where it was made, which others can change.</summary>
-    private sealed record Prepared(string Place, TemporaryDirectory Directory) : IDisposable
-    {
-        public void Dispose() => Directory.Dispose();
-    }
-
     private static void Check(IsolationProperties required)
     {
         if (required.HasFlag(IsolationProperties.DiesWithHost))
@@ -96,5 +90,11 @@ internal static class RestrictedStart
                     "Set SingleProcess, or mount version 2 for this user.")),
             ]);
         }
+    }
+
+    /// <summary>One, and the path of where it was made, which others can change.</summary>
+    private sealed record Prepared(string Place, TemporaryDirectory Directory) : IDisposable
+    {
+        public void Dispose() => Directory.Dispose();
     }
 }

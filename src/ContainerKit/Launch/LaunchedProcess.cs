@@ -303,21 +303,12 @@ internal sealed partial class LaunchedProcess
         if (_launcher is not null)
         {
             KillSupervisor(_launcher);
-            if (isEarly && IsGoneLater(_launcher))
-            {
-                return;
-            }
-
-            Syscall.Reap(_launcher);
-            _launcher.Dispose();
         }
 
-        if (!isEarly)
+        if (_launcher is null || !isEarly || !IsGoneLater(_launcher))
         {
-            CompleteEnd();
+            OnSupervisorGone();
         }
-
-        _gone.SetResult();
     }
 
     /// <summary>
@@ -340,13 +331,24 @@ internal sealed partial class LaunchedProcess
     {
         lock (_started)
         {
-            if (!_launcher!.IsClosed)
+            if (_gone.Task.IsCompleted)
             {
-                _launcherWatch.Dispose();
+                return; // told twice
+            }
+
+            _launcherWatch.Dispose();
+            if (_launcher is not null)
+            {
                 Syscall.Reap(_launcher);
                 _launcher.Dispose();
-                _gone.SetResult();
             }
+
+            if (!_ended.Task.IsCompleted)
+            {
+                CompleteEnd();
+            }
+
+            _gone.SetResult();
         }
     }
 

@@ -10,6 +10,9 @@ namespace ContainerKit;
 /// </summary>
 public sealed record LandlockRules
 {
+    /// <summary>Of how many paths the places, two each at the most, are left for exec to close: in less time.</summary>
+    private const int MostOpen = 64;
+
     /// <summary>
     /// What it may do with which files of the container; with all others, nothing of
     /// <see cref="RestrictedAccess"/>. It needs <see cref="LandlockAccess.ReadExecute"/> for itself, its loader and its
@@ -124,9 +127,6 @@ public sealed record LandlockRules
         stage.RestrictSelf(ruleset, version < 7 ? LandlockRestrictFlags.None
             : (LogsDenials ? LandlockRestrictFlags.LANDLOCK_RESTRICT_SELF_LOG_NEW_EXEC_ON : 0)
                 | (LogsNestedDenials ? 0 : LandlockRestrictFlags.LANDLOCK_RESTRICT_SELF_LOG_SUBDOMAINS_OFF));
-
-    /// <summary>Of how many paths the places, two each at the most, are left for exec to close: in less time.</summary>
-    private const int MostOpen = 64;
 
     private bool IsRestricted(LandlockAccess access) => Paths is not null && RestrictedAccess.HasFlag(access);
 

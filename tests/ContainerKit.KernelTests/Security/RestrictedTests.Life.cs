@@ -72,14 +72,14 @@ public sealed partial class RestrictedTests
     [InlineData("chmod 777 $1", false)]
     [InlineData("mv $1 $2/away && ln -s $2/away $1", false)]
     [InlineData("mv $1 $2/away && mkdir -m 700 $1", false)]
-    public void A_directory_that_was_made_ahead_serves_if_nobody_has_touched_it(string command, bool isTaken)
+    public async Task A_directory_that_was_made_ahead_serves_if_nobody_has_touched_it(string command, bool isTaken)
     {
         RestrictedStart.TakeDirectory().Dispose();
         using var temp = new TempDirectory();
         var before = Private(Path.GetTempPath());
         RestrictedStart.PrepareDirectory();
         var ahead = Assert.Single(Private(Path.GetTempPath()).Except(before));
-        Thread.Sleep(20); // older kernels stamp files by a clock that ticks
+        await Eventually.Holds(IsLater, "Older kernels stamp files by a clock that ticks.");
         Tools.Run("sh", "-ec", command, "sh", ahead, temp.Path);
         using (var taken = RestrictedStart.TakeDirectory())
         {
@@ -88,6 +88,9 @@ public sealed partial class RestrictedTests
         }
 
         Tools.Run("rm", "-rf", ahead); // another's, which is left to it
+
+        bool IsLater() =>
+            File.GetLastWriteTimeUtc(temp.Write("now", "")) > Directory.GetLastWriteTimeUtc(ahead);
     }
 
     [PythonFact]
