@@ -11,7 +11,7 @@ public class LeakTests
     public async Task Starts_in_a_row_leave_nothing()
     {
         var leftovers = await Leftovers.Before();
-        for (var i = 0; i < TimeFactor.Times(2000, soak: 100_000); i++)
+        for (var i = 0; i < TimeFactor.Times(500, soak: 100_000); i++)
         {
             var result = await Script.RunAsync(True with { Init = i % 4 != 0 });
             Assert.True(result.ExitStatus.IsSuccess, $"Start {i}: {result.ExitStatus} {result.StandardError}");

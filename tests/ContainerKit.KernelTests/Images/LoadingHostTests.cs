@@ -54,7 +54,7 @@ public sealed class LoadingHostTests : IAsyncDisposable
     {
         var source = _fixture.Write(Codec.Gzip, [.. Enumerable.Range(0, 4).Select(i => LayerArchive.OfFiles(150, $"layer{i}"))]);
         var (random, longest, midway) = (new Random(), await MeasureAsync(source), 0);
-        var times = TimeFactor.Times(Host.IsRoot ? 20 : 5, 500);
+        var times = TimeFactor.Times(8, soak: 500);
         for (var i = 0; i < times || (midway == 0 && i < times + 50); i++)
         {
             var path = _fixture[$"store-{i}"];
@@ -79,7 +79,7 @@ public sealed class LoadingHostTests : IAsyncDisposable
         var source = _fixture.Write(Codec.Gzip, [.. Enumerable.Range(0, 4).Select(i => LayerArchive.Of(
             [.. Enumerable.Range(0, 20).Select(file => Member.File($"layer{i}/{file}", new string((char)('a' + i), 10_000)))]))]);
         var refused = 0;
-        for (var i = 0; i < TimeFactor.Times(10, 200); i++)
+        for (var i = 0; i < TimeFactor.Times(6, soak: 200); i++)
         {
             // The image takes about 1.2 MB and 130 inodes: something takes the others, and gives them back.
             var balloon = i % 2 == 0 ? $"fallocate -l {8092 - Random.Shared.Next(1400)}k room"
