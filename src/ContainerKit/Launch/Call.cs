@@ -39,6 +39,7 @@ internal sealed record Call(string Name, SyscallNumber Number, params ArgumentPr
         memfd_create = new("memfd_create", SyscallNumber.memfd_create, Text, ArgumentPrinters.Flags<MemfdFlags>()),
         umask = new("umask", SyscallNumber.umask, Octal),
         setsid = new("setsid", SyscallNumber.setsid),
+        setpgid = new("setpgid", SyscallNumber.setpgid, Number1, Number1),
         setgroups = new("setgroups", SyscallNumber.setgroups, Number1, ArgumentPrinters.Ids),
         setresuid = new("setresuid", SyscallNumber.setresuid, Number1, Number1, Number1),
         setresgid = new("setresgid", SyscallNumber.setresgid, Number1, Number1, Number1),

@@ -155,7 +155,14 @@ internal sealed partial class LaunchPlan
             _init.Init(Descriptor.Number(0), program);
         }
 
-        Program.NewSession();
+        if (_isUnseparated)
+        {
+            Program.LeadProcessGroup(); // of its supervisor's session, which has no terminal, and is none of the host's
+        }
+        else
+        {
+            Program.NewSession();
+        }
     }
 
     /// <summary>

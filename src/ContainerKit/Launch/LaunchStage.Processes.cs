@@ -139,6 +139,9 @@ internal sealed partial class LaunchStage
         Add(Call.seccomp, (long)SeccompOperation.SECCOMP_SET_MODE_FILTER, (long)flags, Data.Add(program));
     }
 
+    /// <summary>setpgid(2): a process group of its own.</summary>
+    public void LeadProcessGroup() => Add(Call.setpgid, 0, 0);
+
     /// <summary>setsid(2).</summary>
     public void NewSession() => Add(Call.setsid);
 

@@ -13,6 +13,13 @@ namespace ContainerKit.Launch;
 internal readonly record struct SpawnedLauncher(
     SafeFileHandle Control, SafeFileHandle Setup, SafeFileHandle? Process, int ProcessId)
 {
+    private const string Self = "/proc/self";
+
+    /// <summary>
+    /// This process's directory by its number, which is known to the kernel; a child's own would be made first.
+    /// </summary>
+    private static volatile string _ownDirectory = $"/proc/{new FileInfo(Self).LinkTarget ?? "self"}";
+
     /// <summary>
     /// Starts it on a plan, whose second part may come later, with further descriptors that the plan calls by the
     /// numbers from 7.
@@ -112,8 +119,16 @@ internal readonly record struct SpawnedLauncher(
     {
         using (program)
         {
-            processId =
-                Syscall.Spawn($"/proc/self/fd/{program.DangerousGetHandle()}", ["containerkit"], standard, inherited);
+            var directory = _ownDirectory;
+            try
+            {
+                processId = SpawnFrom(directory, program, standard, inherited);
+            }
+            catch (LinuxException closed) when (closed.Errno is Errno.EACCES or Errno.ENOENT && directory != Self)
+            {
+                _ownDirectory = Self; // others, such as its children, may not look into a process that was another user
+                processId = SpawnFrom(Self, program, standard, inherited);
+            }
         }
 
         try
@@ -126,4 +141,9 @@ internal readonly record struct SpawnedLauncher(
             throw;
         }
     }
+
+    private static int SpawnFrom(
+        string directory, SafeFileHandle program, ReadOnlySpan<SafeFileHandle> standard,
+        ReadOnlySpan<SafeFileHandle> inherited) =>
+        Syscall.Spawn($"{directory}/fd/{program.DangerousGetHandle()}", ["containerkit"], standard, inherited);
 }

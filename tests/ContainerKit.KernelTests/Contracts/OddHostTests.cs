@@ -53,6 +53,13 @@ public class OddHostTests
         Assert.Equal((0, "all right\n"), await host.EndAsync());
     }
 
+    [Fact]
+    public async Task A_host_that_nobody_may_look_into_runs_containers()
+    {
+        await using var host = HostProcess.Start(["run", "--undumpable", .. ExitsWith3[1..]]);
+        Assert.Equal((0, TwentyTimes3), await host.EndAsync());
+    }
+
     [Theory]
     [InlineData("<&-")]
     [InlineData("2>&-")]

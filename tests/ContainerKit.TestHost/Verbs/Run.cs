@@ -3,11 +3,11 @@ using System.Runtime.InteropServices;
 namespace ContainerKit.TestHost.Verbs;
 
 /// <summary>
-/// run [--init | --no-init] [--count N] [--survive-interrupt] [--keep ROOT CHANGES] [--unlimited] PROGRAM [ARG...]:
-/// runs it in N containers at once, its output and errors forwarded, and prints how each ended. The program prints what
+/// run [--init | --no-init] [--count N] [--survive-interrupt] [--keep ROOT CHANGES] [--unlimited] [--undumpable]
+/// PROGRAM [ARG...]: runs it in N containers at once, its output and errors forwarded, and prints how each ended. The program prints what
 /// says that it runs.
 /// </summary>
-internal static class Run
+internal static partial class Run
 {
     public static async Task<int> StartAsync(string[] arguments)
     {
@@ -36,6 +36,10 @@ internal static class Run
                 case "--unlimited":
                     options = options with { MaxProcesses = null };
                     break;
+                case "--undumpable":
+                    const int PR_SET_DUMPABLE = 4;
+                    _ = Prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
+                    break;
                 default:
                     throw new ArgumentException(arguments[next]);
             }
@@ -48,6 +52,9 @@ internal static class Run
 
         return 0;
     }
+
+    [LibraryImport("libc", EntryPoint = "prctl")]
+    private static partial int Prctl(int option, nuint a, nuint b, nuint c, nuint d);
 
     private static async Task RunAsync(ContainerOptions options, int count)
     {
