@@ -43,16 +43,13 @@ internal sealed unsafe record CallFilter(uint Number, uint? FirstArgument)
         fixed (Instruction* first = program)
         {
             var all = new Program((ushort)program.Length, first);
-            if (Control(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0
-                || Control(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, (nint)(&all), 0, 0) < 0)
+            if (ThisProcess.Control(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0
+                || ThisProcess.Control(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, (nint)(&all), 0, 0) < 0)
             {
                 throw new InvalidOperationException($"prctl: {Marshal.GetLastPInvokeErrorMessage()}");
             }
         }
     }
-
-    [DllImport("libc", EntryPoint = "prctl", SetLastError = true)]
-    private static extern int Control(int option, nint second, nint third, nint fourth, nint fifth);
 
     /// <summary>struct sock_filter</summary>
     private readonly record struct Instruction(ushort Code, byte IfTrue, byte IfFalse, uint Value);

@@ -20,7 +20,7 @@ public abstract record StandardStream
     /// <summary>
     /// This process's own descriptor. A file that is open here for reading the program can open anew for writing, if
     /// the file's permissions let it. A terminal passed on so lets the program do to it what an open descriptor can,
-    /// but not push input into it: the program is in a session of its own.
+    /// but not push input into it: it is not that of the program's session.
     /// </summary>
     public static StandardStream Inherit { get; } = new InheritedStream();
 

@@ -155,9 +155,10 @@ internal sealed partial class LaunchPlan
             _init.Init(Descriptor.Number(0), program);
         }
 
+        // The kernel makes a group of the scheduler for each session. Its supervisor's has no terminal and nobody else.
         if (_isUnseparated)
         {
-            Program.LeadProcessGroup(); // of its supervisor's session, which has no terminal, and is none of the host's
+            Program.LeadProcessGroup();
         }
         else
         {

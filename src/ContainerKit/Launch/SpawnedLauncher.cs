@@ -124,10 +124,11 @@ internal readonly record struct SpawnedLauncher(
             {
                 processId = SpawnFrom(directory, program, standard, inherited);
             }
-            catch (LinuxException closed) when (closed.Errno is Errno.EACCES or Errno.ENOENT && directory != Self)
+            catch (LinuxException) when (directory != Self)
             {
-                _ownDirectory = Self; // others, such as its children, may not look into a process that was another user
+                // Others, such as its children, may not look into a process that was another user.
                 processId = SpawnFrom(Self, program, standard, inherited);
+                _ownDirectory = Self;
             }
         }
 

@@ -94,6 +94,17 @@ public sealed partial class RestrictedTests
     }
 
     [PythonFact]
+    public async Task It_leads_a_process_group_which_its_supervisor_is_not_in()
+    {
+        var result = await _host.RunAsync(Python("""
+            import os, signal
+            print(os.getpgid(0) == os.getpid(), os.getsid(0) == os.getppid(), flush=True)
+            os.kill(0, signal.SIGKILL)
+            """) with { StandardOutput = StandardStream.Capture(ByteSize.KiB(1)) }, Token);
+        Assert.Equal(("True True\n", Signal.SIGKILL), (result.StandardOutput, result.ExitStatus.Signal));
+    }
+
+    [PythonFact]
     public async Task What_outlives_it_and_fills_its_directory_does_not_hold_up_its_end()
     {
         var start = Stopwatch.GetTimestamp();
@@ -150,10 +161,11 @@ public sealed partial class RestrictedTests
     {
         await using var host = new ContainerHost(new() { WithoutNamespaces = true, Spares = 1 });
         string[] spares = [];
-        for (var number = 0; number < 3; number++)
+        for (var (number, taken) = (0, 0); taken < 2; number++)
         {
+            Assert.True(number < 100, "No spare was taken."); // one is seen a little sooner than it can be
             var result = await host.RunAsync(Shell($"echo $PPID; echo {number} >&2; cat /root/x"), Token);
-            Assert.True(spares is [] || spares.Contains(result.StandardOutput.TrimEnd()), result.StandardOutput);
+            taken += spares.Contains(result.StandardOutput.TrimEnd()) ? 1 : 0;
             Assert.StartsWith($"{number}\ncat: ", result.StandardError, StringComparison.Ordinal);
             await Eventually.Holds(() => ProcessTree.Below(Environment.ProcessId).Count >= 2, "a spare");
             spares = [.. ProcessTree.Below(Environment.ProcessId).Select(process => $"{process.Id}")];

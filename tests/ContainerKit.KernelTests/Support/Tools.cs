@@ -77,7 +77,7 @@ internal static class Tools
         var output = process.StandardOutput.ReadToEnd();
         process.WaitForExit();
         Assert.True(process.ExitCode == 0,
-            $"{program} {string.Join(' ', arguments)}: status {process.ExitCode}\n{errors.Result}");
+            $"{program} {string.Join(' ', arguments)}: status {process.ExitCode}\n{errors.Result}\n{output}");
         return output;
     }
 }

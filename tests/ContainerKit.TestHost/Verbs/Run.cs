@@ -4,10 +4,10 @@ namespace ContainerKit.TestHost.Verbs;
 
 /// <summary>
 /// run [--init | --no-init] [--count N] [--survive-interrupt] [--keep ROOT CHANGES] [--unlimited] [--undumpable]
-/// PROGRAM [ARG...]: runs it in N containers at once, its output and errors forwarded, and prints how each ended. The program prints what
-/// says that it runs.
+/// PROGRAM [ARG...]: runs it in N containers at once, its output and errors forwarded, and prints how each ended. The
+/// program prints what says that it runs.
 /// </summary>
-internal static partial class Run
+internal static class Run
 {
     public static async Task<int> StartAsync(string[] arguments)
     {
@@ -37,8 +37,7 @@ internal static partial class Run
                     options = options with { MaxProcesses = null };
                     break;
                 case "--undumpable":
-                    const int PR_SET_DUMPABLE = 4;
-                    _ = Prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
+                    ThisProcess.LetNobodyLookIn();
                     break;
                 default:
                     throw new ArgumentException(arguments[next]);
@@ -52,9 +51,6 @@ internal static partial class Run
 
         return 0;
     }
-
-    [LibraryImport("libc", EntryPoint = "prctl")]
-    private static partial int Prctl(int option, nuint a, nuint b, nuint c, nuint d);
 
     private static async Task RunAsync(ContainerOptions options, int count)
     {

@@ -2,8 +2,8 @@ namespace ContainerKit.TestHost.Verbs;
 
 /// <summary>
 /// terminal SCRIPT HOW: runs a script of Python whose standard streams are this host's own, as a container's program,
-/// without an init, as a further program, with every capability that does not mount, or with Landlock; and prints how it
-/// ended.
+/// without an init, as a further program, with every capability that does not mount, with Landlock, or without
+/// namespaces; and prints how it ended.
 /// </summary>
 internal static class Terminal
 {
@@ -25,6 +25,7 @@ internal static class Terminal
             { Capabilities = new(CapabilitySet.All.Without([Capability.CAP_SYS_ADMIN])) }),
             "landlocked" => await RunAsync(options with
             { Landlock = new() { Paths = [new("/", LandlockAccess.All)], BestEffort = true } }),
+            "restricted" => await RunRestrictedAsync(options),
             _ => await RunAsync(options),
         });
         return 0;
@@ -32,6 +33,12 @@ internal static class Terminal
 
     private static async Task<ExitStatus> RunAsync(ContainerOptions options) =>
         (await Container.RunAsync(options)).ExitStatus;
+
+    private static async Task<ExitStatus> RunRestrictedAsync(ContainerOptions options)
+    {
+        await using var host = new ContainerHost(new() { WithoutNamespaces = true });
+        return (await host.RunAsync(options with { MinimumIsolation = Isolation.Restricted })).ExitStatus;
+    }
 
     private static async Task<ExitStatus> ExecuteAsync(string[] command)
     {
